@@ -1,0 +1,35 @@
+// swift-tools-version: 6.2
+// 6.2 is the first tools version whose packages may be dependencies although they carry unsafe flags: the engine needs
+// -O3 and -fopenmp in every configuration, so that a debug build of a client still computes at full speed.
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
+let package = Package(
+  name: "swav",
+  products: [
+    .library(name: "SwAV", targets: ["SwAVEngine"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    .target(
+      name: "CSwAV",
+      path: ".",
+      sources: ["cpp"],
+      publicHeadersPath: "include",
+      cxxSettings: [
+        .headerSearchPath("cpp"),
+        .define("EIGEN_MPL2_ONLY"),
+        .define("EIGEN_DONT_PARALLELIZE"),
+        .unsafeFlags(["-std=c++20", "-O3", "-fopenmp", "-fno-math-errno", "-Wno-psabi", "-isystem", "/usr/include/eigen3"]),
+      ],
+      linkerSettings: [
+        .linkedLibrary("omp5"), .linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp"),
+      ]
+    ),
+    .target(name: "SwAVEngine", dependencies: ["CSwAV"], swiftSettings: swiftSettings),
+  ]
+)

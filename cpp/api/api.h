@@ -1,0 +1,43 @@
+// The edge of the C interface: exceptions become a status and a message. No maths here.
+#pragma once
+
+#include <exception>
+#include <new>
+#include <string>
+
+#include "base/parallel.h"
+#include "base/status.h"
+
+namespace swav::api {
+
+// Remembers the message of this thread's last failing call.
+void set_message(const char* text);
+
+// Carries out body() on the calling thread; what it throws becomes the status.
+template <class F>
+swav_status guarded(F&& body) {
+  try {
+    body();
+    return SWAV_OK;
+  } catch (const Error& error) {
+    set_message(error.what());
+    return error.status();
+  } catch (const std::bad_alloc&) {
+    set_message("out of memory");
+    return SWAV_ERROR_MEMORY;
+  } catch (const std::exception& error) {
+    set_message(error.what());
+    return SWAV_ERROR_INTERNAL;
+  } catch (...) {
+    set_message("unknown exception");
+    return SWAV_ERROR_INTERNAL;
+  }
+}
+
+// The same on the engine thread: for calls that compute.
+template <class F>
+swav_status computed(F&& body) {
+  return guarded([&] { parallel::run_on_engine(body); });
+}
+
+}  // namespace swav::api

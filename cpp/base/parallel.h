@@ -1,0 +1,40 @@
+// Threads. The only file of the engine that knows OpenMP, and the only owner of its team.
+//
+// Computing calls run on one engine thread, one after the other (run_on_engine); inside, for_each spreads tasks over the
+// team. Which thread runs a task never matters: tasks write to places of their own, and sums over tasks are combined by the
+// caller in task order, so the result does not depend on the number of threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace swav::parallel {
+
+// Size of the team. 0 in set_threads: one for each core that this process may use.
+int threads();
+void set_threads(int count);
+
+namespace detail {
+using Task = void (*)(void* context, int64_t index, int worker);
+void for_each(int64_t count, Task task, void* context);
+using Job = void (*)(void* context);
+void run_on_engine(Job job, void* context);
+}  // namespace detail
+
+// Calls task(index, worker) for 0 <= index < count; worker is 0..threads()-1 and names scratch space. Tasks are handed
+// out in order, to whoever is free; they must not throw.
+template <class F>
+void for_each(int64_t count, F&& task) {
+  detail::for_each(
+      count, [](void* context, int64_t index, int worker) { (*static_cast<std::remove_reference_t<F>*>(context))(index, worker); },
+      &task);
+}
+
+// Runs job() on the engine thread and returns when it is done; exceptions pass through. From the engine thread itself: a call.
+template <class F>
+void run_on_engine(F&& job) {
+  detail::run_on_engine([](void* context) { (*static_cast<std::remove_reference_t<F>*>(context))(); }, &job);
+}
+
+}  // namespace swav::parallel

@@ -1,0 +1,30 @@
+// Errors inside the engine are C++ exceptions of one type; cpp/api turns them into a swav_status and a message.
+#pragma once
+
+#include <cstdarg>
+#include <stdexcept>
+#include <string>
+
+#include "swav.h"
+
+namespace swav {
+
+class Error : public std::runtime_error {
+ public:
+  Error(swav_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
+  swav_status status() const { return status_; }
+
+ private:
+  swav_status status_;
+};
+
+// printf-style message: what was wrong, the value, and what would be right.
+[[noreturn]] __attribute__((format(printf, 2, 3))) void fail(swav_status status, const char* format, ...);
+
+// Throws SWAV_ERROR_ARGUMENT with the message unless the condition holds.
+#define SWAV_REQUIRE(condition, ...)                         \
+  do {                                                       \
+    if (!(condition)) swav::fail(SWAV_ERROR_ARGUMENT, __VA_ARGS__); \
+  } while (0)
+
+}  // namespace swav

@@ -1,0 +1,16 @@
+// All kernels and their table, for the instruction set of the including file, which defines SWAV_LANES, SWAV_ISA_NAME and
+// SWAV_ISA_TABLE and opens namespace swav.
+namespace {
+#include "kernels/vector.h"
+
+#include "kernels/objective.h"
+}  // namespace
+
+extern const Kernels SWAV_ISA_TABLE;
+const Kernels SWAV_ISA_TABLE = {
+    SWAV_ISA_NAME,
+    lanes,
+#define SWAV_KERNEL(result, name, ...) name,
+#include "kernels/kernel_table.h"
+#undef SWAV_KERNEL
+};

@@ -1,0 +1,17 @@
+// Kernels for x86-64 with AVX-512 F, BW, DQ and VL.
+#include "kernels/kernels.h"
+
+#if defined(__x86_64__)
+#define SWAV_LANES 16
+#define SWAV_ISA_NAME "avx512"
+#define SWAV_ISA_TABLE avx512_kernels
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-vector-width=512"))), apply_to = function)
+#endif
+namespace swav {
+#include "kernels/body.h"
+}
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#endif

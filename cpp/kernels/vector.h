@@ -1,0 +1,43 @@
+// `vec`: as many floats as the instruction set's registers hold, as a compiler vector type, so that one source serves all.
+// Included inside the unnamed namespace of an isa_*.cpp, which defines SWAV_LANES first; everything here is internal to it.
+//
+// No standard header may be included from here or from the kernel headers: an inline function of the standard library, compiled with
+// AVX-512 flags, could be the copy that the linker keeps for everybody.
+
+typedef float vec __attribute__((vector_size(SWAV_LANES * 4), aligned(4)));  // loads and stores need no alignment
+typedef int32_t ivec __attribute__((vector_size(SWAV_LANES * 4), aligned(4)));
+
+#define SWAV_INLINE static inline __attribute__((always_inline))
+
+constexpr int lanes = SWAV_LANES;
+
+SWAV_INLINE vec load(const float* p) { return *reinterpret_cast<const vec*>(p); }
+SWAV_INLINE void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
+SWAV_INLINE vec splat(float x) { return x - vec{}; }
+SWAV_INLINE vec select(ivec mask, vec yes, vec no) { return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask)); }
+SWAV_INLINE vec max(vec a, vec b) { return select(a > b, a, b); }
+SWAV_INLINE vec min(vec a, vec b) { return select(a < b, a, b); }
+
+// The first n lanes, zero after them. n in [0, lanes].
+SWAV_INLINE vec load_part(const float* p, int64_t n) {
+  vec v{};
+  for (int i = 0; i < lanes; ++i) {
+    if (i < n) v[i] = p[i];
+  }
+  return v;
+}
+SWAV_INLINE void store_part(float* p, vec v, int64_t n) {
+  for (int i = 0; i < lanes; ++i) {
+    if (i < n) p[i] = v[i];
+  }
+}
+
+// Sum over lanes, in a fixed order: halves are added until one is left.
+SWAV_INLINE float sum(vec v) {
+  float part[lanes];
+  store(part, v);
+  for (int width = lanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) part[i] += part[i + width];
+  }
+  return part[0];
+}

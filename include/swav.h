@@ -1,0 +1,460 @@
+/* swav.h: SwAV (Caron et al., NeurIPS 2020) on the CPU; the whole C interface of the engine.
+ *
+ * Learn visual features from unlabelled images by contrasting cluster assignments, then embed images.
+ * The sections follow an image on its way: bytes -> crops -> embeddings -> scores -> codes -> loss -> update.
+ *
+ *     swav_network *network = NULL;
+ *     if (swav_network_open("weights.safetensors", &network, NULL) != SWAV_OK) {
+ *       fprintf(stderr, "%s\n", swav_error_message());
+ *       return 1;
+ *     }
+ *     float features[512];                                  // swav_network_info says how many
+ *     swav_network_embed_bytes(network, jpeg, jpeg_size, 224, SWAV_OUTPUT_FEATURES, features);
+ *     swav_network_destroy(network);
+ *
+ * Threads: every function may be called from any thread. Calls that compute (network, trainer, objective, evaluation)
+ * are carried out one after the other by one engine thread, which owns the team of worker threads, so several handles share
+ * the team and a handle needs no lock. Image functions run on the calling thread and in parallel with everything else; an image
+ * handle belongs to one thread at a time. Destroying a handle while another call uses it is an error of the caller.
+ * Errors: functions return a swav_status; nothing is written to outputs on failure unless the comment says so; nothing
+ * prints or ends the process. Outputs come last.
+ * Memory: the engine owns its handles and arenas; every array that crosses is the caller's, borrowed for the call. Pointers
+ * may not be NULL unless the comment says so; no alignment is required. Arrays are dense, last dimension fastest.
+ * Determinism: same inputs, same build, same instruction set: same bits, whatever the number of threads.
+ * Version: the header and the library belong together; compare SWAV_VERSION with swav_version() at start.
+ */
+#ifndef SWAV_H
+#define SWAV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status and runtime ------------------------------------------------------------------------------------------- */
+
+#define SWAV_VERSION 100 /* major * 10000 + minor * 100 + patch */
+
+typedef enum swav_status {
+  SWAV_OK = 0,
+  SWAV_ERROR_ARGUMENT = 1,    /* a value outside what the function's comment allows; the message names it */
+  SWAV_ERROR_IO = 2,          /* the operating system refused to open, read, write, flush or rename a file */
+  SWAV_ERROR_FORMAT = 3,      /* bytes that are not what they claim: damaged image, truncated weights, wrong shape */
+  SWAV_ERROR_UNSUPPORTED = 4, /* well-formed, but not something this build can do */
+  SWAV_ERROR_LIMIT = 5,       /* more pixels, dimensions or bytes than the stated limit */
+  SWAV_ERROR_MEMORY = 6,      /* an allocation failed */
+  SWAV_ERROR_NUMERIC = 7,     /* a value is not finite; the message names the first stage where it appeared */
+  SWAV_ERROR_INTERNAL = 8     /* a defect of the engine; please report the message */
+} swav_status;
+
+/* What went wrong in the last failing call on this thread, one line, UTF-8. Owned by the engine, valid until the next
+ * failing call on this thread; empty if there was none. */
+const char *swav_error_message(void);
+
+/* SWAV_VERSION of the library that is linked. */
+int32_t swav_version(void);
+
+typedef struct swav_runtime_info {
+  int32_t version;
+  int32_t threads;     /* size of the team */
+  char isa[16];        /* instruction set of the kernels in use: "avx512", "avx2" or "baseline" */
+  char cpu[64];        /* model name as the operating system gives it */
+  char build[64];      /* compiler and its version */
+  char features[128];  /* instruction set extensions of the CPU that matter here, separated by spaces */
+} swav_runtime_info;
+
+/* The environment variable SWAV_MAX_ISA (avx512, avx2, baseline) caps the instruction set; it is read once. */
+swav_status swav_runtime(swav_runtime_info *info);
+
+/* Sets the number of threads that compute; 0 means one for each core that this process may use. Any time between calls. */
+swav_status swav_set_threads(int32_t threads);
+
+/* ---- Image: bytes -> pixels -> crops ------------------------------------------------------------------------------ */
+
+#define SWAV_MAX_CHANNELS 4
+#define SWAV_MAX_GROUPS 8
+
+/* A decoded picture: 8 or 16 bit samples, [height][width][channels], upright (EXIF orientation applied). */
+typedef struct swav_image swav_image;
+
+typedef enum swav_image_format {
+  SWAV_FORMAT_UNKNOWN = 0,
+  SWAV_FORMAT_JPEG = 1,
+  SWAV_FORMAT_PNG = 2,
+  SWAV_FORMAT_WEBP = 3,
+  SWAV_FORMAT_BMP = 4,
+  SWAV_FORMAT_PNM = 5
+} swav_image_format;
+
+typedef struct swav_image_info {
+  int32_t width, height; /* upright */
+  int32_t channels;      /* 1 gray or 3 RGB */
+  int32_t bits;          /* 8 or 16 a sample */
+  swav_image_format format;
+} swav_image_info;
+
+typedef struct swav_decode_options {
+  int32_t channels;      /* 1 or 3: convert to it; 0: as stored (1 or 3) */
+  int32_t bits;          /* 8: reduce 16-bit samples; 0: as stored */
+  int64_t max_pixels;    /* refuse larger pictures with SWAV_ERROR_LIMIT */
+  int32_t max_dimension; /* the same for width and height */
+  float background[3];   /* 0..1, what shows through transparency; negative: drop alpha, as Pillow's convert("RGB") does */
+} swav_decode_options;
+
+/* 3 channels, 8 bit, 89,478,485 pixels (Pillow's warning limit), 65,500 a side, alpha dropped. */
+swav_decode_options swav_decode_options_default(void);
+
+/* Reads the header only: format and upright size of an encoded image. Microseconds, whatever the file claims. */
+swav_status swav_image_probe(const void *bytes, size_t size, swav_image_info *info);
+
+/* Decodes a whole image. options may be NULL for the default. *image is the caller's to destroy. */
+swav_status swav_image_decode(const void *bytes, size_t size, const swav_decode_options *options, swav_image **image);
+
+/* Copies samples [height][width][channels] (uint8_t or uint16_t, as bits says) into a new image. */
+swav_status swav_image_create(const void *samples, int32_t width, int32_t height, int32_t channels, int32_t bits, swav_image **image);
+
+swav_status swav_image_describe(const swav_image *image, swav_image_info *info);
+
+/* The samples, borrowed until the image is destroyed. */
+const void *swav_image_samples(const swav_image *image);
+
+/* NULL does nothing. */
+void swav_image_destroy(swav_image *image);
+
+/* Encodes 8-bit samples [height][width][channels] (1 or 3) as baseline JPEG, quality 1..100, into `buffer` of `capacity` bytes.
+ * *size gets the length. When capacity is too small: SWAV_ERROR_LIMIT, and *size is set to what is needed. */
+swav_status swav_image_encode_jpeg(const uint8_t *samples, int32_t width, int32_t height, int32_t channels, int32_t quality,
+                                   void *buffer, size_t capacity, size_t *size);
+
+/* The same as PNG. */
+swav_status swav_image_encode_png(const uint8_t *samples, int32_t width, int32_t height, int32_t channels, void *buffer,
+                                  size_t capacity, size_t *size);
+
+/* One group of crops of equal size, as "2x224" with its area fractions. */
+typedef struct swav_crop_group {
+  int32_t count;
+  int32_t size;     /* pixels a side */
+  float min_scale;  /* area fraction of the image, uniform between the two */
+  float max_scale;
+} swav_crop_group;
+
+/* Multi-crop augmentation (paper section 3.2 and appendix A; torchvision and Pillow semantics). */
+typedef struct swav_recipe {
+  swav_crop_group groups[SWAV_MAX_GROUPS];
+  int32_t group_count;
+  int32_t channels;                            /* 1 or 3; hue, saturation and grayscale need 3 and are skipped for 1 */
+  float min_aspect, max_aspect;                /* width / height, log-uniform */
+  float flip_probability;
+  float jitter_probability;
+  float brightness, contrast, saturation, hue; /* strengths: factors U(max(0, 1-s), 1+s); hue shift U(-h, h) of the circle */
+  float grayscale_probability;
+  float blur_probability;
+  float min_sigma, max_sigma;                  /* Gaussian blur, in output pixels */
+  float mean[SWAV_MAX_CHANNELS], std[SWAV_MAX_CHANNELS]; /* of samples in 0..1 */
+} swav_recipe;
+
+/* The published recipe: 2x224 (0.14, 1) + 6x96 (0.05, 0.14), aspect 3/4..4/3, flip 0.5, jitter 0.8 of (0.8, 0.8, 0.8, 0.2),
+ * grayscale 0.2, blur 0.5 of 0.1..2, mean (0.485, 0.456, 0.406), std (0.228, 0.224, 0.225). */
+swav_recipe swav_recipe_default(void);
+
+typedef enum swav_color_operation {
+  SWAV_COLOR_BRIGHTNESS = 0,
+  SWAV_COLOR_CONTRAST = 1,
+  SWAV_COLOR_SATURATION = 2,
+  SWAV_COLOR_HUE = 3
+} swav_color_operation;
+
+/* Every decision about one crop. Pixels are touched later, by swav_crop_execute. The source box is resized to
+ * (resized_width, resized_height) with Pillow's antialiased bilinear filter; the window of size x size pixels at
+ * (offset_x, offset_y) of that is kept. A training crop keeps all of it. */
+typedef struct swav_crop_plan {
+  int32_t left, top, width, height; /* source box in the upright image */
+  int32_t resized_width, resized_height;
+  int32_t offset_x, offset_y;
+  int32_t size;
+  bool flip;
+  bool jitter;
+  bool grayscale;
+  bool blur;
+  uint8_t color_order[4];           /* swav_color_operation, in the order of execution */
+  float color_factor[4];            /* indexed by swav_color_operation */
+  float sigma;
+} swav_crop_plan;
+
+/* Decides crop number `crop` (0..V-1, group after group) of sample `sample` in epoch `epoch`: a pure function of the arguments. */
+swav_status swav_crop_plan_sample(const swav_recipe *recipe, uint64_t seed, uint64_t epoch, uint64_t sample, int32_t crop,
+                                  int32_t image_width, int32_t image_height, swav_crop_plan *plan);
+
+/* The evaluation view: shorter side to round(size * 256 / 224), centre crop of size x size. */
+swav_status swav_crop_plan_centre(int32_t size, int32_t image_width, int32_t image_height, swav_crop_plan *plan);
+
+/* The whole image squeezed to size x size: the thumbnail of the raw-pixel floor. */
+swav_status swav_crop_plan_whole(int32_t size, int32_t image_width, int32_t image_height, swav_crop_plan *plan);
+
+/* Carries a plan out: `pixels` [size][size][channels] float32, normalised by the recipe's mean and std. The image must have
+ * recipe->channels channels. Pillow's 8-bit rounding after each operation. */
+swav_status swav_crop_execute(const swav_image *image, const swav_crop_plan *plan, const swav_recipe *recipe, float *pixels);
+
+/* The same before normalisation, as 8-bit samples: what a person sees. */
+swav_status swav_crop_render(const swav_image *image, const swav_crop_plan *plan, uint8_t *samples);
+
+/* Bytes to all V crops of one sample: decode once, plan and execute every crop. outputs[v] is where crop v goes
+ * ([size][size][channels] float32), V pointers. options may be NULL. */
+swav_status swav_multicrop(const void *bytes, size_t size, const swav_decode_options *options, const swav_recipe *recipe,
+                           uint64_t seed, uint64_t epoch, uint64_t sample, float *const *outputs);
+
+/* The sample at `position` (0..count-1) of an epoch: a permutation that depends on (seed, epoch, count) only, in O(1). */
+uint64_t swav_epoch_order(uint64_t seed, uint64_t epoch, uint64_t count, uint64_t position);
+
+/* ---- Network: batch -> features -> embeddings -> scores ------------------------------------------------------------ */
+
+#define SWAV_MAX_HEADS 8
+
+/* A ResNet v1.5 with projection head and prototypes, its parameters and its batch-norm buffers. */
+typedef struct swav_network swav_network;
+
+typedef enum swav_stem {
+  SWAV_STEM_IMAGENET = 0, /* 7x7 stride 2, batch-norm, ReLU, 3x3 stride 2 max-pool */
+  SWAV_STEM_SMALL = 1     /* 3x3 stride 1, batch-norm, ReLU: for images of 32 to 64 pixels */
+} swav_stem;
+
+typedef struct swav_network_config {
+  int32_t depth;                       /* 18, 34 or 50 */
+  int32_t width;                       /* multiplier of every channel count: 1, 2, 4, 5 */
+  int32_t base_width;                  /* channels of the stem before the multiplier; 64 is the published one */
+  swav_stem stem;
+  int32_t channels;                    /* of the input images, 1..SWAV_MAX_CHANNELS */
+  int32_t hidden;                      /* width of the projection head's hidden layer; 0: one linear layer */
+  int32_t dim;                         /* D, length of an embedding; 0: no head and no prototypes */
+  int32_t head_count;                  /* sets of prototypes, 0..SWAV_MAX_HEADS */
+  int32_t prototypes[SWAV_MAX_HEADS];  /* K of each */
+} swav_network_config;
+
+/* ResNet-50, ImageNet stem, 3 channels, hidden 2048, dim 128, one set of 3000 prototypes. */
+swav_network_config swav_network_config_default(void);
+
+/* Initialised as the reference does (Kaiming-normal convolutions, uniform linear layers), from counter-based random numbers. */
+swav_status swav_network_create(const swav_network_config *config, uint64_t seed, swav_network **network);
+
+/* NULL does nothing. */
+void swav_network_destroy(swav_network *network);
+
+typedef struct swav_network_info {
+  swav_network_config config;
+  int32_t feature_dim;     /* length of the pooled backbone features */
+  int64_t parameter_count; /* without buffers */
+  int64_t tensor_count;    /* parameters and buffers */
+} swav_network_info;
+
+swav_status swav_network_describe(const swav_network *network, swav_network_info *info);
+
+typedef enum swav_tensor_kind {
+  SWAV_TENSOR_PARAMETER = 0, /* float32, learned */
+  SWAV_TENSOR_BUFFER = 1,    /* float32, running mean or variance of a batch-norm */
+  SWAV_TENSOR_COUNTER = 2    /* int64 scalar, num_batches_tracked */
+} swav_tensor_kind;
+
+/* A view of one tensor in torchvision's order (convolutions [out][in][height][width]). Borrowed from the network;
+ * writing through `data` between calls is allowed. */
+typedef struct swav_tensor {
+  const char *name;  /* torchvision's key, "projection_head.*" or "prototypes.weight" */
+  swav_tensor_kind kind;
+  int32_t rank;
+  int64_t shape[4];
+  int64_t count;
+  void *data;        /* float*, or int64_t* for a counter */
+  float *gradient;   /* of the last training step, same shape; NULL for buffers and before the first step */
+} swav_tensor;
+
+swav_status swav_network_tensor(swav_network *network, int64_t index, swav_tensor *tensor);
+
+/* What loading found; lists are truncated with "...". */
+typedef struct swav_load_report {
+  int64_t matched, missing, unexpected;
+  char missing_names[512];
+  char unexpected_names[512];
+} swav_load_report;
+
+/* Fills an existing network from a safetensors file or a checkpoint of this library. Prefixes as "module." are stripped. Fails, and
+ * leaves the network as it was, when a shape differs or less than 90 % of the backbone is there. report may be NULL. */
+swav_status swav_network_load(swav_network *network, const char *path, swav_load_report *report);
+
+/* Creates a network as the file describes (metadata, else tensor names and shapes) and fills it. report may be NULL. */
+swav_status swav_network_open(const char *path, swav_network **network, swav_load_report *report);
+
+/* What an input has to look like; travels with the weights. */
+typedef struct swav_input_description {
+  int32_t size; /* of evaluation crops */
+  float mean[SWAV_MAX_CHANNELS], std[SWAV_MAX_CHANNELS];
+} swav_input_description;
+
+/* Of the last swav_network_open, _load or _describe_input; ImageNet's at 224 before. */
+swav_status swav_network_input(const swav_network *network, swav_input_description *input);
+swav_status swav_network_describe_input(swav_network *network, const swav_input_description *input);
+
+/* Writes all tensors as safetensors: to a file aside, flushed, renamed. Metadata: architecture, stem, input size, mean, std. */
+swav_status swav_network_save(const swav_network *network, const char *path);
+
+typedef enum swav_output {
+  SWAV_OUTPUT_FEATURES = 0,   /* pooled backbone features [N][feature_dim] */
+  SWAV_OUTPUT_EMBEDDINGS = 1, /* after the head, unit norm [N][dim] */
+  SWAV_OUTPUT_SCORES = 2      /* cosines with the prototypes of the first head [N][K] */
+} swav_output;
+
+/* Inference with running batch-norm statistics. images [count][height][width][channels], normalised. */
+swav_status swav_network_embed(swav_network *network, swav_output output, const float *images, int64_t count, int32_t height,
+                               int32_t width, float *result);
+
+/* The same for one encoded image: decode, centre crop of size x size (0: the network's input size), normalise, embed. */
+swav_status swav_network_embed_bytes(swav_network *network, const void *bytes, size_t size, int32_t crop_size, swav_output output,
+                                     float *result);
+
+/* Re-estimates the batch-norm buffers as the average over batches: begin, any number of batches, end. */
+swav_status swav_network_recalibrate_begin(swav_network *network);
+swav_status swav_network_recalibrate_batch(swav_network *network, const float *images, int64_t count, int32_t height, int32_t width);
+swav_status swav_network_recalibrate_end(swav_network *network);
+
+/* ---- Objective: scores -> codes -> loss -> d(scores) --------------------------------------------------------------- */
+
+typedef struct swav_codes_config {
+  float epsilon;      /* entropy regularisation: a number, or a multiple of the scores' spread */
+  bool relative;      /* epsilon x spread of the batch's scores (std over rows, mean over prototypes), at least epsilon_floor */
+  float epsilon_floor;
+  int32_t iterations;
+} swav_codes_config;
+
+/* 0.05, not relative, floor 1e-3, 3 iterations. */
+swav_codes_config swav_codes_config_default(void);
+
+/* Sinkhorn-Knopp (paper eq. 3 to 5): scores [rows][prototypes] -> codes of the last `keep` rows [keep][prototypes], each summing to 1.
+ * Earlier rows are the queue. Cannot overflow. The spread is that of the last `keep` rows. epsilon_used may be NULL. */
+swav_status swav_codes(const float *scores, int64_t rows, int64_t prototypes, int64_t keep, const swav_codes_config *config,
+                       float *codes, float *epsilon_used);
+
+/* Swapped prediction (paper eq. 1, 2, 6, averaged as published). scores [crops * batch][prototypes], crop-major; codes
+ * [assign_count][batch][prototypes] of the crops assign[0..]. *loss, and gradient [crops * batch][prototypes] (may be NULL). */
+swav_status swav_swapped_loss(const float *scores, int64_t crops, int64_t batch, int64_t prototypes, const float *codes,
+                              const int32_t *assign, int32_t assign_count, float temperature, double *loss, float *gradient);
+
+/* ---- Trainer: crops -> loss -> gradients -> update ------------------------------------------------------------------ */
+
+/* Training state of one network: optimiser, queue, memory plan. Borrows the network, which must outlive it. */
+typedef struct swav_trainer swav_trainer;
+
+typedef enum swav_optimizer {
+  SWAV_OPTIMIZER_LARC = 0, /* SGD with momentum under layer-wise adaptive rates */
+  SWAV_OPTIMIZER_SGD = 1,
+  SWAV_OPTIMIZER_ADAMW = 2
+} swav_optimizer;
+
+typedef struct swav_trainer_config {
+  int32_t group_count;
+  int32_t crop_counts[SWAV_MAX_GROUPS]; /* crops a group */
+  int32_t crop_sizes[SWAV_MAX_GROUPS];  /* pixels a side; adjacent groups of equal size run as one */
+  int32_t batch;                        /* B, images a step */
+  int32_t assign_count;
+  int32_t assign[SWAV_MAX_GROUPS];      /* crops whose codes are computed */
+  swav_codes_config codes;
+  float temperature;
+  int32_t queue_length;                 /* embeddings kept for each assignment crop; rounded down to a multiple of batch */
+  swav_optimizer optimizer;
+  float momentum;                       /* larc, sgd */
+  float trust;                          /* larc */
+  float beta1, beta2, adam_epsilon;     /* adamw */
+  float weight_decay;
+} swav_trainer_config;
+
+/* 2x224+6x96, batch 64, codes of crops 0 and 1, temperature 0.1, no queue, LARC 0.001, momentum 0.9, weight decay 1e-6,
+ * betas 0.9 and 0.999, adam epsilon 1e-8. */
+swav_trainer_config swav_trainer_config_default(void);
+
+/* Makes the memory plan and allocates all of it. A step allocates nothing. */
+swav_status swav_trainer_create(swav_network *network, const swav_trainer_config *config, swav_trainer **trainer);
+
+/* NULL does nothing. The network stays. */
+void swav_trainer_destroy(swav_trainer *trainer);
+
+/* Bytes, as planned before the first step. */
+typedef struct swav_memory_plan {
+  int64_t parameters;  /* weights and buffers */
+  int64_t gradients;
+  int64_t optimizer;   /* momentum or moments */
+  int64_t activations;
+  int64_t workspace;   /* packed weights, partial sums, scores, codes */
+  int64_t queue;
+  int64_t total;
+} swav_memory_plan;
+
+swav_status swav_trainer_memory(const swav_trainer *trainer, swav_memory_plan *plan);
+
+typedef struct swav_step_input {
+  const float *const *crops;  /* one pointer a group: [count * batch][size][size][channels], crop-major (row v * batch + b) */
+  double learning_rate;
+  bool freeze_prototypes;     /* no gradient, no decay, no momentum for the prototypes */
+  bool use_queue;             /* fill the queue, and use it once it is full */
+  bool update;                /* false: gradients only */
+} swav_step_input;
+
+typedef struct swav_step_report {
+  double loss;
+  double gradient_norm;       /* of all parameters, before the optimiser */
+  double code_entropy;        /* mean over codes, in units of ln K: 1 is uniform */
+  double score_spread;        /* std of scores over the batch's images, mean over prototypes and assignment crops */
+  double epsilon;             /* used for the codes, mean over assignment crops */
+  double similarity;          /* mean cosine of embeddings of different images, first crop: 1 is collapse */
+  int64_t prototypes_used;    /* distinct arg-max prototypes among the codes of the batch, first head */
+  bool queue_used;
+  double forward_seconds, objective_seconds, backward_seconds, update_seconds;
+} swav_step_report;
+
+/* One training step (paper algorithm 1): renormalise prototypes, forward by resolution, codes, loss, backward, update. On
+ * SWAV_ERROR_NUMERIC parameters are as before the step; the report is filled as far as the step came. */
+swav_status swav_trainer_step(swav_trainer *trainer, const swav_step_input *input, swav_step_report *report);
+
+/* Writes everything a later process needs to go on (network, buffers, optimiser, queue) and `note`, a text of the caller's (may be
+ * NULL), as one safetensors file: to a file aside, flushed, renamed. */
+swav_status swav_trainer_save(const swav_trainer *trainer, const char *path, const char *note);
+
+/* Restores what swav_trainer_save wrote, into a trainer of the same configuration. Fails and changes nothing when the file does
+ * not match, naming what differs. */
+swav_status swav_trainer_load(swav_trainer *trainer, const char *path);
+
+/* The note of a checkpoint, zero-terminated, into buffer of `capacity` bytes; *size gets its length without the zero. When capacity
+ * is too small: SWAV_ERROR_LIMIT and *size is set. Validates the file's structure and length. */
+swav_status swav_checkpoint_note(const char *path, char *buffer, size_t capacity, size_t *size);
+
+/* ---- Schedule -------------------------------------------------------------------------------------------------------- */
+
+typedef struct swav_schedule {
+  double base_rate, final_rate, start_rate; /* start_rate: where the warm-up begins */
+  int64_t steps_per_epoch;
+  int64_t epochs;
+  int64_t warmup_epochs;
+} swav_schedule;
+
+/* Linear warm-up from start_rate to base_rate, both inclusive, then a cosine to final_rate. step 0.. epochs * steps_per_epoch - 1. */
+swav_status swav_learning_rate(const swav_schedule *schedule, int64_t step, double *rate);
+
+/* ---- Evaluation ------------------------------------------------------------------------------------------------------ */
+
+/* Weighted k-nearest-neighbour classification: rows are scaled to unit norm; each of the `neighbours` nearest by cosine votes with
+ * exp(cosine / temperature). train [count][dim], labels 0..classes-1, queries [query_count][dim] -> predictions [query_count]. */
+swav_status swav_knn(const float *train, const int32_t *labels, int64_t count, const float *queries, int64_t query_count, int64_t dim,
+                     int32_t classes, int32_t neighbours, float temperature, int32_t *predictions);
+
+/* Multinomial logistic regression on standardised features by L-BFGS: minimises mean cross-entropy + penalty * |W|^2.
+ * weights [classes][dim + 1], for raw features, bias last. */
+swav_status swav_linear_fit(const float *features, const int32_t *labels, int64_t count, int64_t dim, int32_t classes, double penalty,
+                            int32_t max_iterations, float *weights);
+
+/* arg-max class of each row. */
+swav_status swav_linear_predict(const float *weights, int64_t dim, int32_t classes, const float *features, int64_t count,
+                                int32_t *predictions);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
