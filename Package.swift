@@ -3,12 +3,21 @@
 // -O3 and -fopenmp in every configuration, so that a debug build of a client still computes at full speed.
 import PackageDescription
 
-let swiftSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+let swiftSettings: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("InternalImportsByDefault")]
+
+/// One Swift module of the package; the engine's C header is visible to those that call it.
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
 
 let package = Package(
   name: "swav",
   products: [
-    .library(name: "SwAV", targets: ["SwAVEngine"]),
+    .library(name: "SwAV", targets: ["SwAV"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -30,6 +39,12 @@ let package = Package(
         .linkedLibrary("omp5"), .linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp"),
       ]
     ),
-    .target(name: "SwAVEngine", dependencies: ["CSwAV"], swiftSettings: swiftSettings),
+    // In the order of the pipeline; each module knows only those above it.
+    module("SwAVEngine", ["CSwAV"]),
+    module("SwAVAugmentation", ["CSwAV", "SwAVEngine"]),
+    module("SwAVModel", ["CSwAV", "SwAVEngine", "SwAVAugmentation"]),
+    module("SwAVData", ["CSwAV", "SwAVEngine", "SwAVAugmentation"]),
+    module("SwAVEvaluation", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"]),
+    module("SwAV", ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation"]),
   ]
 )

@@ -1,0 +1,98 @@
+package import CSwAV
+import SwAVEngine
+
+/// Multi-crop augmentation (paper section 3.2 and appendix A; torchvision and Pillow semantics): what may happen to an
+/// image on its way to a crop. Every decision is a pure function of (seed, epoch, sample, crop).
+public struct Recipe: Codable, Sendable, Equatable {
+  /// Crops in order: all of the first group, then all of the second.
+  public var groups: [CropGroup]
+  /// 1 or 3; hue, saturation and grayscale need 3 and are skipped for 1.
+  public var channels: Int
+  /// Width / height of a crop's box, drawn log-uniformly.
+  public var minAspect: Float
+  public var maxAspect: Float
+  public var flipProbability: Float
+  public var jitterProbability: Float
+  /// Strengths: factors are drawn from max(0, 1 - s) to 1 + s.
+  public var brightness: Float
+  public var contrast: Float
+  public var saturation: Float
+  /// The hue moves by up to this part of the circle either way.
+  public var hue: Float
+  public var grayscaleProbability: Float
+  public var blurProbability: Float
+  /// Standard deviation of the Gaussian blur, in output pixels.
+  public var minSigma: Float
+  public var maxSigma: Float
+  /// Of samples in 0...1, one for each channel.
+  public var mean: [Float]
+  public var std: [Float]
+
+  /// The published recipe, as the engine states it: 2x224 + 6x96.
+  public static let published = Recipe(swav_recipe_default())
+
+  /// The published recipe with other crops.
+  public init(groups: [CropGroup]) {
+    self = .published
+    self.groups = groups
+  }
+
+  /// Crops of an image, V in the paper.
+  public var cropCount: Int { groups.reduce(0) { $0 + $1.count } }
+
+  /// The group of crop number `crop` (0..<``cropCount``).
+  public func group(ofCrop crop: Int) -> CropGroup {
+    var first = 0
+    for group in groups {
+      first += group.count
+      if crop < first { return group }
+    }
+    preconditionFailure("crop \(crop) of \(cropCount)")
+  }
+}
+
+extension Recipe {
+  package init(_ recipe: swav_recipe) {
+    let channels = Int(recipe.channels)
+    groups = values(recipe.groups, count: Int(recipe.group_count), as: swav_crop_group.self).map {
+      // Scales are decimal fractions in the interface of both sides; 0.14 must not read 0.14000000059604645.
+      CropGroup(
+        count: Int($0.count), size: Int($0.size), minScale: Double("\($0.min_scale)") ?? Double($0.min_scale),
+        maxScale: Double("\($0.max_scale)") ?? Double($0.max_scale))
+    }
+    self.channels = channels
+    (minAspect, maxAspect) = (recipe.min_aspect, recipe.max_aspect)
+    flipProbability = recipe.flip_probability
+    jitterProbability = recipe.jitter_probability
+    (brightness, contrast, saturation, hue) = (recipe.brightness, recipe.contrast, recipe.saturation, recipe.hue)
+    grayscaleProbability = recipe.grayscale_probability
+    blurProbability = recipe.blur_probability
+    (minSigma, maxSigma) = (recipe.min_sigma, recipe.max_sigma)
+    mean = values(recipe.mean, count: channels, as: Float.self)
+    std = values(recipe.std, count: channels, as: Float.self)
+  }
+
+  /// The engine's form. The engine checks the values when it uses them.
+  package var engine: swav_recipe {
+    var recipe = swav_recipe()
+    fill(
+      &recipe.groups,
+      with: groups.map {
+        swav_crop_group(
+          count: Int32(clamping: $0.count), size: Int32(clamping: $0.size), min_scale: Float($0.minScale),
+          max_scale: Float($0.maxScale))
+      })
+    recipe.group_count = Int32(clamping: groups.count)
+    recipe.channels = Int32(clamping: channels)
+    (recipe.min_aspect, recipe.max_aspect) = (minAspect, maxAspect)
+    recipe.flip_probability = flipProbability
+    recipe.jitter_probability = jitterProbability
+    (recipe.brightness, recipe.contrast, recipe.saturation, recipe.hue) = (brightness, contrast, saturation, hue)
+    recipe.grayscale_probability = grayscaleProbability
+    recipe.blur_probability = blurProbability
+    (recipe.min_sigma, recipe.max_sigma) = (minSigma, maxSigma)
+    fill(&recipe.mean, with: mean)
+    fill(&recipe.std, with: std)
+    return recipe
+  }
+}

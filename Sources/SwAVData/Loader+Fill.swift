@@ -1,0 +1,89 @@
+import CSwAV
+import SwAVAugmentation
+import SwAVEngine
+
+/// The memory of a bounded number of batches, allocated once.
+// Sendable: the pointers never change; who may write where is the pipeline's matter: one worker an item, and the consumer
+// only once all items of a slot are filled.
+final class CropSlots: @unchecked Sendable {
+  let count: Int
+  private let recipe: Recipe
+  private let batch: Int
+  private let base: UnsafeMutablePointer<Float>
+  /// Floats of one slot.
+  private let stride: Int
+  /// Where each group begins in a slot.
+  private let groupOffsets: [Int]
+
+  init(recipe: Recipe, batch: Int, count: Int) {
+    (self.recipe, self.batch, self.count) = (recipe, batch, count)
+    var (offset, offsets) = (0, [Int]())
+    for group in recipe.groups {
+      offsets.append(offset)
+      offset += group.count * batch * group.size * group.size * recipe.channels
+    }
+    (stride, groupOffsets) = (offset, offsets)
+    base = UnsafeMutablePointer<Float>.allocate(capacity: max(1, stride * count))
+    base.initialize(repeating: 0, count: max(1, stride * count))
+  }
+
+  deinit { base.deallocate() }
+
+  var memory: Int { stride * count * MemoryLayout<Float>.size }
+
+  func groups(of slot: Int) -> [UnsafePointer<Float>?] {
+    groupOffsets.map { UnsafePointer(base + slot * stride + $0) }
+  }
+
+  /// Where the V crops of image `item` of the batch in `slot` go: crop-major, row v * batch + item in its group.
+  func outputs(slot: Int, item: Int) -> [UnsafeMutablePointer<Float>?] {
+    var outputs: [UnsafeMutablePointer<Float>?] = []
+    for (group, offset) in zip(recipe.groups, groupOffsets) {
+      let length = group.size * group.size * recipe.channels
+      for crop in 0..<group.count { outputs.append(base + slot * stride + offset + (crop * batch + item) * length) }
+    }
+    return outputs
+  }
+}
+
+/// What a worker does: finds the sample of a position, reads, decodes and crops it, or its substitute.
+struct Filler: Sendable {
+  let source: any ImageSource
+  let configuration: Loader.Configuration
+  let bad: BadSamples
+  let slots: CropSlots
+  let batchesPerEpoch: Int
+
+  @Sendable func fill(batch: Int, item: Int, slot: Int) throws {
+    let epoch = batch / batchesPerEpoch
+    let position = batch % batchesPerEpoch * configuration.batch + item
+    let (seed, count) = (configuration.seed, source.count)
+    let sample = EpochOrder.sample(seed: seed, epoch: epoch, count: count, position: position)
+    let outputs = slots.outputs(slot: slot, item: item)
+    var recipe = configuration.recipe.engine
+    for attempt in 0..<count {
+      let candidate = Filler.candidate(seed: seed, epoch: epoch, count: count, sample: sample, attempt: attempt)
+      if attempt > 0 && candidate == sample { continue }
+      do {
+        let bytes = try source.bytes(of: candidate)
+        // The crops are drawn for `sample`: a substitute that is in the epoch in its own right is cropped differently here.
+        try Recipe.multicrop(bytes, recipe: &recipe, seed: seed, epoch: epoch, sample: sample, outputs: outputs)
+        return
+      } catch let error as EngineError where error.code == .memory || error.code == .internal || error.code == .argument {
+        throw error
+      } catch {
+        try bad.record(BadSample(sample: candidate, name: source.name(of: candidate), reason: "\(error)"))
+      }
+    }
+    throw DataError(.tooManyBad, "all \(count) images are bad; the first tried: \(source.name(of: sample))")
+  }
+
+  /// The sample itself, then others along a permutation of the epoch's substitutes that starts at the sample's own place:
+  /// a pure function, and after `count` attempts every sample has had its turn.
+  static func candidate(seed: UInt64, epoch: Int, count: Int, sample: Int, attempt: Int) -> Int {
+    if attempt == 0 { return sample }
+    // Any constant but 0 does: it makes the order of substitutes independent of the epoch's own order.
+    let position = (sample + attempt - 1) % count
+    return EpochOrder.sample(seed: seed ^ 0x5375_6273_7469_7475, epoch: epoch, count: count, position: position)
+  }
+}

@@ -1,0 +1,99 @@
+import CSwAV
+import SwAVEngine
+
+/// A ResNet v1.5 by its usual name: depth and width.
+public enum Architecture: String, Codable, Sendable, CaseIterable {
+  case resnet18, resnet34, resnet50, resnet50w2, resnet50w4, resnet50w5
+
+  public var depth: Int {
+    switch self {
+    case .resnet18: 18
+    case .resnet34: 34
+    case .resnet50, .resnet50w2, .resnet50w4, .resnet50w5: 50
+    }
+  }
+
+  /// Multiplier of every channel count.
+  public var width: Int {
+    switch self {
+    case .resnet18, .resnet34, .resnet50: 1
+    case .resnet50w2: 2
+    case .resnet50w4: 4
+    case .resnet50w5: 5
+    }
+  }
+
+  /// Hidden width of the projection head unless told otherwise: 2048 from ResNet-50 on, 512 below.
+  public var defaultHidden: Int { depth >= 50 ? 2048 : 512 }
+
+  public init?(depth: Int, width: Int) {
+    guard let found = Architecture.allCases.first(where: { $0.depth == depth && $0.width == width }) else { return nil }
+    self = found
+  }
+}
+
+/// How the pixels enter the network.
+public enum Stem: String, Codable, Sendable, CaseIterable {
+  /// 7x7 convolution of stride 2, then 3x3 max-pool of stride 2.
+  case imagenet
+  /// 3x3 convolution of stride 1, no pooling: for images of 32 to 64 pixels.
+  case small
+}
+
+/// What a network is made of (reference section 1.1 and 1.2).
+public struct NetworkConfiguration: Codable, Sendable, Equatable {
+  public var architecture: Architecture
+  public var stem: Stem
+  /// Channels of the stem before the width multiplier; 64 is the published one.
+  public var baseWidth: Int
+  /// Of the input images.
+  public var channels: Int
+  /// Width of the projection head's hidden layer; 0: one linear layer.
+  public var hidden: Int
+  /// D, length of an embedding; 0: no head and no prototypes.
+  public var dim: Int
+  /// K of each set of prototypes, 0 to 8 sets.
+  public var prototypes: [Int]
+
+  /// ResNet-50, ImageNet stem, 3 channels, hidden 2048, dim 128, 3000 prototypes, as the engine states it.
+  public static var published: NetworkConfiguration {
+    // The engine's default is one of the six architectures; the fallback is never taken.
+    NetworkConfiguration(swav_network_config_default())
+      ?? NetworkConfiguration(architecture: .resnet50, hidden: 2048, dim: 128, prototypes: [3000])
+  }
+
+  public init(
+    architecture: Architecture, stem: Stem = .imagenet, baseWidth: Int = 64, channels: Int = 3, hidden: Int? = nil,
+    dim: Int = 128, prototypes: [Int]
+  ) {
+    self.architecture = architecture
+    self.stem = stem
+    self.baseWidth = baseWidth
+    self.channels = channels
+    self.hidden = hidden ?? architecture.defaultHidden
+    self.dim = dim
+    self.prototypes = prototypes
+  }
+
+  init?(_ config: swav_network_config) {
+    guard let architecture = Architecture(depth: Int(config.depth), width: Int(config.width)) else { return nil }
+    self.init(
+      architecture: architecture, stem: config.stem == SWAV_STEM_SMALL ? .small : .imagenet,
+      baseWidth: Int(config.base_width), channels: Int(config.channels), hidden: Int(config.hidden), dim: Int(config.dim),
+      prototypes: values(config.prototypes, count: Int(config.head_count), as: Int32.self).map(Int.init))
+  }
+
+  var engine: swav_network_config {
+    var config = swav_network_config_default()
+    config.depth = Int32(architecture.depth)
+    config.width = Int32(architecture.width)
+    config.base_width = Int32(clamping: baseWidth)
+    config.stem = stem == .small ? SWAV_STEM_SMALL : SWAV_STEM_IMAGENET
+    config.channels = Int32(clamping: channels)
+    config.hidden = Int32(clamping: hidden)
+    config.dim = Int32(clamping: dim)
+    config.head_count = Int32(clamping: prototypes.count)
+    fill(&config.prototypes, with: prototypes.map { Int32(clamping: $0) })
+    return config
+  }
+}

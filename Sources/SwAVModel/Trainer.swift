@@ -1,0 +1,162 @@
+import CSwAV
+public import SwAVEngine
+
+/// Training state of one network: optimiser, queue, memory plan. Keeps the network alive.
+public struct Trainer: ~Copyable {
+  let handle: OpaquePointer
+  public let network: Network
+  public let configuration: TrainerConfiguration
+
+  /// Makes the memory plan and allocates all of it; a step allocates nothing.
+  public init(_ network: Network, _ configuration: TrainerConfiguration) throws(EngineError) {
+    guard (1...Int(SWAV_MAX_GROUPS)).contains(configuration.crops.count) else {
+      throw EngineError(
+        code: .argument, message: "crops has \(configuration.crops.count) groups; 1 to \(SWAV_MAX_GROUPS) are allowed")
+    }
+    guard (1...Int(SWAV_MAX_GROUPS)).contains(configuration.loss.assignmentCrops.count) else {
+      throw EngineError(
+        code: .argument,
+        message: "assignmentCrops has \(configuration.loss.assignmentCrops.count) crops; 1 to \(SWAV_MAX_GROUPS) are allowed")
+    }
+    var (config, trainer) = (configuration.engine, OpaquePointer?.none)
+    try check(swav_trainer_create(network.handle, &config, &trainer))
+    guard let trainer else { throw EngineError(code: .internal, message: "the engine gave no trainer") }
+    handle = trainer
+    self.network = network
+    self.configuration = configuration
+  }
+
+  deinit { swav_trainer_destroy(handle) }
+}
+
+/// Bytes, as planned before the first step.
+public struct MemoryPlan: Codable, Sendable, Equatable {
+  /// Weights and buffers.
+  public var parameters: Int
+  public var gradients: Int
+  /// Momentum or moments.
+  public var optimizer: Int
+  public var activations: Int
+  /// Packed weights, partial sums, scores, codes.
+  public var workspace: Int
+  public var queue: Int
+  public var total: Int
+}
+
+/// What changes from step to step.
+public struct StepInput: Sendable, Equatable {
+  public var learningRate: Double
+  /// No gradient, no decay, no momentum for the prototypes.
+  public var freezesPrototypes: Bool
+  /// Fill the queue, and use it once it is full.
+  public var usesQueue: Bool
+
+  public init(learningRate: Double, freezesPrototypes: Bool = false, usesQueue: Bool = false) {
+    (self.learningRate, self.freezesPrototypes, self.usesQueue) = (learningRate, freezesPrototypes, usesQueue)
+  }
+}
+
+/// What a step found.
+public struct StepReport: Codable, Sendable, Equatable {
+  public var loss: Double
+  /// Of all parameters, before the optimiser.
+  public var gradientNorm: Double
+  /// Mean over codes in units of ln K: 1 is uniform, and carries no gradient.
+  public var codeEntropy: Double
+  /// Standard deviation of the scores over the batch's images, mean over prototypes and assignment crops.
+  public var scoreSpread: Double
+  /// Used for the codes, mean over assignment crops.
+  public var epsilon: Double
+  /// Mean cosine of embeddings of different images: 1 is collapse.
+  public var similarity: Double
+  /// Distinct arg-max prototypes among the codes of the batch, first set.
+  public var prototypesUsed: Int
+  public var queueUsed: Bool
+  public var forwardSeconds: Double
+  public var objectiveSeconds: Double
+  public var backwardSeconds: Double
+  public var updateSeconds: Double
+
+  init(_ report: swav_step_report) {
+    (loss, gradientNorm, codeEntropy) = (report.loss, report.gradient_norm, report.code_entropy)
+    (scoreSpread, epsilon, similarity) = (report.score_spread, report.epsilon, report.similarity)
+    (prototypesUsed, queueUsed) = (Int(report.prototypes_used), report.queue_used)
+    (forwardSeconds, objectiveSeconds) = (report.forward_seconds, report.objective_seconds)
+    (backwardSeconds, updateSeconds) = (report.backward_seconds, report.update_seconds)
+  }
+}
+
+extension Trainer {
+  public func memoryPlan() throws(EngineError) -> MemoryPlan {
+    var plan = swav_memory_plan()
+    try check(swav_trainer_memory(handle, &plan))
+    return MemoryPlan(
+      parameters: Int(plan.parameters), gradients: Int(plan.gradients), optimizer: Int(plan.optimizer),
+      activations: Int(plan.activations), workspace: Int(plan.workspace), queue: Int(plan.queue), total: Int(plan.total))
+  }
+
+  /// One training step: renormalise prototypes, forward by resolution, codes, loss, backward, update.
+  ///
+  /// `crops` has one pointer a group: [count * batch][size][size][channels] float32, crop-major (row v * batch + b), the
+  /// caller's memory. On `.numeric` the parameters are as before.
+  package mutating func step(
+    crops: [UnsafePointer<Float>?], _ input: StepInput, updates: Bool = true
+  ) throws(EngineError) -> StepReport {
+    var report = swav_step_report()
+    let status = crops.withUnsafeBufferPointer { pointers in
+      var engineInput = swav_step_input(
+        crops: pointers.baseAddress, learning_rate: input.learningRate, freeze_prototypes: input.freezesPrototypes,
+        use_queue: input.usesQueue, update: updates)
+      return swav_trainer_step(handle, &engineInput, &report)
+    }
+    try check(status)
+    return StepReport(report)
+  }
+
+  /// The same with arrays: one a group, [count * batch][size][size][channels], crop-major.
+  public mutating func step(crops: [[Float]], _ input: StepInput) throws(EngineError) -> StepReport {
+    let channels = try network.info().configuration.channels
+    guard crops.count == configuration.crops.count else {
+      throw EngineError(
+        code: .argument, message: "crops has \(crops.count) groups; \(configuration.crops.count) are configured")
+    }
+    for (pixels, group) in zip(crops, configuration.crops) {
+      let needed = group.count * configuration.batch * group.size * group.size * channels
+      guard pixels.count == needed else {
+        throw EngineError(code: .argument, message: "a group of crops has \(pixels.count) numbers; \(needed) are needed")
+      }
+    }
+    // One block of memory keeps every pointer alive for the call.
+    let all = crops.flatMap { $0 }
+    var offsets = [0]
+    for pixels in crops { offsets.append(offsets[offsets.count - 1] + pixels.count) }
+    return try all.withUnsafeBufferPointer { (buffer) throws(EngineError) in
+      let pointers = offsets.dropLast().map { offset in buffer.baseAddress.map { $0 + offset } }
+      return try step(crops: pointers, input)
+    }
+  }
+
+  /// Writes everything a later process needs to go on, and `note`, a text of the caller's, as one safetensors file: to a
+  /// file aside, flushed, renamed.
+  public func save(to path: String, note: String) throws(EngineError) {
+    try check(swav_trainer_save(handle, path, note))
+  }
+
+  /// Restores what ``save(to:note:)`` wrote, into a trainer of the same configuration. Throws and changes nothing when the
+  /// file does not match.
+  public mutating func load(_ path: String) throws(EngineError) {
+    try check(swav_trainer_load(handle, path))
+  }
+
+  /// The note of a checkpoint; checks the structure and the length of the file on the way.
+  public static func note(of path: String) throws(EngineError) -> String {
+    var (buffer, size) = ([CChar](repeating: 0, count: 1 << 16), 0)
+    var status = swav_checkpoint_note(path, &buffer, buffer.count, &size)
+    if status == SWAV_ERROR_LIMIT, size >= buffer.count {
+      buffer = [CChar](repeating: 0, count: size + 1)
+      status = swav_checkpoint_note(path, &buffer, buffer.count, &size)
+    }
+    try check(status)
+    return String(decoding: buffer.prefix(size).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

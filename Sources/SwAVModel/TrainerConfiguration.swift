@@ -1,0 +1,102 @@
+import CSwAV
+public import SwAVAugmentation
+public import SwAVEngine
+
+/// The rule that turns gradients into an update.
+public enum OptimizerKind: String, Codable, Sendable, CaseIterable {
+  /// SGD with momentum under layer-wise adaptive rates, as published.
+  case larc
+  case sgd
+  case adamw
+}
+
+/// What a training step does (paper algorithm 1); everything that changes from step to step is in ``StepInput``.
+public struct TrainerConfiguration: Codable, Sendable, Equatable {
+  /// Counts and sizes; scales are the recipe's matter.
+  public var crops: [CropGroup]
+  /// B, images a step.
+  public var batch: Int
+  public var codes: Codes
+  public var loss: SwappedLoss
+  /// Embeddings kept for each assignment crop; rounded down to a multiple of `batch`.
+  public var queueLength: Int
+  public var optimizer: OptimizerKind
+  /// Of larc and sgd.
+  public var momentum: Double
+  /// Of larc: the step of a layer is at most this part of its norm times the learning rate.
+  public var trust: Double
+  public var weightDecay: Double
+
+  /// The engine's defaults: the published values, batch 64, no queue.
+  public static let published = TrainerConfiguration(swav_trainer_config_default())
+
+  init(_ config: swav_trainer_config) {
+    let counts = SwAVEngine.values(config.crop_counts, count: Int(config.group_count), as: Int32.self)
+    let sizes = SwAVEngine.values(config.crop_sizes, count: Int(config.group_count), as: Int32.self)
+    crops = zip(counts, sizes).enumerated().map { index, group in
+      let scale = CropGroup.publishedScale(group: index, of: counts.count)
+      return CropGroup(count: Int(group.0), size: Int(group.1), minScale: scale.min, maxScale: scale.max)
+    }
+    batch = Int(config.batch)
+    codes = .published
+    loss = SwappedLoss(
+      temperature: Double("\(config.temperature)") ?? 0,
+      assignmentCrops: SwAVEngine.values(config.assign, count: Int(config.assign_count), as: Int32.self).map(Int.init))
+    queueLength = Int(config.queue_length)
+    optimizer = config.optimizer == SWAV_OPTIMIZER_ADAMW ? .adamw : config.optimizer == SWAV_OPTIMIZER_SGD ? .sgd : .larc
+    // Printed and read back: 0.9 and not 0.8999999761581421.
+    momentum = Double("\(config.momentum)") ?? 0
+    trust = Double("\(config.trust)") ?? 0
+    weightDecay = Double("\(config.weight_decay)") ?? 0
+  }
+
+  var engine: swav_trainer_config {
+    var config = swav_trainer_config_default()
+    config.group_count = Int32(clamping: crops.count)
+    fill(&config.crop_counts, with: crops.map { Int32(clamping: $0.count) })
+    fill(&config.crop_sizes, with: crops.map { Int32(clamping: $0.size) })
+    config.batch = Int32(clamping: batch)
+    config.assign_count = Int32(clamping: loss.assignmentCrops.count)
+    fill(&config.assign, with: loss.assignmentCrops.map { Int32(clamping: $0) })
+    config.codes = codes.engine
+    config.temperature = Float(loss.temperature)
+    config.queue_length = Int32(clamping: queueLength)
+    switch optimizer {
+    case .larc: config.optimizer = SWAV_OPTIMIZER_LARC
+    case .sgd: config.optimizer = SWAV_OPTIMIZER_SGD
+    case .adamw: config.optimizer = SWAV_OPTIMIZER_ADAMW
+    }
+    config.momentum = Float(momentum)
+    config.trust = Float(trust)
+    config.weight_decay = Float(weightDecay)
+    return config
+  }
+}
+
+/// Linear warm-up, then a cosine (reference section 1.10).
+public struct LearningRateSchedule: Codable, Sendable, Equatable {
+  public var baseRate: Double
+  public var finalRate: Double
+  /// Where the warm-up begins.
+  public var startRate: Double
+  public var stepsPerEpoch: Int
+  public var epochs: Int
+  public var warmupEpochs: Int
+
+  public init(
+    baseRate: Double, finalRate: Double, startRate: Double, stepsPerEpoch: Int, epochs: Int, warmupEpochs: Int
+  ) {
+    (self.baseRate, self.finalRate, self.startRate) = (baseRate, finalRate, startRate)
+    (self.stepsPerEpoch, self.epochs, self.warmupEpochs) = (stepsPerEpoch, epochs, warmupEpochs)
+  }
+
+  /// The rate of step `step`, 0..<epochs * stepsPerEpoch.
+  public func rate(at step: Int) throws(EngineError) -> Double {
+    var schedule = swav_schedule(
+      base_rate: baseRate, final_rate: finalRate, start_rate: startRate, steps_per_epoch: Int64(stepsPerEpoch),
+      epochs: Int64(epochs), warmup_epochs: Int64(warmupEpochs))
+    var rate = 0.0
+    try check(swav_learning_rate(&schedule, Int64(step), &rate))
+    return rate
+  }
+}
