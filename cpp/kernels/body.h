@@ -4,6 +4,7 @@ namespace {
 #include "kernels/vector.h"
 
 #include "kernels/objective.h"
+#include "kernels/update.h"
 }  // namespace
 
 extern const Kernels SWAV_ISA_TABLE;

@@ -1,4 +1,6 @@
 // Kernels of the objective: exponentials and row sums. Contracts: kernel_table.h.
+//
+// Each is one loop over vectors; `get` and `put` take what is left of the last one (its spare lanes read zeros).
 
 // exp by range reduction to |r| <= ln2/2 and a polynomial of degree 6 (Cody-Waite split of ln 2, minimax coefficients).
 SWAV_INLINE vec exp(vec x) {
@@ -20,6 +22,59 @@ SWAV_INLINE vec exp(vec x) {
   return select(underflow, vec{}, p * (vec)exponent);
 }
 
+// log of x > 0 and normal: x = 2^e * m with m in [sqrt(1/2), sqrt(2)), polynomial of degree 8 in m - 1.
+SWAV_INLINE vec log(vec x) {
+  const ivec bits = (ivec)x - 0x3f3504f3;
+  const ivec e = bits >> 23;
+  const vec m = (vec)((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
+  vec p = splat(7.0376836292e-2f);
+  p = p * m - 1.1514610310e-1f;
+  p = p * m + 1.1676998740e-1f;
+  p = p * m - 1.2420140846e-1f;
+  p = p * m + 1.4249322787e-1f;
+  p = p * m - 1.6668057665e-1f;
+  p = p * m + 2.0000714765e-1f;
+  p = p * m - 2.4999993993e-1f;
+  p = p * m + 3.3333331174e-1f;
+  const vec n = __builtin_convertvector(e, vec);
+  const vec square = m * m;
+  return m + (square * (p * m - 0.5f) + n * -2.12194440e-4f) + n * 0.693359375f;
+}
+
+SWAV_INLINE vec get(const float* p, int64_t left) { return left >= lanes ? load(p) : load_part(p, left); }
+SWAV_INLINE void put(float* p, vec v, int64_t left) {
+  if (left >= lanes) {
+    store(p, v);
+  } else {
+    store_part(p, v, left);
+  }
+}
+
+// Lanes from `left` on become zero.
+SWAV_INLINE vec keep_first(vec v, int64_t left) {
+  if (left >= lanes) return v;
+  for (int j = 0; j < lanes; ++j) {
+    if (j >= left) v[j] = 0;
+  }
+  return v;
+}
+
+// A sum over a row: 16 vectors are added in float, these parts in double, so the error stays below 16 eps of the sum of magnitudes.
+struct RowSum {
+  vec part;
+  double total;
+  int count;
+};
+SWAV_INLINE void add(RowSum* s, vec v) {
+  s->part += v;
+  if (++s->count == 16) {
+    s->total += double(sum(s->part));
+    s->part = vec{};
+    s->count = 0;
+  }
+}
+SWAV_INLINE double total(const RowSum* s) { return s->total + double(sum(s->part)); }
+
 float row_max(const float* x, int64_t n) {
   float best = x[0];
   int64_t i = 0;
@@ -32,23 +87,94 @@ float row_max(const float* x, int64_t n) {
   return best;
 }
 
-double exp_scaled(const float* x, float scale, float shift, float* y, int64_t n) {
-  double total = 0;
-  int64_t i = 0;
-  // Blocks of 16 vectors are summed in float, blocks in double: error below 16 eps of the sum.
-  while (i + lanes <= n) {
-    vec part{};
-    for (int block = 0; block < 16 && i + lanes <= n; ++block, i += lanes) {
-      const vec e = exp(load(x + i) * scale - shift);
-      store(y + i, e);
-      part += e;
-    }
-    total += double(sum(part));
+float column_max(const float* x, float* m, int64_t n) {
+  vec poison{};  // x * 0 is NaN for what is not finite
+  for (int64_t i = 0; i < n; i += lanes) {
+    const vec v = get(x + i, n - i);
+    poison += v * 0.0f;
+    put(m + i, max(v, get(m + i, n - i)), n - i);
   }
-  if (i < n) {
-    const vec e = exp(load_part(x + i, n - i) * scale - shift);
-    store_part(y + i, e, n - i);
-    for (int64_t j = 0; j < n - i; ++j) total += double(y[i + j]);
+  return sum(poison);
+}
+
+void column_moments(const float* x, const float* origin, float* sums, float* squares, int64_t n) {
+  for (int64_t i = 0; i < n; i += lanes) {
+    const vec d = get(x + i, n - i) - get(origin + i, n - i);
+    put(sums + i, get(sums + i, n - i) + d, n - i);
+    put(squares + i, get(squares + i, n - i) + d * d, n - i);
   }
-  return total;
+}
+
+void exp_accumulate(const float* x, const float* shift, float scale, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; i += lanes) {
+    const vec e = exp((get(x + i, n - i) - get(shift + i, n - i)) * scale);
+    put(y + i, get(y + i, n - i) + e, n - i);
+  }
+}
+
+void exp_multiply(const float* x, const float* shift, float scale, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; i += lanes) {
+    const vec e = exp((get(x + i, n - i) - get(shift + i, n - i)) * scale);
+    put(y + i, get(y + i, n - i) * e, n - i);
+  }
+}
+
+float potential_max(const float* x, const float* high, const float* low, float scale, int64_t n) {
+  float best = (x[0] - high[0]) * scale - low[0];
+  for (int64_t i = 1; i < n; ++i) {
+    const float t = (x[i] - high[i]) * scale - low[i];
+    best = t > best ? t : best;
+  }
+  return best;
+}
+
+double potential_exp(const float* x, const float* high, const float* low, float scale, float shift, float* y, int64_t n) {
+  RowSum s{};
+  for (int64_t i = 0; i < n; i += lanes) {
+    const vec t = (get(x + i, n - i) - get(high + i, n - i)) * scale - get(low + i, n - i);
+    const vec e = keep_first(exp(t - shift), n - i);
+    put(y + i, e, n - i);
+    add(&s, e);
+  }
+  return total(&s);
+}
+
+void add_scaled(const float* x, float scale, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; i += lanes) put(y + i, get(y + i, n - i) + get(x + i, n - i) * scale, n - i);
+}
+
+void scale_row(const float* x, float scale, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; i += lanes) put(y + i, get(x + i, n - i) * scale, n - i);
+}
+
+void softmax_cross(const float* x, const float* q, float shift, float scale, float* y, double* sums, int64_t n) {
+  RowSum mass{}, cross{}, weight{};
+  for (int64_t i = 0; i < n; i += lanes) {
+    const vec target = get(q + i, n - i);
+    // -1e30 is where q * t stays finite for any q <= 1e8; exp has been 0 since -87.
+    vec t = (get(x + i, n - i) - shift) * scale;
+    t = select(t < splat(-1e30f), splat(-1e30f), t);
+    const vec e = keep_first(exp(t), n - i);
+    put(y + i, e, n - i);
+    add(&mass, e);
+    add(&cross, target * t);
+    add(&weight, target);
+  }
+  sums[0] = total(&mass);
+  sums[1] = total(&cross);
+  sums[2] = total(&weight);
+}
+
+void combine_rows(const float* x, float a, const float* y, float b, float* z, int64_t n) {
+  for (int64_t i = 0; i < n; i += lanes) put(z + i, get(x + i, n - i) * a + get(y + i, n - i) * b, n - i);
+}
+
+double row_entropy(const float* q, int64_t n) {
+  RowSum s{};
+  const vec tiny = splat(1.17549435e-38f);  // smaller numbers add nothing: q ln q -> 0
+  for (int64_t i = 0; i < n; i += lanes) {
+    const vec v = max(get(q + i, n - i), tiny);
+    add(&s, keep_first(v * log(v), n - i));
+  }
+  return -total(&s);
 }

@@ -1,0 +1,236 @@
+#include "objective/codes.h"
+
+#include <cfloat>
+#include <cmath>
+
+#include "base/parallel.h"
+#include "base/status.h"
+#include "kernels/kernels.h"
+#include "objective/pieces.h"
+
+namespace swav {
+namespace {
+
+constexpr int64_t column_block = 512;  // prototypes that one task combines
+
+int64_t blocks(int64_t prototypes) { return (prototypes + column_block - 1) / column_block; }
+
+// The workspace, cut into arrays.
+struct Space {
+  double* sums;      // [K + 1]
+  float* high;       // [K + 1] potential f of each prototype in units of the scores; first each prototype's largest score
+  float* low;        // [K]     what high's rounding lost, over epsilon
+  float* flags;      // [P]     NaN where a piece saw a score that is not finite
+  float* partial;    // [P][K]  each piece's sum for each prototype
+  float* scratch;    // [P][K]  each piece's largest scores, then its current row
+
+  Space(float* workspace, int64_t pieces, int64_t prototypes) {
+    sums = reinterpret_cast<double*>(workspace);
+    high = workspace + 2 * (prototypes + 1);
+    low = high + prototypes + 1;
+    flags = low + prototypes;
+    partial = flags + pieces;
+    scratch = partial + pieces * prototypes;
+  }
+};
+
+struct Problem {
+  const float* scores;
+  int64_t prototypes;
+  float scale;  // 1 / epsilon
+  Pieces pieces;
+  Space space;
+  Communicator& group;
+
+  const float* row(int64_t n) const { return scores + n * prototypes; }
+  float* partial(int64_t piece) const { return space.partial + piece * prototypes; }
+  float* scratch(int64_t piece) const { return space.scratch + piece * prototypes; }
+};
+
+// sums[k] = sum over pieces and ranks of partial[.][k].
+void sum_pieces(const Problem& p) {
+  parallel::for_each(blocks(p.prototypes), [&](int64_t block, int) {
+    const int64_t begin = block * column_block, end = std::min(p.prototypes, begin + column_block);
+    std::fill(p.space.sums + begin, p.space.sums + end, 0.0);
+    for (int64_t piece = 0; piece < p.pieces.count; ++piece) {
+      const float* partial = p.partial(piece);
+      for (int64_t k = begin; k < end; ++k) p.space.sums[k] += double(partial[k]);
+    }
+  });
+  p.group.sum(p.space.sums, p.prototypes);
+}
+
+// f <- f + ln sums, as the pair (high, low).
+void move_potentials(const Problem& p, double epsilon) {
+  for (int64_t k = 0; k < p.prototypes; ++k) {
+    const double f = double(p.space.high[k]) + epsilon * (double(p.space.low[k]) + std::log(p.space.sums[k]));
+    p.space.high[k] = float(f);
+    p.space.low[k] = float((f - double(p.space.high[k])) / epsilon);
+  }
+}
+
+// Each prototype's largest score, into high. Throws if any score of any rank is not finite.
+void combine_maxima(const Problem& p) {
+  float* high = p.space.high;
+  const int64_t k_count = p.prototypes;
+  high[k_count] = 0;
+  for (int64_t piece = 0; piece < p.pieces.count; ++piece) {
+    if (!(p.space.flags[piece] == 0)) high[k_count] = 1;
+  }
+  parallel::for_each(blocks(k_count), [&](int64_t block, int) {
+    const int64_t begin = block * column_block, end = std::min(k_count, begin + column_block);
+    std::fill(high + begin, high + end, -FLT_MAX);
+    for (int64_t piece = 0; piece < p.pieces.count; ++piece) {
+      const float* largest = p.scratch(piece);
+      for (int64_t k = begin; k < end; ++k) high[k] = std::max(high[k], largest[k]);
+    }
+  });
+  p.group.max(high, k_count + 1);
+  if (high[k_count] != 0) fail(SWAV_ERROR_NUMERIC, "codes: a score is not finite; finite scores are needed");
+}
+
+// The first prototypes' step: sums[k] = sum_n exp((score - largest[k]) / epsilon), high = largest, low = 0. Every piece takes its own
+// largest scores as reference while its rows are in the cache, and is brought to the common reference afterwards.
+void first_sums(const Problem& p) {
+  const Kernels& kernel = kernels();
+  const int64_t k_count = p.prototypes;
+  parallel::for_each(p.pieces.count, [&](int64_t piece, int) {
+    float *largest = p.scratch(piece), *partial = p.partial(piece);
+    std::fill(largest, largest + k_count, -FLT_MAX);
+    std::fill(partial, partial + k_count, 0.0f);
+    float flag = 0;
+    for (int64_t n = p.pieces.begin(piece); n < p.pieces.end(piece); ++n) flag += kernel.column_max(p.row(n), largest, k_count);
+    for (int64_t n = p.pieces.begin(piece); n < p.pieces.end(piece); ++n) {
+      kernel.exp_accumulate(p.row(n), largest, p.scale, partial, k_count);
+    }
+    p.space.flags[piece] = flag;
+  });
+  combine_maxima(p);
+  std::fill(p.space.low, p.space.low + k_count, 0.0f);
+  parallel::for_each(p.pieces.count, [&](int64_t piece, int) {
+    kernel.exp_multiply(p.scratch(piece), p.space.high, p.scale, p.partial(piece), k_count);
+  });
+  sum_pieces(p);
+}
+
+// exp(t - shift) of one image's t, and its sum. shift is 0 unless the image is so far from everything that its terms would vanish.
+double image_terms(const Problem& p, const float* row, float* terms) {
+  const Kernels& kernel = kernels();
+  const float *high = p.space.high, *low = p.space.low;
+  double sum = kernel.potential_exp(row, high, low, p.scale, 0, terms, p.prototypes);
+  // Terms under exp(-87) = 2^-125.5 are lost: 2^-60 of the sum at most while that is above 2^-64 and K below 2^1.5 * 2^60.
+  if (sum < 0x1p-64) {
+    const float shift = kernel.potential_max(row, high, low, p.scale, p.prototypes);
+    sum = kernel.potential_exp(row, high, low, p.scale, shift, terms, p.prototypes);
+  }
+  return sum;
+}
+
+// Images' step, and the sums for the next prototypes' step.
+void code_sums(const Problem& p) {
+  const Kernels& kernel = kernels();
+  parallel::for_each(p.pieces.count, [&](int64_t piece, int) {
+    float *terms = p.scratch(piece), *partial = p.partial(piece);
+    std::fill(partial, partial + p.prototypes, 0.0f);
+    for (int64_t n = p.pieces.begin(piece); n < p.pieces.end(piece); ++n) {
+      const double sum = image_terms(p, p.row(n), terms);
+      kernel.add_scaled(terms, float(1 / sum), partial, p.prototypes);
+    }
+  });
+  sum_pieces(p);
+}
+
+// Last images' step: the codes of the last `keep` rows.
+void write_codes(const Problem& p, int64_t keep, float* codes) {
+  const Kernels& kernel = kernels();
+  const int64_t skip = p.pieces.rows - keep;
+  const Pieces kept = matrix_pieces(keep, p.prototypes);
+  parallel::for_each(kept.count, [&](int64_t piece, int) {
+    for (int64_t n = kept.begin(piece); n < kept.end(piece); ++n) {
+      float* code = codes + n * p.prototypes;
+      const double sum = image_terms(p, p.row(skip + n), code);
+      kernel.scale_row(code, float(1 / sum), code, p.prototypes);
+    }
+  });
+}
+
+}  // namespace
+
+int64_t codes_workspace(int64_t rows, int64_t prototypes) {
+  const int64_t pieces = matrix_pieces(rows, prototypes).count;
+  return 2 * (prototypes + 1) + 2 * prototypes + 1 + pieces + 2 * pieces * prototypes;
+}
+
+void compute_codes(const float* scores, int64_t rows, int64_t prototypes, int64_t keep, double epsilon, int iterations,
+                   Communicator& group, float* workspace, float* codes) {
+  const Pieces pieces = matrix_pieces(rows, prototypes);
+  const Problem p{scores, prototypes, float(1 / epsilon), pieces, Space(workspace, pieces.count, prototypes), group};
+  first_sums(p);
+  move_potentials(p, epsilon);
+  for (int i = 1; i < iterations; ++i) {
+    code_sums(p);
+    move_potentials(p, epsilon);
+  }
+  write_codes(p, keep, codes);
+}
+
+double score_spread(const float* scores, int64_t rows, int64_t prototypes, Communicator& group, float* workspace) {
+  const Pieces pieces = matrix_pieces(rows, prototypes);
+  const Space space(workspace, pieces.count, prototypes);
+  const Kernels& kernel = kernels();
+  // Each piece's moments about its first row: no cancellation, as rows of a piece differ by the spread and not by the mean.
+  parallel::for_each(pieces.count, [&](int64_t piece, int) {
+    float *sums = space.partial + piece * prototypes, *squares = space.scratch + piece * prototypes;
+    std::fill(sums, sums + prototypes, 0.0f);
+    std::fill(squares, squares + prototypes, 0.0f);
+    const float* origin = scores + pieces.begin(piece) * prototypes;
+    for (int64_t n = pieces.begin(piece) + 1; n < pieces.end(piece); ++n) {
+      kernel.column_moments(scores + n * prototypes, origin, sums, squares, prototypes);
+    }
+  });
+  const auto piece_mean = [&](int64_t piece, int64_t k) {
+    const double count = double(pieces.end(piece) - pieces.begin(piece));
+    return double(scores[pieces.begin(piece) * prototypes + k]) + double(space.partial[piece * prototypes + k]) / count;
+  };
+  double* sums = space.sums;
+  for (int64_t k = 0; k < prototypes; ++k) {
+    sums[k] = 0;
+    for (int64_t piece = 0; piece < pieces.count; ++piece) {
+      sums[k] += piece_mean(piece, k) * double(pieces.end(piece) - pieces.begin(piece));
+    }
+  }
+  sums[prototypes] = double(rows);
+  group.sum(sums, prototypes + 1);
+  const double total = sums[prototypes];
+  if (total < 2) return 0;
+  for (int64_t k = 0; k < prototypes; ++k) {
+    const double mean = sums[k] / total;
+    sums[k] = 0;
+    for (int64_t piece = 0; piece < pieces.count; ++piece) {
+      const double count = double(pieces.end(piece) - pieces.begin(piece));
+      const double offset = double(space.partial[piece * prototypes + k]);
+      const double distance = piece_mean(piece, k) - mean;
+      sums[k] += double(space.scratch[piece * prototypes + k]) - offset * offset / count + count * distance * distance;
+    }
+  }
+  group.sum(sums, prototypes);
+  double spread = 0;
+  for (int64_t k = 0; k < prototypes; ++k) spread += std::sqrt(std::max(0.0, sums[k]) / (total - 1));
+  return spread / double(prototypes);
+}
+
+double codes_epsilon(const swav_codes_config& config, double spread) {
+  if (!config.relative) return double(config.epsilon);
+  return std::max(double(config.epsilon_floor), double(config.epsilon) * spread);
+}
+
+void check(const swav_codes_config& config) {
+  // 1e-6: scores / epsilon then stay far inside float's range for any cosine; see also the rounding in the header.
+  SWAV_REQUIRE(config.epsilon >= 1e-6f && config.epsilon <= 1e6f, "epsilon is %g; 1e-6 to 1e6 is allowed", double(config.epsilon));
+  SWAV_REQUIRE(!config.relative || (config.epsilon_floor >= 1e-6f && config.epsilon_floor <= 1e6f),
+               "epsilon_floor is %g; 1e-6 to 1e6 is allowed", double(config.epsilon_floor));
+  SWAV_REQUIRE(config.iterations >= 1 && config.iterations <= 1000, "Sinkhorn iterations are %d; 1 to 1000 is allowed",
+               config.iterations);
+}
+
+}  // namespace swav
