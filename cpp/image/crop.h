@@ -1,0 +1,21 @@
+// Carrying plans out: pixels of a crop, before and after normalisation, and all crops of an encoded image.
+#pragma once
+
+#include <cstdint>
+
+#include "image/decode.h"
+#include "image/image.h"
+
+namespace swav::image {
+
+// 8-bit samples [size][size][channels]; 16-bit images are reduced at the end.
+void render_crop(const Image& image, const swav_crop_plan& plan, uint8_t* samples);
+
+// (sample / maximum - mean) / std, float32 [size][size][channels].
+void execute_crop(const Image& image, const swav_crop_plan& plan, const swav_recipe& recipe, float* pixels);
+
+// Decodes once, then plans and executes every crop of the recipe; outputs has one pointer a crop.
+void multicrop(const uint8_t* bytes, size_t size, swav_decode_options options, const swav_recipe& recipe, uint64_t seed,
+               uint64_t epoch, uint64_t sample, float* const* outputs);
+
+}  // namespace swav::image

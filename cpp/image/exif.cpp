@@ -1,0 +1,95 @@
+#include "image/exif.h"
+
+#include <cstring>
+#include <utility>
+
+namespace swav::image {
+namespace {
+
+// Numbers of a TIFF structure, in its byte order. Callers check bounds.
+struct Tiff {
+  const uint8_t* bytes;
+  bool little;
+  uint32_t u16(size_t at) const { return little ? bytes[at] | bytes[at + 1] << 8 : bytes[at] << 8 | bytes[at + 1]; }
+  uint32_t u32(size_t at) const { return little ? u16(at) | u16(at + 2) << 16 : u16(at) << 16 | u16(at + 2); }
+};
+
+template <size_t N>
+struct Pixel {
+  uint8_t bytes[N];
+};
+
+// Where the upright pixel (x, y) is stored, as origin + x * step_x + y * step_y in pixels.
+struct Walk {
+  int64_t origin, step_x, step_y;
+};
+
+Walk walk(int orientation, int64_t width, int64_t height) {
+  const int64_t right = width - 1, bottom = (height - 1) * width;
+  switch (orientation) {
+    case 2: return {right, -1, width};              // mirrored
+    case 3: return {bottom + right, -1, -width};    // turned by 180 degrees
+    case 4: return {bottom, 1, -width};             // mirrored top to bottom
+    case 5: return {0, width, 1};                   // transposed
+    case 6: return {bottom, -width, 1};             // to be turned clockwise
+    case 7: return {bottom + right, -width, -1};    // transposed along the other diagonal
+    case 8: return {right, width, -1};              // to be turned anticlockwise
+    default: return {0, 1, width};
+  }
+}
+
+template <size_t N>
+void gather(const uint8_t* from, const Walk& walk, int width, int height, uint8_t* to) {
+  const auto* stored = reinterpret_cast<const Pixel<N>*>(from);
+  auto* upright = reinterpret_cast<Pixel<N>*>(to);
+  for (int64_t y = 0; y < height; ++y) {
+    const Pixel<N>* source = stored + walk.origin + y * walk.step_y;
+    for (int64_t x = 0; x < width; ++x) *upright++ = source[x * walk.step_x];
+  }
+}
+
+}  // namespace
+
+int tiff_orientation(const uint8_t* tiff, size_t size) {
+  if (size < 14) return 1;
+  const bool little = std::memcmp(tiff, "II*\0", 4) == 0;
+  if (!little && std::memcmp(tiff, "MM\0*", 4) != 0) return 1;
+  const Tiff data{tiff, little};
+  const size_t directory = data.u32(4);
+  if (directory > size - 2) return 1;
+  const size_t count = data.u16(directory);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t entry = directory + 2 + i * 12;
+    if (entry + 12 > size) return 1;
+    constexpr uint32_t orientation_tag = 0x0112, type_short = 3;
+    if (data.u16(entry) != orientation_tag) continue;
+    if (data.u16(entry + 2) != type_short || data.u32(entry + 4) != 1) return 1;
+    const uint32_t value = data.u16(entry + 8);
+    return value >= 1 && value <= 8 ? int(value) : 1;
+  }
+  return 1;
+}
+
+int exif_orientation(const uint8_t* exif, size_t size) {
+  if (size >= 6 && std::memcmp(exif, "Exif\0\0", 6) == 0) return tiff_orientation(exif + 6, size - 6);
+  return tiff_orientation(exif, size);
+}
+
+void make_upright(Image& image, int orientation, Image& scratch) {
+  if (orientation <= 1 || orientation > 8) return;
+  const swav_image_info& info = image.info;
+  const bool swap = transposes(orientation);
+  scratch.allocate(swap ? info.height : info.width, swap ? info.width : info.height, info.channels, info.bits, info.format);
+  const Walk steps = walk(orientation, info.width, info.height);
+  const uint8_t* from = image.samples.data();
+  uint8_t* to = scratch.samples.data();
+  switch (info.channels * info.bits / 8) {
+    case 1: gather<1>(from, steps, scratch.width(), scratch.height(), to); break;
+    case 2: gather<2>(from, steps, scratch.width(), scratch.height(), to); break;
+    case 3: gather<3>(from, steps, scratch.width(), scratch.height(), to); break;
+    default: gather<6>(from, steps, scratch.width(), scratch.height(), to);
+  }
+  std::swap(image, scratch);
+}
+
+}  // namespace swav::image

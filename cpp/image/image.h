@@ -1,0 +1,70 @@
+// A picture in memory, and the scratch memory that the image stage reuses from call to call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "swav.h"
+
+namespace swav::image {
+
+// Bytes that grow and never shrink, not initialised: a header that claims a large picture costs address space only.
+class Buffer {
+ public:
+  // At least `bytes` bytes; contents are lost when it grows. Throws std::bad_alloc.
+  uint8_t* reserve(size_t bytes) {
+    if (bytes > capacity_) {
+      data_.reset();
+      capacity_ = 0;
+      data_.reset(static_cast<uint8_t*>(std::malloc(bytes)));
+      if (!data_) throw std::bad_alloc();
+      capacity_ = bytes;
+    }
+    return data_.get();
+  }
+  template <class T>
+  T* reserve_as(size_t count) {
+    return reinterpret_cast<T*>(reserve(count * sizeof(T)));
+  }
+  uint8_t* data() { return data_.get(); }
+  const uint8_t* data() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(uint8_t* p) const { std::free(p); }
+  };
+  std::unique_ptr<uint8_t, Free> data_;
+  size_t capacity_ = 0;
+};
+
+// Samples [height][width][channels], uint8_t or uint16_t as bits says, dense.
+struct Image {
+  swav_image_info info{};
+  Buffer samples;
+
+  int width() const { return info.width; }
+  int height() const { return info.height; }
+  int channels() const { return info.channels; }
+  int bytes_a_sample() const { return info.bits / 8; }
+  size_t row_bytes() const { return size_t(info.width) * size_t(info.channels) * size_t(bytes_a_sample()); }
+  size_t size_bytes() const { return row_bytes() * size_t(info.height); }
+
+  // Takes the shape and makes room for it. Dimensions are checked by the caller.
+  void allocate(int width, int height, int channels, int bits, swav_image_format format) {
+    info = {width, height, channels, bits, format};
+    samples.reserve(size_bytes());
+  }
+  template <class T>
+  const T* row(int y) const {
+    return reinterpret_cast<const T*>(samples.data() + row_bytes() * size_t(y));
+  }
+  template <class T>
+  T* row(int y) {
+    return reinterpret_cast<T*>(samples.data() + row_bytes() * size_t(y));
+  }
+};
+
+}  // namespace swav::image

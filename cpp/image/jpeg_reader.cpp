@@ -1,0 +1,144 @@
+#include "image/jpeg_reader.h"
+
+#include <jerror.h>
+
+#include <algorithm>
+
+#include "base/status.h"
+#include "image/exif.h"
+
+namespace swav::image {
+namespace {
+
+// A progressive file has about ten scans; each one walks over all blocks, however few bytes it has, so their number is bounded.
+constexpr int max_scans = 100;
+constexpr int64_t max_scanned_pixels = int64_t{1} << 31;
+
+swav_status status_of(int code) {
+  switch (code) {
+    case JERR_OUT_OF_MEMORY: return SWAV_ERROR_MEMORY;
+    case JERR_NO_BACKING_STORE:
+    case JERR_IMAGE_TOO_BIG: return SWAV_ERROR_LIMIT;
+    case JERR_BAD_PRECISION:
+    case JERR_SOF_UNSUPPORTED:
+    case JERR_ARITH_NOTIMPL:
+    case JERR_CCIR601_NOTIMPL:
+    case JERR_FRACT_SAMPLE_NOTIMPL:
+    case JERR_NOT_COMPILED:
+    case JERR_CONVERSION_NOTIMPL: return SWAV_ERROR_UNSUPPORTED;
+    default: return SWAV_ERROR_FORMAT;
+  }
+}
+
+int orientation_of(const jpeg_decompress_struct& info) {
+  for (jpeg_saved_marker_ptr marker = info.marker_list; marker; marker = marker->next) {
+    const bool exif = marker->data_length >= 6 && marker->data[0] == 'E' && marker->data[1] == 'x' && marker->data[2] == 'i' &&
+                      marker->data[3] == 'f';
+    if (exif) return exif_orientation(marker->data, marker->data_length);
+  }
+  return 1;
+}
+
+}  // namespace
+
+template <class F>
+void JpegReader::attempt(F&& call) {
+  if (setjmp(jump_)) raise();
+  call();  // only trivially destructible locals may live in it: longjmp skips them
+}
+
+void JpegReader::raise() { fail(status_, "JPEG: %s", message_); }
+
+void JpegReader::on_error(j_common_ptr info) {
+  JpegReader& reader = self(info->client_data);
+  if (reader.message_[0] == 0) {
+    info->err->format_message(info, reader.message_);
+    reader.status_ = status_of(info->err->msg_code);
+  }
+  std::longjmp(reader.jump_, 1);
+}
+
+// Warnings are about damage that libjpeg decodes around; they are counted by nobody.
+void JpegReader::on_message(j_common_ptr, int) {}
+
+// The data ended. Before the last row of blocks this is a truncated file; after it only the end marker is missing.
+boolean JpegReader::on_end_of_data(j_decompress_ptr info) {
+  JpegReader& reader = self(info->client_data);
+  if (!reader.header_read_) {
+    std::snprintf(reader.message_, sizeof reader.message_, "the data ends within the header");
+    on_error(reinterpret_cast<j_common_ptr>(info));
+  }
+  if (info->input_iMCU_row + 1 < info->total_iMCU_rows) {
+    std::snprintf(reader.message_, sizeof reader.message_, "the data ends early, at block row %u of %u", info->input_iMCU_row + 1,
+                  info->total_iMCU_rows);
+    on_error(reinterpret_cast<j_common_ptr>(info));
+  }
+  static const JOCTET end[2] = {0xFF, JPEG_EOI};
+  info->src->next_input_byte = end;
+  info->src->bytes_in_buffer = 2;
+  return TRUE;
+}
+
+void JpegReader::on_skip(j_decompress_ptr info, long count) {
+  if (count <= 0) return;
+  const size_t step = std::min(size_t(count), info->src->bytes_in_buffer);
+  info->src->next_input_byte += step;
+  info->src->bytes_in_buffer -= step;
+}
+
+void JpegReader::on_progress(j_common_ptr common) {
+  const auto info = reinterpret_cast<j_decompress_ptr>(common);
+  const int64_t pixels = int64_t(info->image_width) * info->image_height;
+  const int64_t scans = info->input_scan_number;
+  if (scans <= max_scans && scans * pixels <= max_scanned_pixels) return;
+  JpegReader& reader = self(info->client_data);
+  std::snprintf(reader.message_, sizeof reader.message_, "%lld scans over %u x %u pixels are more than a picture needs",
+                static_cast<long long>(scans), info->image_width, info->image_height);
+  reader.status_ = SWAV_ERROR_LIMIT;
+  on_error(common);
+}
+
+JpegReader::JpegReader(const uint8_t* bytes, size_t size) {
+  info_.err = jpeg_std_error(&errors_);
+  errors_.error_exit = on_error;
+  errors_.emit_message = on_message;
+  info_.client_data = this;
+  attempt([&] {
+    jpeg_create_decompress(&info_);
+    source_.init_source = [](j_decompress_ptr) {};
+    source_.fill_input_buffer = on_end_of_data;
+    source_.skip_input_data = on_skip;
+    source_.resync_to_restart = jpeg_resync_to_restart;
+    source_.term_source = [](j_decompress_ptr) {};
+    source_.next_input_byte = bytes;
+    source_.bytes_in_buffer = size;
+    info_.src = &source_;
+    progress_.progress_monitor = on_progress;
+    info_.progress = &progress_;
+    jpeg_save_markers(&info_, JPEG_APP0 + 1, 0xFFFF);
+    jpeg_read_header(&info_, TRUE);
+  });
+  header_read_ = true;
+  orientation_ = orientation_of(info_);
+}
+
+void JpegReader::start(int channels) {
+  switch (info_.num_components) {
+    case 1: info_.out_color_space = channels == 3 ? JCS_RGB : JCS_GRAYSCALE; break;
+    case 3: info_.out_color_space = JCS_RGB; break;
+    case 4: info_.out_color_space = JCS_CMYK; break;
+    default: fail(SWAV_ERROR_UNSUPPORTED, "JPEG: %d components; 1, 3 and 4 are supported", info_.num_components);
+  }
+  // Two bytes a coefficient, at most four components; 64 MiB for tables and rows.
+  info_.mem->max_memory_to_use = long(64 << 20) + 16L * width() * height();
+  attempt([&] { jpeg_start_decompress(&info_); });
+}
+
+void JpegReader::read_row(uint8_t* row) {
+  attempt([&] {
+    JSAMPROW rows[1] = {row};
+    jpeg_read_scanlines(&info_, rows, 1);
+  });
+}
+
+}  // namespace swav::image

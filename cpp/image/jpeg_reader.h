@@ -1,0 +1,64 @@
+// libjpeg-turbo behind a C++ face: errors become swav::Error, input is a block of memory, limits are enforced while reading.
+#pragma once
+
+#include <csetjmp>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>  // jpeglib.h needs it
+
+#include <jpeglib.h>
+
+#include "swav.h"
+
+namespace swav::image {
+
+class JpegReader {
+ public:
+  // Reads the header.
+  JpegReader(const uint8_t* bytes, size_t size);
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
+
+  int width() const { return int(info_.image_width); }
+  int height() const { return int(info_.image_height); }
+  int components() const { return info_.num_components; }
+  int orientation() const { return orientation_; }
+
+  // Starts decoding to gray (1), RGB (3) or CMYK (4) samples, whichever the file and `channels` ask for: 4-component files give 4.
+  // Call once.
+  void start(int channels);
+  int output_channels() const { return int(info_.output_components); }
+
+  // The next row, output_channels() * width() samples.
+  void read_row(uint8_t* row);
+
+ private:
+  // libjpeg calls back into C functions that end in longjmp, so that no exception crosses its frames.
+  template <class F>
+  void attempt(F&& call);
+  [[noreturn]] void raise();
+  static void on_error(j_common_ptr info);
+  static void on_message(j_common_ptr info, int level);
+  static boolean on_end_of_data(j_decompress_ptr info);
+  static void on_skip(j_decompress_ptr info, long count);
+  static void on_progress(j_common_ptr info);
+  static JpegReader& self(void* client_data) { return *static_cast<JpegReader*>(client_data); }
+
+  // Freed also when the constructor throws.
+  struct Decompress : jpeg_decompress_struct {
+    Decompress() : jpeg_decompress_struct{} {}
+    ~Decompress() { jpeg_destroy_decompress(this); }
+  };
+
+  Decompress info_;
+  jpeg_error_mgr errors_{};
+  jpeg_source_mgr source_{};
+  jpeg_progress_mgr progress_{};
+  std::jmp_buf jump_;
+  char message_[JMSG_LENGTH_MAX + 64] = "";
+  swav_status status_ = SWAV_ERROR_FORMAT;
+  bool header_read_ = false;
+  int orientation_ = 1;
+};
+
+}  // namespace swav::image
