@@ -45,6 +45,11 @@ let package = Package(
     module("SwAVModel", ["CSwAV", "SwAVEngine", "SwAVAugmentation"]),
     module("SwAVData", ["CSwAV", "SwAVEngine", "SwAVAugmentation"]),
     module("SwAVEvaluation", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"]),
+    // Optimised in a debug build as well: it paints some hundred million points.
+    .target(
+      name: "SwAVDemo", dependencies: ["SwAVEngine", "SwAVAugmentation"],
+      swiftSettings: swiftSettings + [.unsafeFlags(["-O"])]),
     module("SwAV", ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation"]),
+    tests("SwAVDemoTests", ["SwAVDemo", "SwAVAugmentation"]),
   ]
 )
