@@ -11,7 +11,7 @@ SWAV_KERNEL(float, column_max, const float* x, float* m, int64_t n)
 // d = x[i] - origin[i]: sums[i] += d, squares[i] += d * d.
 SWAV_KERNEL(void, column_moments, const float* x, const float* origin, float* sums, float* squares, int64_t n)
 
-// exp in the kernels below: relative error at most 2e-7; 0 for arguments under -87, constant from 88 on.
+// exp in the kernels below: relative error at most 2e-7 for arguments in [-87, 88], 0 under that; nothing is promised above.
 
 // y[i] += exp((x[i] - shift[i]) * scale).
 SWAV_KERNEL(void, exp_accumulate, const float* x, const float* shift, float scale, float* y, int64_t n)

@@ -1,12 +1,12 @@
 // Kernels of the objective: exponentials and row sums. Contracts: kernel_table.h.
 //
-// Each is one loop over vectors; `get` and `put` take what is left of the last one (its spare lanes read zeros).
+// Each is one loop over vectors by for_vectors; `get` and `put` take what is left for the last one (its spare lanes read zeros).
 
-// exp by range reduction to |r| <= ln2/2 and a polynomial of degree 6 (Cody-Waite split of ln 2, minimax coefficients).
+// exp for x <= 88 by range reduction to |r| <= ln2/2 and a polynomial of degree 6 (Cody-Waite split of ln 2, minimax coefficients).
 SWAV_INLINE vec exp(vec x) {
-  const vec low = splat(-87.0f), high = splat(88.0f);
+  const vec low = splat(-87.0f);
   const ivec underflow = x < low;
-  x = min(max(x, low), high);
+  x = max(x, low);
   const vec magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   const vec n = (x * 1.44269504088896341f + magic) - magic;
   vec r = x - n * 0.693359375f;
@@ -39,6 +39,17 @@ SWAV_INLINE vec log(vec x) {
   const vec n = __builtin_convertvector(e, vec);
   const vec square = m * m;
   return m + (square * (p * m - 0.5f) + n * -2.12194440e-4f) + n * 0.693359375f;
+}
+
+#define SWAV_BODY __attribute__((always_inline))
+
+// Calls body(i, left) for i = 0, lanes, 2 lanes.. below n, with left = lanes while a whole vector is left, and n - i at last. Two calls, so
+// that the compiler sees the first one's constant and keeps the loop free of the tail.
+template <class F>
+SWAV_INLINE void for_vectors(int64_t n, F body) {
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) body(i, lanes);
+  if (i < n) body(i, n - i);
 }
 
 SWAV_INLINE vec get(const float* p, int64_t left) { return left >= lanes ? load(p) : load_part(p, left); }
@@ -89,34 +100,34 @@ float row_max(const float* x, int64_t n) {
 
 float column_max(const float* x, float* m, int64_t n) {
   vec poison{};  // x * 0 is NaN for what is not finite
-  for (int64_t i = 0; i < n; i += lanes) {
-    const vec v = get(x + i, n - i);
+  for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY {
+    const vec v = get(x + i, left);
     poison += v * 0.0f;
-    put(m + i, max(v, get(m + i, n - i)), n - i);
-  }
+    put(m + i, max(v, get(m + i, left)), left);
+  });
   return sum(poison);
 }
 
 void column_moments(const float* x, const float* origin, float* sums, float* squares, int64_t n) {
-  for (int64_t i = 0; i < n; i += lanes) {
-    const vec d = get(x + i, n - i) - get(origin + i, n - i);
-    put(sums + i, get(sums + i, n - i) + d, n - i);
-    put(squares + i, get(squares + i, n - i) + d * d, n - i);
-  }
+  for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY {
+    const vec d = get(x + i, left) - get(origin + i, left);
+    put(sums + i, get(sums + i, left) + d, left);
+    put(squares + i, get(squares + i, left) + d * d, left);
+  });
 }
 
 void exp_accumulate(const float* x, const float* shift, float scale, float* y, int64_t n) {
-  for (int64_t i = 0; i < n; i += lanes) {
-    const vec e = exp((get(x + i, n - i) - get(shift + i, n - i)) * scale);
-    put(y + i, get(y + i, n - i) + e, n - i);
-  }
+  for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY {
+    const vec e = exp((get(x + i, left) - get(shift + i, left)) * scale);
+    put(y + i, get(y + i, left) + e, left);
+  });
 }
 
 void exp_multiply(const float* x, const float* shift, float scale, float* y, int64_t n) {
-  for (int64_t i = 0; i < n; i += lanes) {
-    const vec e = exp((get(x + i, n - i) - get(shift + i, n - i)) * scale);
-    put(y + i, get(y + i, n - i) * e, n - i);
-  }
+  for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY {
+    const vec e = exp((get(x + i, left) - get(shift + i, left)) * scale);
+    put(y + i, get(y + i, left) * e, left);
+  });
 }
 
 float potential_max(const float* x, const float* high, const float* low, float scale, int64_t n) {
@@ -130,51 +141,51 @@ float potential_max(const float* x, const float* high, const float* low, float s
 
 double potential_exp(const float* x, const float* high, const float* low, float scale, float shift, float* y, int64_t n) {
   RowSum s{};
-  for (int64_t i = 0; i < n; i += lanes) {
-    const vec t = (get(x + i, n - i) - get(high + i, n - i)) * scale - get(low + i, n - i);
-    const vec e = keep_first(exp(t - shift), n - i);
-    put(y + i, e, n - i);
+  for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY {
+    const vec t = (get(x + i, left) - get(high + i, left)) * scale - get(low + i, left);
+    const vec e = keep_first(exp(t - shift), left);
+    put(y + i, e, left);
     add(&s, e);
-  }
+  });
   return total(&s);
 }
 
 void add_scaled(const float* x, float scale, float* y, int64_t n) {
-  for (int64_t i = 0; i < n; i += lanes) put(y + i, get(y + i, n - i) + get(x + i, n - i) * scale, n - i);
+  for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY { put(y + i, get(y + i, left) + get(x + i, left) * scale, left); });
 }
 
 void scale_row(const float* x, float scale, float* y, int64_t n) {
-  for (int64_t i = 0; i < n; i += lanes) put(y + i, get(x + i, n - i) * scale, n - i);
+  for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY { put(y + i, get(x + i, left) * scale, left); });
 }
 
 void softmax_cross(const float* x, const float* q, float shift, float scale, float* y, double* sums, int64_t n) {
   RowSum mass{}, cross{}, weight{};
-  for (int64_t i = 0; i < n; i += lanes) {
-    const vec target = get(q + i, n - i);
+  for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY {
+    const vec target = get(q + i, left);
     // -1e30 is where q * t stays finite for any q <= 1e8; exp has been 0 since -87.
-    vec t = (get(x + i, n - i) - shift) * scale;
+    vec t = (get(x + i, left) - shift) * scale;
     t = select(t < splat(-1e30f), splat(-1e30f), t);
-    const vec e = keep_first(exp(t), n - i);
-    put(y + i, e, n - i);
+    const vec e = keep_first(exp(t), left);
+    put(y + i, e, left);
     add(&mass, e);
     add(&cross, target * t);
     add(&weight, target);
-  }
+  });
   sums[0] = total(&mass);
   sums[1] = total(&cross);
   sums[2] = total(&weight);
 }
 
 void combine_rows(const float* x, float a, const float* y, float b, float* z, int64_t n) {
-  for (int64_t i = 0; i < n; i += lanes) put(z + i, get(x + i, n - i) * a + get(y + i, n - i) * b, n - i);
+  for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY { put(z + i, get(x + i, left) * a + get(y + i, left) * b, left); });
 }
 
 double row_entropy(const float* q, int64_t n) {
   RowSum s{};
   const vec tiny = splat(1.17549435e-38f);  // smaller numbers add nothing: q ln q -> 0
-  for (int64_t i = 0; i < n; i += lanes) {
-    const vec v = max(get(q + i, n - i), tiny);
-    add(&s, keep_first(v * log(v), n - i));
-  }
+  for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY {
+    const vec v = max(get(q + i, left), tiny);
+    add(&s, keep_first(v * log(v), left));
+  });
   return -total(&s);
 }
