@@ -36,9 +36,9 @@ swav_status swav_codes(const float* scores, int64_t rows, int64_t prototypes, in
     Communicator& group = group_of_one();
     const float* batch = scores + (rows - keep) * prototypes;
     const double spread = config->relative ? score_spread(batch, keep, prototypes, group, workspace.data()) : 0;
-    const double epsilon = codes_epsilon(*config, spread);
-    compute_codes(scores, rows, prototypes, keep, epsilon, config->iterations, group, workspace.data(), codes);
-    if (epsilon_used) *epsilon_used = float(epsilon);
+    const float epsilon = codes_epsilon(*config, spread);
+    compute_codes(scores, rows, prototypes, keep, double(epsilon), config->iterations, group, workspace.data(), codes);
+    if (epsilon_used) *epsilon_used = epsilon;
   });
 }
 

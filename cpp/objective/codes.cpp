@@ -11,9 +11,14 @@
 namespace swav {
 namespace {
 
-constexpr int64_t column_block = 512;  // prototypes that one task combines
-
-int64_t blocks(int64_t prototypes) { return (prototypes + column_block - 1) / column_block; }
+// body(k) for each prototype, in parallel by blocks.
+template <class F>
+void for_columns(int64_t prototypes, F body) {
+  constexpr int64_t block = 512;
+  parallel::for_each((prototypes + block - 1) / block, [&](int64_t i, int) {
+    for (int64_t k = i * block; k < std::min(prototypes, (i + 1) * block); ++k) body(k);
+  });
+}
 
 // The workspace, cut into arrays.
 struct Space {
@@ -49,13 +54,9 @@ struct Problem {
 
 // sums[k] = sum over pieces and ranks of partial[.][k].
 void sum_pieces(const Problem& p) {
-  parallel::for_each(blocks(p.prototypes), [&](int64_t block, int) {
-    const int64_t begin = block * column_block, end = std::min(p.prototypes, begin + column_block);
-    std::fill(p.space.sums + begin, p.space.sums + end, 0.0);
-    for (int64_t piece = 0; piece < p.pieces.count; ++piece) {
-      const float* partial = p.partial(piece);
-      for (int64_t k = begin; k < end; ++k) p.space.sums[k] += double(partial[k]);
-    }
+  for_columns(p.prototypes, [&](int64_t k) {
+    p.space.sums[k] = 0;
+    for (int64_t piece = 0; piece < p.pieces.count; ++piece) p.space.sums[k] += double(p.partial(piece)[k]);
   });
   p.group.sum(p.space.sums, p.prototypes);
 }
@@ -77,13 +78,9 @@ void combine_maxima(const Problem& p) {
   for (int64_t piece = 0; piece < p.pieces.count; ++piece) {
     if (!(p.space.flags[piece] == 0)) high[k_count] = 1;
   }
-  parallel::for_each(blocks(k_count), [&](int64_t block, int) {
-    const int64_t begin = block * column_block, end = std::min(k_count, begin + column_block);
-    std::fill(high + begin, high + end, -FLT_MAX);
-    for (int64_t piece = 0; piece < p.pieces.count; ++piece) {
-      const float* largest = p.scratch(piece);
-      for (int64_t k = begin; k < end; ++k) high[k] = std::max(high[k], largest[k]);
-    }
+  for_columns(k_count, [&](int64_t k) {
+    high[k] = -FLT_MAX;
+    for (int64_t piece = 0; piece < p.pieces.count; ++piece) high[k] = std::max(high[k], p.scratch(piece)[k]);
   });
   p.group.max(high, k_count + 1);
   if (high[k_count] != 0) fail(SWAV_ERROR_NUMERIC, "codes: a score is not finite; finite scores are needed");
@@ -140,6 +137,20 @@ void code_sums(const Problem& p) {
   sum_pieces(p);
 }
 
+// Each piece's moments about its first row, into partial (sums) and scratch (squares): no cancellation, as rows of a piece differ by
+// the spread and not by the mean.
+void piece_moments(const float* scores, const Pieces& pieces, int64_t prototypes, const Space& space) {
+  parallel::for_each(pieces.count, [&](int64_t piece, int) {
+    float *sums = space.partial + piece * prototypes, *squares = space.scratch + piece * prototypes;
+    std::fill(sums, sums + prototypes, 0.0f);
+    std::fill(squares, squares + prototypes, 0.0f);
+    const float* origin = scores + pieces.begin(piece) * prototypes;
+    for (int64_t n = pieces.begin(piece) + 1; n < pieces.end(piece); ++n) {
+      kernels().column_moments(scores + n * prototypes, origin, sums, squares, prototypes);
+    }
+  });
+}
+
 // Last images' step: the codes of the last `keep` rows.
 void write_codes(const Problem& p, int64_t keep, float* codes) {
   const Kernels& kernel = kernels();
@@ -177,51 +188,39 @@ void compute_codes(const float* scores, int64_t rows, int64_t prototypes, int64_
 double score_spread(const float* scores, int64_t rows, int64_t prototypes, Communicator& group, float* workspace) {
   const Pieces pieces = matrix_pieces(rows, prototypes);
   const Space space(workspace, pieces.count, prototypes);
-  const Kernels& kernel = kernels();
-  // Each piece's moments about its first row: no cancellation, as rows of a piece differ by the spread and not by the mean.
-  parallel::for_each(pieces.count, [&](int64_t piece, int) {
-    float *sums = space.partial + piece * prototypes, *squares = space.scratch + piece * prototypes;
-    std::fill(sums, sums + prototypes, 0.0f);
-    std::fill(squares, squares + prototypes, 0.0f);
-    const float* origin = scores + pieces.begin(piece) * prototypes;
-    for (int64_t n = pieces.begin(piece) + 1; n < pieces.end(piece); ++n) {
-      kernel.column_moments(scores + n * prototypes, origin, sums, squares, prototypes);
-    }
-  });
-  const auto piece_mean = [&](int64_t piece, int64_t k) {
-    const double count = double(pieces.end(piece) - pieces.begin(piece));
-    return double(scores[pieces.begin(piece) * prototypes + k]) + double(space.partial[piece * prototypes + k]) / count;
+  piece_moments(scores, pieces, prototypes, space);
+  const auto count = [&](int64_t piece) { return double(pieces.end(piece) - pieces.begin(piece)); };
+  const auto offset = [&](int64_t piece, int64_t k) { return double(space.partial[piece * prototypes + k]); };
+  const auto mean = [&](int64_t piece, int64_t k) {
+    return double(scores[pieces.begin(piece) * prototypes + k]) + offset(piece, k) / count(piece);
   };
   double* sums = space.sums;
-  for (int64_t k = 0; k < prototypes; ++k) {
+  for_columns(prototypes, [&](int64_t k) {
     sums[k] = 0;
-    for (int64_t piece = 0; piece < pieces.count; ++piece) {
-      sums[k] += piece_mean(piece, k) * double(pieces.end(piece) - pieces.begin(piece));
-    }
-  }
+    for (int64_t piece = 0; piece < pieces.count; ++piece) sums[k] += mean(piece, k) * count(piece);
+  });
   sums[prototypes] = double(rows);
   group.sum(sums, prototypes + 1);
   const double total = sums[prototypes];
   if (total < 2) return 0;
-  for (int64_t k = 0; k < prototypes; ++k) {
-    const double mean = sums[k] / total;
+  for_columns(prototypes, [&](int64_t k) {
+    const double centre = sums[k] / total;
     sums[k] = 0;
     for (int64_t piece = 0; piece < pieces.count; ++piece) {
-      const double count = double(pieces.end(piece) - pieces.begin(piece));
-      const double offset = double(space.partial[piece * prototypes + k]);
-      const double distance = piece_mean(piece, k) - mean;
-      sums[k] += double(space.scratch[piece * prototypes + k]) - offset * offset / count + count * distance * distance;
+      const double distance = mean(piece, k) - centre;
+      sums[k] += double(space.scratch[piece * prototypes + k]) - offset(piece, k) * offset(piece, k) / count(piece) +
+                 count(piece) * distance * distance;
     }
-  }
+  });
   group.sum(sums, prototypes);
   double spread = 0;
   for (int64_t k = 0; k < prototypes; ++k) spread += std::sqrt(std::max(0.0, sums[k]) / (total - 1));
   return spread / double(prototypes);
 }
 
-double codes_epsilon(const swav_codes_config& config, double spread) {
-  if (!config.relative) return double(config.epsilon);
-  return std::max(double(config.epsilon_floor), double(config.epsilon) * spread);
+float codes_epsilon(const swav_codes_config& config, double spread) {
+  if (!config.relative) return config.epsilon;
+  return std::max(config.epsilon_floor, float(double(config.epsilon) * spread));
 }
 
 void check(const swav_codes_config& config) {

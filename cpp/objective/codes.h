@@ -36,7 +36,8 @@ void compute_codes(const float* scores, int64_t rows, int64_t prototypes, int64_
 double score_spread(const float* scores, int64_t rows, int64_t prototypes, Communicator& group, float* workspace);
 
 // epsilon of this batch: config.epsilon, or when relative max(config.epsilon_floor, config.epsilon * spread).
-double codes_epsilon(const swav_codes_config& config, double spread);
+// A float, so that what is reported is exactly what is used.
+float codes_epsilon(const swav_codes_config& config, double spread);
 
 // Throws SWAV_ERROR_ARGUMENT unless epsilon (and the floor when relative) is in [1e-6, 1e6] and iterations in [1, 1000].
 void check(const swav_codes_config& config);
