@@ -4,4 +4,3 @@
 @_exported public import SwAVEngine
 @_exported public import SwAVEvaluation
 @_exported public import SwAVModel
-@_exported public import SwAVTraining

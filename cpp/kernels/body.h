@@ -3,6 +3,10 @@
 namespace {
 #include "kernels/vector.h"
 
+#include "kernels/product.h"
+#include "kernels/pack.h"
+#include "kernels/norm.h"
+#include "kernels/pool.h"
 #include "kernels/objective.h"
 #include "kernels/update.h"
 }  // namespace
@@ -11,6 +15,8 @@ extern const Kernels SWAV_ISA_TABLE;
 const Kernels SWAV_ISA_TABLE = {
     SWAV_ISA_NAME,
     lanes,
+    tile_rows,
+    tile_columns,
 #define SWAV_KERNEL(result, name, ...) name,
 #include "kernels/kernel_table.h"
 #undef SWAV_KERNEL

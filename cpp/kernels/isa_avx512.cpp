@@ -6,7 +6,7 @@
 #define SWAV_ISA_NAME "avx512"
 #define SWAV_ISA_TABLE avx512_kernels
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prefer-vector-width=512"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
 #endif
 namespace swav {
 #include "kernels/body.h"

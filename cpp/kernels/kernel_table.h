@@ -1,5 +1,69 @@
 // SWAV_KERNEL(result, name, parameters...): one row a kernel, in the order of the pipeline. The contract stands above the row.
 
+// -- product.h --
+
+// C[rows][columns] = A B, or C += A B with accumulate. A [rows][panel_stride], of each row the first `depth` <= panel_depth; B
+// [depth][tile_columns]; C rows c_stride apart. 1 <= rows <= tile_rows, 1 <= columns <= tile_columns; nothing outside is written.
+SWAV_KERNEL(void, product_rows, int64_t depth, const float* a, const float* b, float* c, int64_t c_stride, int rows, int64_t columns,
+            bool accumulate)
+
+// The same with A [depth][a_stride], of each row the first `rows`.
+SWAV_KERNEL(void, product_depth, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride, int rows,
+            int64_t columns, bool accumulate)
+
+// -- pack.h --
+
+// to[r][i] = rows[r][i] for i in [0, n), zeros where rows[r] is NULL (padding).
+SWAV_KERNEL(void, pack_plain, const float* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride)
+
+// to[r][i] = max(rows[r][i] * scale[i] + shift[i], 0): batch-norm and ReLU. Zeros where rows[r] is NULL.
+SWAV_KERNEL(void, pack_norm_relu, const float* const* rows, int64_t count, int64_t n, const float* scale, const float* shift,
+            float* to, int64_t to_stride)
+
+// to[r][i] = a[i] * rows[r][i] + b[i] * y[r][i] + c[i]: backward of batch-norm; y[r] lies `partner` floats after rows[r].
+SWAV_KERNEL(void, pack_gradient, const float* const* rows, int64_t partner, int64_t count, int64_t n, const float* a,
+            const float* b, const float* c, float* to, int64_t to_stride)
+
+// -- norm.h -- matrices [rows][stride], of each row the first n; results [n]
+
+// Mean, and sum of squared deviations from it (M2), of each column. rows >= 1.
+SWAV_KERNEL(void, block_moments, const float* y, int64_t stride, int64_t rows, int64_t n, float* mean, float* m2)
+
+SWAV_KERNEL(void, column_sums, const float* x, int64_t stride, int64_t rows, int64_t n, float* sums)
+
+// y[r][i] += bias[i].
+SWAV_KERNEL(void, add_row, float* y, int64_t stride, int64_t rows, int64_t n, const float* bias)
+
+// Backward of ReLU(scale * y + shift), in place in dx, with sum = sum of dz and sum_centred = sum of dz * (y - mean).
+SWAV_KERNEL(void, relu_backward, float* dx, const float* y, int64_t stride, int64_t rows, int64_t n, const float* scale,
+            const float* shift, const float* mean, float* sum, float* sum_centred)
+
+// The same sums where dz is known.
+SWAV_KERNEL(void, gradient_sums, const float* dz, const float* y, int64_t stride, int64_t rows, int64_t n, const float* mean,
+            float* sum, float* sum_centred)
+
+// dx[i] = 0 where x[i] <= 0.
+SWAV_KERNEL(void, mask_positive, float* dx, const float* x, int64_t count)
+
+// sum[r][i] = max(y * scale + shift + identity, 0); dense rows of n.
+SWAV_KERNEL(void, residual_plain, const float* y, const float* identity, int64_t rows, int64_t n, const float* scale,
+            const float* shift, float* sum)
+
+// sum[r][i] = max((y * scale + shift) + (projected * projected_scale + projected_shift), 0); dense rows of n.
+SWAV_KERNEL(void, residual_projected, const float* y, const float* projected, int64_t rows, int64_t n, const float* scale,
+            const float* shift, const float* projected_scale, const float* projected_shift, float* sum)
+
+// -- pool.h --
+
+// out[c] = largest over t < count of max(rows[t][c] * scale[c] + shift[c], 0), skipping NULL rows (padding); index[c] the first t that has
+// it, 255 where the result is 0 (no gradient passes).
+SWAV_KERNEL(void, max_pool, const float* const* rows, int count, int64_t n, const float* scale, const float* shift, float* out,
+            uint8_t* index)
+
+// dz[c] = sum of d_out[w][c] over the windows w < count whose index[w][c] is taps[w], the place of this pixel in window w.
+SWAV_KERNEL(void, max_pool_backward, const float* const* d_out, const uint8_t* const* index, const int* taps, int count, int64_t n,
+            float* dz)
+
 // -- objective.h --
 
 // Largest of x[0..n). n >= 1.

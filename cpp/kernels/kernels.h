@@ -11,9 +11,16 @@
 
 namespace swav {
 
+// Depth of a packed panel of A, and the distance of its rows: 19 cache lines, an odd number, so that the rows of a tile fall into
+// different sets of the first-level cache. 288 divides the depths 576, 1152, 2304, 4608 of 3x3 convolutions.
+constexpr int64_t panel_depth = 288;
+constexpr int64_t panel_stride = 304;
+
 struct Kernels {
   const char* isa;
   int lanes;         // floats in a vector
+  int tile_rows;     // of the product's register tile
+  int tile_columns;
 #define SWAV_KERNEL(result, name, ...) result (*name)(__VA_ARGS__);
 #include "kernels/kernel_table.h"
 #undef SWAV_KERNEL

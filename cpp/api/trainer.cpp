@@ -1,0 +1,88 @@
+#include "network/trainer.h"
+
+#include <cstring>
+
+#include "api/api.h"
+#include "api/handles.h"
+#include "io/safetensors.h"
+
+using namespace swav;
+
+extern "C" {
+
+swav_trainer_config swav_trainer_config_default(void) {
+  swav_trainer_config c{};
+  c.group_count = 2;
+  c.crop_counts[0] = 2;
+  c.crop_sizes[0] = 224;
+  c.crop_counts[1] = 6;
+  c.crop_sizes[1] = 96;
+  c.batch = 64;
+  c.assign_count = 2;
+  c.assign[1] = 1;
+  c.codes = swav_codes_config_default();
+  c.temperature = 0.1f;
+  c.optimizer = SWAV_OPTIMIZER_LARC;
+  c.momentum = 0.9f;
+  c.trust = 0.001f;
+  c.beta1 = 0.9f;
+  c.beta2 = 0.999f;
+  c.adam_epsilon = 1e-8f;
+  c.weight_decay = 1e-6f;
+  return c;
+}
+
+swav_status swav_trainer_create(swav_network* network, const swav_trainer_config* config, swav_trainer** trainer) {
+  return api::computed([&] {
+    SWAV_REQUIRE(network && config && trainer, "swav_trainer_create: an argument is NULL");
+    *trainer = new swav_trainer{Trainer(*network->network, *config)};
+  });
+}
+
+void swav_trainer_destroy(swav_trainer* trainer) {
+  api::computed([&] { delete trainer; });
+}
+
+swav_status swav_trainer_memory(const swav_trainer* trainer, swav_memory_plan* plan) {
+  return api::guarded([&] {
+    SWAV_REQUIRE(trainer && plan, "swav_trainer_memory: an argument is NULL");
+    *plan = trainer->trainer.memory();
+  });
+}
+
+swav_status swav_trainer_step(swav_trainer* trainer, const swav_step_input* input, swav_step_report* report) {
+  return api::computed([&] {
+    SWAV_REQUIRE(trainer && input && report, "swav_trainer_step: an argument is NULL");
+    *report = trainer->trainer.step(*input);
+  });
+}
+
+swav_status swav_trainer_save(const swav_trainer* trainer, const char* path, const char* note) {
+  return api::computed([&] {
+    SWAV_REQUIRE(trainer && path, "swav_trainer_save: an argument is NULL");
+    trainer->trainer.save(path, note ? note : "");
+  });
+}
+
+swav_status swav_trainer_load(swav_trainer* trainer, const char* path) {
+  return api::computed([&] {
+    SWAV_REQUIRE(trainer && path, "swav_trainer_load: an argument is NULL");
+    trainer->trainer.load(path);
+  });
+}
+
+swav_status swav_checkpoint_note(const char* path, char* buffer, size_t capacity, size_t* size) {
+  return api::guarded([&] {
+    SWAV_REQUIRE(path && size && (buffer || capacity == 0), "swav_checkpoint_note: an argument is NULL");
+    const SafetensorsReader file(path);
+    const auto note = file.metadata().find("note");
+    if (note == file.metadata().end()) fail(SWAV_ERROR_FORMAT, "%s is no checkpoint: it holds no note", path);
+    *size = note->second.size();
+    if (note->second.size() + 1 > capacity) {
+      fail(SWAV_ERROR_LIMIT, "the note of %s takes %zu bytes, the buffer has %zu", path, note->second.size() + 1, capacity);
+    }
+    std::memcpy(buffer, note->second.c_str(), note->second.size() + 1);
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,70 @@
+#include "base/arena.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "base/status.h"
+
+namespace swav {
+namespace {
+
+constexpr int64_t alignment = 64;
+constexpr int64_t huge_page = int64_t{2} << 20;
+
+int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+struct Free {
+  void operator()(float* p) const { std::free(p); }
+};
+
+struct Buffer {
+  std::unique_ptr<float, Free> memory;
+  int64_t capacity = 0;
+};
+
+}  // namespace
+
+Arena::~Arena() {
+  if (memory_ != nullptr) munmap(memory_, size_t(capacity_));
+}
+
+void* Arena::take_bytes(int64_t bytes) {
+  const int64_t offset = used_;
+  used_ += round_up(bytes, alignment);
+  if (memory_ == nullptr) return nullptr;
+  if (used_ > capacity_) fail(SWAV_ERROR_INTERNAL, "arena: the plan took more memory than it had counted");
+  return memory_ + offset;
+}
+
+void Arena::allocate() {
+  capacity_ = round_up(used_ + 1, huge_page);
+  void* memory = mmap(nullptr, size_t(capacity_), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) {
+    const double gib = double(capacity_) / double(int64_t{1} << 30);
+    capacity_ = 0;
+    fail(SWAV_ERROR_MEMORY, "cannot allocate %.2f GiB; a smaller batch, fewer or smaller crops need less", gib);
+  }
+  madvise(memory, size_t(capacity_), MADV_HUGEPAGE);  // fewer page faults and TLB misses; only a hint
+  memory_ = static_cast<char*>(memory);
+  used_ = 0;
+}
+
+float* scratch(Scratch slot, int64_t count) {
+  thread_local Buffer buffers[int(Scratch::last)];
+  Buffer& buffer = buffers[int(slot)];
+  if (buffer.capacity < count) {
+    const int64_t bytes = round_up(count * int64_t(sizeof(float)), 4096);
+    buffer.memory.reset(static_cast<float*>(std::aligned_alloc(alignment, size_t(bytes))));
+    if (!buffer.memory) {
+      buffer.capacity = 0;
+      throw std::bad_alloc();
+    }
+    buffer.capacity = bytes / int64_t(sizeof(float));
+  }
+  return buffer.memory.get();
+}
+
+}  // namespace swav

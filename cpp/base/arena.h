@@ -1,0 +1,43 @@
+// Memory of a plan: one block, divided before the first step, so that a step allocates nothing.
+//
+// Two passes over the same planning code: an arena without memory counts, then allocate() and a second pass hands out pointers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace swav {
+
+class Arena {
+ public:
+  Arena() = default;
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  // Room for `count` values of T, 64-byte aligned; NULL while counting.
+  template <class T>
+  T* take(int64_t count) {
+    return static_cast<T*>(take_bytes(count * int64_t(sizeof(T))));
+  }
+
+  // Bytes taken so far.
+  int64_t used() const { return used_; }
+
+  // Ends the counting pass: allocates (zeroed pages of the system) and starts handing out.
+  void allocate();
+
+ private:
+  void* take_bytes(int64_t bytes);
+
+  char* memory_ = nullptr;
+  int64_t capacity_ = 0;
+  int64_t used_ = 0;
+};
+
+// Scratch of the calling thread: at least `count` floats, 64-byte aligned, valid until the next call on this thread with the same slot.
+// Grows on first use and stays, so that later steps allocate nothing.
+enum class Scratch { operand, gradient, result, last };
+float* scratch(Scratch slot, int64_t count);
+
+}  // namespace swav

@@ -1,0 +1,82 @@
+// The matrix product's register tile. Contracts: kernel_table.h.
+//
+// A tile is tile_rows x 2 vectors of accumulators. With 32 registers (AVX-512): 14 x 2 accumulators, 2 for the row of B, the rest for
+// broadcasts: per step of the depth 28 multiply-adds against 2 + 14 loads, so the loads hide on two load ports. With 16 registers (AVX2,
+// SSE): 6 x 2 accumulators, 2 of B, 2 broadcasts.
+
+constexpr int tile_rows = SWAV_LANES == 16 ? 14 : 6;
+constexpr int tile_columns = 2 * lanes;
+
+// depth_first: A is [depth][a_stride], else [rows][panel_stride].
+template <int rows, bool depth_first>
+SWAV_INLINE void product_tile(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
+                              int64_t columns, bool accumulate) {
+  vec left[rows], right[rows];
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r) left[r] = right[r] = vec{};
+  for (int64_t k = 0; k < depth; ++k) {
+    const vec b_left = load(b), b_right = load(b + lanes);
+    b += tile_columns;
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+      const vec x = splat(depth_first ? a[r] : a[r * panel_stride]);
+      left[r] += x * b_left;
+      right[r] += x * b_right;
+    }
+    a += depth_first ? a_stride : 1;
+  }
+  if (columns == tile_columns) {
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+      float* out = c + r * c_stride;
+      store(out, accumulate ? left[r] + load(out) : left[r]);
+      store(out + lanes, accumulate ? right[r] + load(out + lanes) : right[r]);
+    }
+    return;
+  }
+  for (int r = 0; r < rows; ++r) {
+    float row[tile_columns];
+    store(row, left[r]);
+    store(row + lanes, right[r]);
+    float* out = c + r * c_stride;
+    for (int64_t j = 0; j < columns; ++j) out[j] = accumulate ? out[j] + row[j] : row[j];
+  }
+}
+
+template <int rows>
+void product_tile_rows(int64_t depth, const float* a, const float* b, float* c, int64_t c_stride, int64_t columns,
+                       bool accumulate) {
+  product_tile<rows, false>(depth, a, 0, b, c, c_stride, columns, accumulate);
+}
+
+template <int rows>
+void product_tile_depth(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
+                        int64_t columns, bool accumulate) {
+  product_tile<rows, true>(depth, a, a_stride, b, c, c_stride, columns, accumulate);
+}
+
+void product_rows(int64_t depth, const float* a, const float* b, float* c, int64_t c_stride, int rows, int64_t columns,
+                  bool accumulate) {
+  switch (rows) {
+#define SWAV_ROWS(n) \
+  case n: return product_tile_rows<n>(depth, a, b, c, c_stride, columns, accumulate);
+    SWAV_ROWS(1) SWAV_ROWS(2) SWAV_ROWS(3) SWAV_ROWS(4) SWAV_ROWS(5) SWAV_ROWS(6)
+#if SWAV_LANES == 16
+    SWAV_ROWS(7) SWAV_ROWS(8) SWAV_ROWS(9) SWAV_ROWS(10) SWAV_ROWS(11) SWAV_ROWS(12) SWAV_ROWS(13) SWAV_ROWS(14)
+#endif
+#undef SWAV_ROWS
+  }
+}
+
+void product_depth(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride, int rows,
+                   int64_t columns, bool accumulate) {
+  switch (rows) {
+#define SWAV_ROWS(n) \
+  case n: return product_tile_depth<n>(depth, a, a_stride, b, c, c_stride, columns, accumulate);
+    SWAV_ROWS(1) SWAV_ROWS(2) SWAV_ROWS(3) SWAV_ROWS(4) SWAV_ROWS(5) SWAV_ROWS(6)
+#if SWAV_LANES == 16
+    SWAV_ROWS(7) SWAV_ROWS(8) SWAV_ROWS(9) SWAV_ROWS(10) SWAV_ROWS(11) SWAV_ROWS(12) SWAV_ROWS(13) SWAV_ROWS(14)
+#endif
+#undef SWAV_ROWS
+  }
+}

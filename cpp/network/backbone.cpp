@@ -1,0 +1,245 @@
+#include "network/backbone.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/parallel.h"
+#include "base/status.h"
+#include "kernels/kernels.h"
+#include "ops/residual.h"
+#include "ops/row_walker.h"
+
+namespace swav {
+
+GradientBuffers GradientBufferSize::take(Arena& arena) const {
+  GradientBuffers b;
+  b.sum = arena.take<float>(sum);
+  b.next_sum = arena.take<float>(sum);
+  b.inner[0] = arena.take<float>(inner);
+  b.inner[1] = arena.take<float>(inner);
+  return b;
+}
+
+Backbone::Backbone(const Description& d, int64_t images, int32_t height, int32_t width, Purpose purpose)
+    : images_(images), feature_dim_(d.feature_dim), purpose_(purpose), max_pool_(d.max_pool) {
+  SWAV_REQUIRE(images >= 1, "the number of images is %lld; at least 1 is needed", static_cast<long long>(images));
+  SWAV_REQUIRE(height >= 8 && width >= 8 && height <= 16384 && width <= 16384, "images are %d x %d pixels; 8 to 16384 is allowed",
+               width, height);
+  auto make = [&](const ConvolutionLayer& layer, int32_t h, int32_t w) {
+    return std::make_unique<Layer>(layer, images, h, w, Convolution::Input::activation);
+  };
+  stem_ = std::make_unique<Layer>(d.stem, images, height, width, Convolution::Input::image);
+  const ConvolutionShape& s = stem_->convolution().shape();
+  int32_t h = s.out_height(), w = s.out_width();
+  pool_ = {images, h, w, s.filters};
+  if (max_pool_) h = pool_.out_height(), w = pool_.out_width();
+  for (const BlockLayer& layer : d.blocks) {
+    Block block;
+    block.name = layer.main[0].name.substr(0, layer.main[0].name.rfind('.'));
+    int32_t block_h = h, block_w = w;
+    for (const ConvolutionLayer& convolution : layer.main) {
+      block.main.push_back(make(convolution, block_h, block_w));
+      block_h = block.main.back()->convolution().shape().out_height();
+      block_w = block.main.back()->convolution().shape().out_width();
+    }
+    if (layer.projected) block.projection = make(layer.projection, h, w);
+    h = block_h;
+    w = block_w;
+    blocks_.push_back(std::move(block));
+  }
+  last_pixels_ = int64_t(h) * w;
+}
+
+void Backbone::include(WorkspaceSize& workspace, GradientBufferSize& gradients) const {
+  workspace.include(stem_->convolution());
+  gradients.sum = std::max(gradients.sum, stem_->out_count());
+  if (max_pool_) workspace.include_sums(max_pool_blocks(pool_), pool_.channels);
+  workspace.include_sums(ceil_div(stem_->rows(), pass_block_rows(pool_.channels)), pool_.channels);
+  for (const Block& block : blocks_) {
+    for (const auto& layer : block.main) {
+      workspace.include(layer->convolution());
+      gradients.sum = std::max(gradients.sum, layer->convolution().shape().in_count());
+      if (&layer != &block.main.back()) gradients.inner = std::max(gradients.inner, layer->out_count());
+    }
+    if (block.projection) workspace.include(block.projection->convolution());
+    workspace.include_sums(ceil_div(block.rows(), pass_block_rows(block.main.back()->convolution().shape().filters)),
+                           block.main.back()->convolution().shape().filters);
+    gradients.sum = std::max(gradients.sum, block.count());
+  }
+}
+
+void Backbone::take(Arena& arena) {
+  const int64_t before = arena.used();
+  const bool training = purpose_ == Purpose::training;
+  stem_->take(arena);
+  frame_ = arena.take<float>(stem_->convolution().framed_count());
+  const int64_t stem_out = max_pool_ ? pool_.out_count() : stem_->out_count();
+  if (training) {
+    stem_->y = arena.take<float>(stem_->out_count());
+    stem_out_ = arena.take<float>(stem_out);
+    pool_index_ = max_pool_ ? arena.take<uint8_t>(pool_.out_count()) : nullptr;
+    for (Block& block : blocks_) {
+      for (auto& layer : block.main) layer->take(arena), layer->y = arena.take<float>(layer->out_count());
+      if (block.projection) block.projection->take(arena), block.projection->y = arena.take<float>(block.count());
+      block.sum = arena.take<float>(block.count());
+    }
+  } else {
+    // Inference: two buffers for sums, in turn, one for each convolution of a block and one for its projection.
+    int64_t sum = stem_out, inner = stem_->out_count(), projected = 0;
+    for (const Block& block : blocks_) {
+      sum = std::max(sum, block.count());
+      for (const auto& layer : block.main) inner = std::max(inner, layer->out_count());
+      if (block.projection) projected = std::max(projected, block.count());
+    }
+    float* sums[2] = {arena.take<float>(sum), arena.take<float>(sum)};
+    float* inners[2] = {arena.take<float>(inner), arena.take<float>(inner)};
+    float* side = arena.take<float>(projected);
+    stem_->y = inners[0];
+    stem_out_ = sums[1];
+    pool_index_ = max_pool_ ? arena.take<uint8_t>(pool_.out_count()) : nullptr;
+    for (size_t i = 0; i < blocks_.size(); ++i) {
+      Block& block = blocks_[i];
+      for (size_t l = 0; l < block.main.size(); ++l) block.main[l]->take(arena), block.main[l]->y = inners[l % 2];
+      if (block.projection) block.projection->take(arena), block.projection->y = side;
+      block.sum = sums[i % 2];
+    }
+  }
+  activation_bytes_ = arena.used() - before;
+}
+
+void Backbone::bind(Parameters& parameters, float* gradients) {
+  stem_->bind(parameters, gradients);
+  for (Block& block : blocks_) {
+    for (auto& layer : block.main) layer->bind(parameters, gradients);
+    if (block.projection) block.projection->bind(parameters, gradients);
+  }
+}
+
+void Backbone::forward_stem(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace) {
+  stem_->convolution().pad_image(images, frame_);
+  stem_->forward({frame_}, statistics, communicator, workspace);
+  if (max_pool_) {
+    max_pool_forward(pool_, stem_->y, stem_->norm.values, stem_out_, pool_index_);
+    return;
+  }
+  // ReLU(batch-norm), written out: it is the first block's identity.
+  const Kernels& kernel = kernels();
+  const int64_t n = pool_.channels;
+  parallel::for_each(ceil_div(stem_->rows(), RowWalker::most_rows), [&](int64_t block, int) {
+    const float* rows[RowWalker::most_rows];
+    const int64_t row0 = block * RowWalker::most_rows, count = std::min(RowWalker::most_rows, stem_->rows() - row0);
+    for (int64_t r = 0; r < count; ++r) rows[r] = stem_->y + (row0 + r) * n;
+    pack(kernel, stem_->norm.activated(stem_->y), rows, count, 0, n, stem_out_ + row0 * n, n);
+  });
+}
+
+void Backbone::forward(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace,
+                       float* features) {
+  forward_stem(images, statistics, communicator, workspace);
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    Block& block = blocks_[i];
+    const float* input = block_input(i);
+    const float* side = input;
+    if (block.projection) {
+      block.projection->forward({input}, statistics, communicator, workspace);
+      side = block.projection->y;
+    }
+    Operand x{input};
+    for (auto& layer : block.main) {
+      layer->forward(x, statistics, communicator, workspace);
+      x = layer->norm.activated(layer->y);
+    }
+    const Layer& last = *block.main.back();
+    residual_forward(last.y, last.norm.values, side, block.projection ? &block.projection->norm.values : nullptr, block.rows(),
+                     block.sum);
+  }
+  average_pool_forward(blocks_.back().sum, images_, last_pixels_, feature_dim_, features);
+}
+
+void Backbone::backward_block(size_t index, GradientBuffers& buffers, Communicator& communicator, const Workspace& workspace) {
+  Block& block = blocks_[index];
+  Layer& last = *block.main.back();
+  Layer* projection = block.projection.get();
+  const Operand input{block_input(index)};
+  const int64_t blocks = ceil_div(block.rows(), pass_block_rows(block.channels()));
+  residual_backward(buffers.sum, block.sum, last.y, last.norm.values, workspace.sums, projection ? projection->y : nullptr,
+                    projection ? &projection->norm.values : nullptr, workspace.side_sums, block.rows());
+  last.backward_norm(workspace.sums, blocks, communicator);
+  if (projection) projection->backward_norm(workspace.side_sums, blocks, communicator);
+
+  Operand dy = last.norm.gradient(buffers.sum, last.y);
+  for (size_t l = block.main.size() - 1; l > 0; --l) {
+    Layer& layer = *block.main[l];
+    Layer& before = *block.main[l - 1];
+    layer.backward_weights(before.norm.activated(before.y), dy, workspace);
+    float* d = buffers.inner[l % 2];
+    layer.backward_data_through(before, dy, d, communicator, workspace);
+    dy = before.norm.gradient(d, before.y);
+  }
+  Layer& first = *block.main.front();
+  first.backward_weights(input, dy, workspace);
+  if (projection == nullptr) {  // the identity's gradient is in place already
+    first.backward_data(dy, buffers.sum, true, workspace);
+    return;
+  }
+  const Operand side = projection->norm.gradient(buffers.sum, projection->y);
+  projection->backward_weights(input, side, workspace);
+  first.backward_data(dy, buffers.next_sum, false, workspace);
+  projection->backward_data(side, buffers.next_sum, true, workspace);
+  std::swap(buffers.sum, buffers.next_sum);
+}
+
+void Backbone::backward_stem(float* d_stem, float* spare, Communicator& communicator, const Workspace& workspace) {
+  const BatchNormValues& v = stem_->norm.values;
+  float* d = d_stem;
+  int64_t blocks;
+  if (max_pool_) {
+    d = spare;
+    blocks = max_pool_blocks(pool_);
+    max_pool_backward(pool_, d_stem, pool_index_, stem_->y, v, d, workspace.sums);
+  } else {
+    const Kernels& kernel = kernels();
+    const int64_t n = v.channels, block_rows = pass_block_rows(n), rows = stem_->rows();
+    blocks = ceil_div(rows, block_rows);
+    parallel::for_each(blocks, [&](int64_t block, int) {
+      const int64_t row0 = block * block_rows;
+      kernel.relu_backward(d + row0 * n, stem_->y + row0 * n, n, std::min(block_rows, rows - row0), n, v.scale, v.shift, v.mean,
+                           workspace.sums.first + block * n, workspace.sums.second + block * n);
+    });
+  }
+  stem_->backward_norm(workspace.sums, blocks, communicator);
+  stem_->backward_weights({frame_}, stem_->norm.gradient(d, stem_->y), workspace);
+}
+
+void Backbone::backward(const float* d_features, Communicator& communicator, const Workspace& workspace,
+                        const GradientBuffers& shared) {
+  GradientBuffers buffers = shared;
+  average_pool_backward(d_features, images_, last_pixels_, feature_dim_, buffers.sum);
+  for (size_t i = blocks_.size(); i-- > 0;) backward_block(i, buffers, communicator, workspace);
+  backward_stem(buffers.sum, buffers.next_sum, communicator, workspace);
+}
+
+void Backbone::for_each_norm(const std::function<void(Norm&)>& visit) {
+  visit(stem_->norm);
+  for (Block& block : blocks_) {
+    for (auto& layer : block.main) visit(layer->norm);
+    if (block.projection) visit(block.projection->norm);
+  }
+}
+
+void Backbone::update_buffers() {
+  for_each_norm([](Norm& norm) { norm.update_buffers(); });
+}
+
+void Backbone::for_each_activation(const std::function<void(const std::string&, const float*, int64_t)>& visit) const {
+  visit("input image", frame_, stem_->convolution().framed_count());
+  visit("conv1", stem_->y, stem_->out_count());
+  for (const Block& block : blocks_) {
+    for (size_t l = 0; l < block.main.size(); ++l) {
+      visit(block.name + ".conv" + std::to_string(l + 1), block.main[l]->y, block.main[l]->out_count());
+    }
+    visit(block.name, block.sum, block.count());
+  }
+}
+
+}  // namespace swav

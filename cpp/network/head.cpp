@@ -1,0 +1,166 @@
+#include "network/head.h"
+
+#include <algorithm>
+
+#include "kernels/kernels.h"
+#include "ops/linear.h"
+#include "ops/row_walker.h"
+
+namespace swav {
+
+Head::Linear Head::make(const std::string& name, int64_t rows, int64_t in, int64_t out) {
+  ConvolutionShape shape;
+  shape.images = rows;
+  shape.channels = int32_t(in);
+  shape.filters = int32_t(out);
+  return {Convolution(shape), name};
+}
+
+void Head::Linear::bind(Parameters& parameters, float* gradients, bool has_bias) {
+  weight = parameters.value(name + ".weight");
+  if (has_bias) bias = parameters.value(name + ".bias");
+  if (gradients == nullptr) return;
+  d_weight = gradients + parameters.entry(name + ".weight").offset;
+  if (has_bias) d_bias = gradients + parameters.entry(name + ".bias").offset;
+}
+
+Head::Head(const Description& d, int64_t rows, Purpose purpose, int64_t queue_rows) : rows_(rows), dim_(d.config.dim), purpose_(purpose) {
+  const swav_network_config& c = d.config;
+  if (c.hidden > 0) hidden_ = std::make_unique<Linear>(make("projection_head.0", rows, d.feature_dim, c.hidden));
+  output_ = std::make_unique<Linear>(c.hidden > 0 ? make("projection_head.3", rows, c.hidden, c.dim)
+                                                  : make("projection_head", rows, d.feature_dim, c.dim));
+  for (int32_t h = 0; h < c.head_count; ++h) {
+    const std::string key = prototypes_name(c, h);
+    const std::string name = key.substr(0, key.rfind('.'));
+    scores_.push_back(make(name, rows, c.dim, c.prototypes[h]));
+    if (queue_rows > 0) queue_scores_.push_back(make(name, queue_rows, c.dim, c.prototypes[h]).convolution);
+  }
+}
+
+void Head::include(WorkspaceSize& workspace) const {
+  if (hidden_) workspace.include(hidden_->convolution);
+  workspace.include(output_->convolution);
+  for (const Linear& linear : scores_) workspace.include(linear.convolution);
+  for (const Convolution& convolution : queue_scores_) workspace.include(convolution);
+}
+
+void Head::take(Arena& arena) {
+  const int64_t hidden = hidden_ ? hidden_->convolution.shape().filters : 0;
+  if (hidden_) {
+    hidden_->values = arena.take<float>(rows_ * hidden);
+    norm_.values.take(arena, hidden);
+  }
+  output_->values = arena.take<float>(rows_ * dim_);
+  unit_ = arena.take<float>(rows_ * dim_);
+  norms_ = arena.take<float>(rows_);
+  for (Linear& linear : scores_) linear.values = arena.take<float>(rows_ * linear.convolution.shape().filters);
+  if (purpose_ == Purpose::inference) return;
+  d_unit_ = arena.take<float>(rows_ * dim_);
+  d_raw_ = arena.take<float>(rows_ * dim_);
+  d_hidden_ = arena.take<float>(rows_ * hidden);
+}
+
+void Head::bind(Parameters& parameters, float* gradients) {
+  if (hidden_) {
+    hidden_->bind(parameters, gradients, true);
+    norm_.bind(parameters, "projection_head.1", gradients);
+  }
+  output_->bind(parameters, gradients, true);
+  for (Linear& linear : scores_) linear.bind(parameters, gradients, false);
+}
+
+void Head::forward(const float* features, Statistics statistics, Communicator& communicator, const Workspace& workspace) {
+  const Kernels& kernel = kernels();
+  Operand x{features};
+  if (hidden_) {
+    Linear& l = *hidden_;
+    const int64_t n = l.convolution.shape().filters;
+    const BlockSums& sums = workspace.sums;
+    l.convolution.forward(x, l.weight, workspace.products, l.values,
+                          [&](int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
+                            float* y = l.values + row0 * n + c0;
+                            kernel.add_row(y, n, row1 - row0, c1 - c0, l.bias + c0);
+                            const int64_t at = block * n + c0;
+                            kernel.block_moments(y, n, row1 - row0, c1 - c0, sums.first + at, sums.second + at);
+                          });
+    if (statistics == Statistics::batch) {
+      combine_moments(sums, l.convolution.forward_block_rows(), rows_, communicator, norm_.values);
+      forward_coefficients(norm_.gamma, norm_.beta, norm_.values.mean, norm_.values.variance, norm_.values);
+    } else {
+      norm_.use_running();
+    }
+    x = norm_.activated(l.values);
+  }
+  Linear& l = *output_;
+  l.convolution.forward(x, l.weight, workspace.products, l.values,
+                        [&](int64_t, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
+                          kernel.add_row(l.values + row0 * dim_ + c0, dim_, row1 - row0, c1 - c0, l.bias + c0);
+                        });
+  normalize_rows(l.values, rows_, dim_, unit_, norms_);
+}
+
+void Head::forward_scores(const Workspace& workspace) {
+  for (Linear& l : scores_) l.convolution.forward({unit_}, l.weight, workspace.products, l.values, Epilogue());
+}
+
+void Head::score_queue(int32_t head, const float* embeddings, const Workspace& workspace, float* scores) {
+  queue_scores_[size_t(head)].forward({embeddings}, scores_[size_t(head)].weight, workspace.products, scores, Epilogue());
+}
+
+void Head::renormalize_prototypes() {
+  for (Linear& l : scores_) {
+    const int64_t count = l.convolution.shape().filters;
+    normalize_rows(l.weight, count, dim_, l.weight, scratch(Scratch::result, count));
+  }
+}
+
+void Head::backward(const float* features, Communicator& communicator, const Workspace& workspace, float* d_features) {
+  const Kernels& kernel = kernels();
+  for (size_t h = 0; h < scores_.size(); ++h) {
+    Linear& l = scores_[h];
+    const Operand d{l.values};
+    l.convolution.backward_weights({unit_}, d, workspace.products, l.d_weight);
+    l.convolution.backward_data(d, l.weight, workspace.products, d_unit_, h > 0, Epilogue());
+  }
+  normalize_rows_backward(d_unit_, unit_, norms_, rows_, dim_, d_raw_);
+  bias_backward(d_raw_, rows_, dim_, output_->d_bias);
+  const Operand d_raw{d_raw_};
+  const Operand x = hidden_ ? norm_.activated(hidden_->values) : Operand{features};
+  output_->convolution.backward_weights(x, d_raw, workspace.products, output_->d_weight);
+  if (!hidden_) {
+    output_->convolution.backward_data(d_raw, output_->weight, workspace.products, d_features, false, Epilogue());
+    return;
+  }
+  const BatchNormValues& v = norm_.values;
+  const BlockSums& sums = workspace.sums;
+  output_->convolution.backward_data(
+      d_raw, output_->weight, workspace.products, d_hidden_, false,
+      [&](int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
+        const int64_t n = v.channels, at = row0 * n + c0, sum = block * n + c0;
+        kernel.relu_backward(d_hidden_ + at, hidden_->values + at, n, row1 - row0, c1 - c0, v.scale + c0, v.shift + c0, v.mean + c0,
+                             sums.first + sum, sums.second + sum);
+      });
+  backward_coefficients(sums, ceil_div(rows_, output_->convolution.backward_block_rows()), norm_.gamma, communicator, norm_.values,
+                        norm_.d_gamma, norm_.d_beta);
+  // The hidden bias feeds a batch-norm, which takes its mean away again: its gradient is exactly zero and is left so, where
+  // summing would only collect rounding for LARC to amplify.
+  const Operand dy = norm_.gradient(d_hidden_, hidden_->values);
+  hidden_->convolution.backward_weights({features}, dy, workspace.products, hidden_->d_weight);
+  hidden_->convolution.backward_data(dy, hidden_->weight, workspace.products, d_features, false, Epilogue());
+}
+
+void Head::for_each_norm(const std::function<void(Norm&)>& visit) {
+  if (hidden_) visit(norm_);
+}
+
+void Head::update_buffers() {
+  for_each_norm([](Norm& norm) { norm.update_buffers(); });
+}
+
+void Head::for_each_activation(const std::function<void(const std::string&, const float*, int64_t)>& visit) const {
+  if (hidden_) visit("projection_head.0", hidden_->values, rows_ * hidden_->convolution.shape().filters);
+  visit("projection_head output", output_->values, rows_ * dim_);
+  for (const Linear& l : scores_) visit("scores of " + l.name, l.values, rows_ * l.convolution.shape().filters);
+}
+
+}  // namespace swav

@@ -1,0 +1,101 @@
+#include "network/layer.h"
+
+#include <algorithm>
+
+#include "kernels/kernels.h"
+#include "ops/row_walker.h"
+
+namespace swav {
+namespace {
+
+ConvolutionShape shape_of(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width) {
+  return {images, height, width, layer.in, layer.out, layer.kernel, layer.stride, layer.padding};
+}
+
+}  // namespace
+
+void WorkspaceSize::include(const Convolution& convolution) {
+  const ConvolutionShape& s = convolution.shape();
+  products = std::max(products, convolution.workspace());
+  include_sums(ceil_div(s.out_rows(), convolution.forward_block_rows()), s.filters);
+  include_sums(ceil_div(s.images * s.height * s.width, convolution.backward_block_rows()), s.channels);
+}
+
+Workspace WorkspaceSize::take(Arena& arena) const {
+  Workspace w;
+  w.products = arena.take<float>(products);
+  for (float** place : {&w.sums.first, &w.sums.second, &w.side_sums.first, &w.side_sums.second}) *place = arena.take<float>(sums);
+  return w;
+}
+
+void Norm::bind(Parameters& parameters, const std::string& name, float* gradients) {
+  gamma = parameters.value(name + ".weight");
+  beta = parameters.value(name + ".bias");
+  running_mean = parameters.value(name + ".running_mean");
+  running_variance = parameters.value(name + ".running_var");
+  tracked = parameters.counter(name + ".num_batches_tracked");
+  if (gradients != nullptr) {
+    d_gamma = gradients + parameters.entry(name + ".weight").offset;
+    d_beta = gradients + parameters.entry(name + ".bias").offset;
+  }
+}
+
+void Norm::update_buffers() {
+  update_running(values, running_mean, running_variance);
+  ++*tracked;
+}
+
+Layer::Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input)
+    : convolution_(shape_of(layer, images, height, width), input), weight_name_(layer.name + ".weight"), norm_name_(layer.norm) {}
+
+void Layer::bind(Parameters& parameters, float* gradients) {
+  weight_ = parameters.value(weight_name_);
+  if (gradients != nullptr) d_weight_ = gradients + parameters.entry(weight_name_).offset;
+  norm.bind(parameters, norm_name_, gradients);
+}
+
+void Layer::forward(const Operand& x, Statistics statistics, Communicator& communicator, const Workspace& workspace) {
+  if (statistics == Statistics::running) {
+    norm.use_running();
+    convolution_.forward(x, weight_, workspace.products, y, Epilogue());
+    return;
+  }
+  const Kernels& kernel = kernels();
+  const int64_t n = convolution_.shape().filters;
+  const BlockSums& sums = workspace.sums;
+  convolution_.forward(x, weight_, workspace.products, y, [&](int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
+    const int64_t at = block * n + c0;
+    kernel.block_moments(y + row0 * n + c0, n, row1 - row0, c1 - c0, sums.first + at, sums.second + at);
+  });
+  combine_moments(sums, convolution_.forward_block_rows(), rows(), communicator, norm.values);
+  forward_coefficients(norm.gamma, norm.beta, norm.values.mean, norm.values.variance, norm.values);
+}
+
+void Layer::backward_weights(const Operand& x, const Operand& dy, const Workspace& workspace) {
+  convolution_.backward_weights(x, dy, workspace.products, d_weight_);
+}
+
+void Layer::backward_data(const Operand& dy, float* dx, bool accumulate, const Workspace& workspace) {
+  convolution_.backward_data(dy, weight_, workspace.products, dx, accumulate, Epilogue());
+}
+
+void Layer::backward_data_through(Layer& before, const Operand& dy, float* dx, Communicator& communicator,
+                                  const Workspace& workspace) {
+  const Kernels& kernel = kernels();
+  const BatchNormValues& v = before.norm.values;
+  const int64_t n = v.channels;
+  const BlockSums& sums = workspace.sums;
+  convolution_.backward_data(dy, weight_, workspace.products, dx, false,
+                             [&](int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
+                               const int64_t at = row0 * n + c0, sum = block * n + c0;
+                               kernel.relu_backward(dx + at, before.y + at, n, row1 - row0, c1 - c0, v.scale + c0, v.shift + c0,
+                                                    v.mean + c0, sums.first + sum, sums.second + sum);
+                             });
+  before.backward_norm(sums, ceil_div(before.rows(), convolution_.backward_block_rows()), communicator);
+}
+
+void Layer::backward_norm(const BlockSums& sums, int64_t blocks, Communicator& communicator) {
+  backward_coefficients(sums, blocks, norm.gamma, communicator, norm.values, norm.d_gamma, norm.d_beta);
+}
+
+}  // namespace swav

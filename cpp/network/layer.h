@@ -1,0 +1,86 @@
+// One convolution or linear layer with its batch-norm, bound to parameters and to the memory of a plan.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "network/parameters.h"
+#include "ops/batch_norm.h"
+#include "ops/convolution.h"
+
+namespace swav {
+
+// Which statistics batch-norm uses in a forward pass.
+enum class Statistics { batch, running };
+
+// Memory shared by all layers of all passes, valid within one call.
+struct Workspace {
+  float* products = nullptr;  // packed weights and partial weight gradients
+  BlockSums sums, side_sums;  // block moments and gradient sums
+};
+
+// The largest need of the layers that were asked.
+struct WorkspaceSize {
+  int64_t products = 0, sums = 0;
+
+  void include(const Convolution& convolution);
+  void include_sums(int64_t blocks, int64_t channels) { sums = std::max(sums, blocks * channels); }
+  Workspace take(Arena& arena) const;
+};
+
+// Batch-norm of one layer in one pass. Parameters are borrowed; gradients are NULL where nothing is trained.
+struct Norm {
+  BatchNormValues values;
+  const float *gamma = nullptr, *beta = nullptr;
+  float *d_gamma = nullptr, *d_beta = nullptr;
+  float *running_mean = nullptr, *running_variance = nullptr;
+  int64_t* tracked = nullptr;
+
+  // gradients: base of the gradient array with the parameters' offsets, or NULL.
+  void bind(Parameters& parameters, const std::string& name, float* gradients);
+  void use_running() { forward_coefficients(gamma, beta, running_mean, running_variance, values); }
+  void update_buffers();
+  Operand activated(const float* y) const { return {y, Transform::norm_relu, nullptr, values.scale, values.shift, nullptr}; }
+  Operand gradient(const float* d, const float* y) const {
+    return {d, Transform::gradient, y, values.a, values.b, values.c};
+  }
+};
+
+// A product and the batch-norm behind it.
+class Layer {
+ public:
+  Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input);
+
+  const Convolution& convolution() const { return convolution_; }
+  int64_t rows() const { return convolution_.shape().out_rows(); }
+  int64_t out_count() const { return convolution_.shape().out_count(); }
+
+  void bind(Parameters& parameters, float* gradients);
+  void take(Arena& arena) { norm.values.take(arena, convolution_.shape().filters); }
+
+  // y = convolution of x, and the coefficients of its batch-norm.
+  void forward(const Operand& x, Statistics statistics, Communicator& communicator, const Workspace& workspace);
+
+  // Weight gradient for dy = gradient of y, given by its operand.
+  void backward_weights(const Operand& x, const Operand& dy, const Workspace& workspace);
+
+  // dx (+)= the gradient towards x.
+  void backward_data(const Operand& dy, float* dx, bool accumulate, const Workspace& workspace);
+
+  // The same where x = ReLU(batch-norm of before.y): dx becomes the gradient behind that batch-norm, whose coefficients are set.
+  void backward_data_through(Layer& before, const Operand& dy, float* dx, Communicator& communicator, const Workspace& workspace);
+
+  // Coefficients of the backward of this batch-norm from sums over `blocks` blocks.
+  void backward_norm(const BlockSums& sums, int64_t blocks, Communicator& communicator);
+
+  float* y = nullptr;  // [rows][filters], output before batch-norm
+  Norm norm;
+
+ private:
+  Convolution convolution_;
+  std::string weight_name_, norm_name_;
+  const float* weight_ = nullptr;
+  float* d_weight_ = nullptr;
+};
+
+}  // namespace swav

@@ -1,0 +1,96 @@
+#include "network/network.h"
+
+#include <algorithm>
+
+#include "base/status.h"
+
+namespace swav {
+namespace {
+constexpr int64_t inference_batch = 32;  // images at a time: bounds the memory whatever the caller passes
+constexpr size_t most_plans = 2;         // a full batch and the rest of a set
+}  // namespace
+
+// Sums of batch moments over the batches seen, norm after norm in the order of the passes.
+class Recalibration {
+ public:
+  int64_t batches = 0;
+  std::vector<double> sums;
+};
+
+swav_input_description default_input() {
+  const swav_recipe recipe = swav_recipe_default();
+  swav_input_description input{};
+  input.size = 224;
+  std::copy(recipe.mean, recipe.mean + SWAV_MAX_CHANNELS, input.mean);
+  std::copy(recipe.std, recipe.std + SWAV_MAX_CHANNELS, input.std);
+  return input;
+}
+
+Network::Network(const swav_network_config& config, uint64_t seed)
+    : input(default_input()), description_(describe(config)), parameters_(description_) {
+  parameters_.initialize(seed);
+}
+
+Network::~Network() = default;
+
+int64_t Network::output_dim(swav_output output) const {
+  switch (output) {
+    case SWAV_OUTPUT_FEATURES: return description_.feature_dim;
+    case SWAV_OUTPUT_EMBEDDINGS:
+      SWAV_REQUIRE(config().dim > 0, "this network has no projection head: only features can be computed");
+      return config().dim;
+    case SWAV_OUTPUT_SCORES:
+      SWAV_REQUIRE(config().head_count > 0, "this network has no prototypes: no scores can be computed");
+      return config().prototypes[0];
+  }
+  fail(SWAV_ERROR_ARGUMENT, "output is %d; 0 (features), 1 (embeddings) and 2 (scores) are known", int(output));
+}
+
+InferencePlan& Network::plan_for(int64_t count, int32_t height, int32_t width) {
+  const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const auto& plan) { return plan->fits(count, height, width); });
+  if (found != plans_.end()) {
+    std::rotate(found, found + 1, plans_.end());
+  } else {
+    if (plans_.size() == most_plans) plans_.erase(plans_.begin());
+    plans_.push_back(std::make_unique<InferencePlan>(description_, parameters_, count, height, width));
+  }
+  return *plans_.back();
+}
+
+void Network::embed(swav_output output, const float* images, int64_t count, int32_t height, int32_t width, float* result) {
+  const int64_t dim = output_dim(output), pixels = int64_t(height) * width * config().channels;
+  for (int64_t at = 0; at < count; at += inference_batch) {
+    const int64_t batch = std::min(inference_batch, count - at);
+    plan_for(batch, height, width).run(images + at * pixels, Statistics::running, output, result + at * dim);
+  }
+}
+
+void Network::recalibrate_begin() { recalibration_ = std::make_unique<Recalibration>(); }
+
+void Network::recalibrate_batch(const float* images, int64_t count, int32_t height, int32_t width) {
+  SWAV_REQUIRE(recalibration_ != nullptr, "swav_network_recalibrate_begin comes before a batch");
+  SWAV_REQUIRE(count >= 2, "a batch of %lld images has no variance; 2 or more are needed", static_cast<long long>(count));
+  InferencePlan& plan = plan_for(count, height, width);
+  plan.run(images, Statistics::batch, SWAV_OUTPUT_FEATURES, nullptr);
+  if (recalibration_->sums.empty()) {
+    int64_t size = 0;
+    for (const TensorEntry& entry : parameters_.entries()) size += entry.kind == SWAV_TENSOR_BUFFER ? entry.count : 0;
+    recalibration_->sums.assign(size_t(size), 0.0);
+  }
+  plan.add_moments(recalibration_->sums.data());
+  ++recalibration_->batches;
+}
+
+void Network::recalibrate_end() {
+  SWAV_REQUIRE(recalibration_ != nullptr && recalibration_->batches > 0, "no batch has been recalibrated");
+  const double* sum = recalibration_->sums.data();
+  // The passes visit batch-norms in the order of the state dict, where each has its mean before its variance.
+  for (const TensorEntry& entry : parameters_.entries()) {
+    if (entry.kind != SWAV_TENSOR_BUFFER) continue;
+    float* value = static_cast<float*>(parameters_.data(entry));
+    for (int64_t i = 0; i < entry.count; ++i) value[i] = float(*sum++ / double(recalibration_->batches));
+  }
+  recalibration_.reset();
+}
+
+}  // namespace swav

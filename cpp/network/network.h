@@ -1,0 +1,57 @@
+// A network: its description, its tensors, and inference on them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "network/inference.h"
+#include "network/parameters.h"
+
+namespace swav {
+
+class Recalibration;
+
+class Network {
+ public:
+  Network(const swav_network_config& config, uint64_t seed);
+  ~Network();
+
+  const Description& description() const { return description_; }
+  const swav_network_config& config() const { return description_.config; }
+  Parameters& parameters() { return parameters_; }
+  const Parameters& parameters() const { return parameters_; }
+
+  swav_input_description input;
+
+  // Gradients of the trainer that last ran on this network, or NULL; offsets as the parameters'.
+  float* gradients = nullptr;
+
+  // images [count][height][width][channels] -> result [count][output_dim(output)], in batches of at most `inference_batch`.
+  void embed(swav_output output, const float* images, int64_t count, int32_t height, int32_t width, float* result);
+  int64_t output_dim(swav_output output) const;
+
+  void recalibrate_begin();
+  void recalibrate_batch(const float* images, int64_t count, int32_t height, int32_t width);
+  void recalibrate_end();
+
+ private:
+  InferencePlan& plan_for(int64_t count, int32_t height, int32_t width);
+
+  Description description_;
+  Parameters parameters_;
+  std::vector<std::unique_ptr<InferencePlan>> plans_;  // least recently used first
+  std::unique_ptr<Recalibration> recalibration_;
+};
+
+// ImageNet's statistics at 224 pixels.
+swav_input_description default_input();
+
+// -- weights.cpp: files --
+
+// Fills the network's tensors from a file; see swav_network_load.
+void load_weights(Network& network, const std::string& path, swav_load_report* report);
+std::unique_ptr<Network> open_network(const std::string& path, swav_load_report* report);
+void save_weights(const Network& network, const std::string& path);
+
+}  // namespace swav

@@ -1,0 +1,65 @@
+// The tensors of a network: names and shapes as torchvision has them, values in three arrays (parameters, buffers, counters).
+// Gradients and optimiser state of a trainer are arrays with the same offsets as the parameters.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "network/description.h"
+
+namespace swav {
+
+struct TensorEntry {
+  std::string name;
+  swav_tensor_kind kind;
+  std::vector<int64_t> shape;
+  int64_t count;
+  int64_t offset;  // in the array of its kind
+};
+
+class Parameters {
+ public:
+  explicit Parameters(const Description& description);
+
+  const std::vector<TensorEntry>& entries() const { return entries_; }
+  const TensorEntry& entry(const std::string& name) const;
+  bool contains(const std::string& name) const { return index_.count(name) > 0; }
+
+  int64_t parameter_count() const;                            // of the model
+  int64_t size() const { return int64_t(values_.size()); }    // of the array, padding included
+
+  float* values() { return values_.data(); }
+  const float* values() const { return values_.data(); }
+  void* data(const TensorEntry& entry);
+  const void* data(const TensorEntry& entry) const;
+
+  // Pointers for plans, by name. Throw SWAV_ERROR_INTERNAL for an unknown name.
+  float* value(const std::string& name) { return static_cast<float*>(data(entry(name))); }
+  int64_t* counter(const std::string& name) { return static_cast<int64_t*>(data(entry(name))); }
+
+  // The reference's initialisation (reference: Kaiming-normal fan-out, batch-norm 1 and 0, linear U(+-1/sqrt(fan-in))); tensor i draws
+  // from a stream of its own.
+  void initialize(uint64_t seed);
+
+  // Copies values into the arrays in place, so that pointers of plans stay valid. Both have the same description.
+  void assign(const Parameters& other);
+
+  bool operator==(const Parameters& other) const;
+
+ private:
+  void add(const std::string& name, swav_tensor_kind kind, std::vector<int64_t> shape);
+  void add_convolution(const ConvolutionLayer& layer);
+  void add_norm(const std::string& name, int64_t channels);
+
+  std::vector<TensorEntry> entries_;
+  std::unordered_map<std::string, size_t> index_;
+  std::vector<float> values_, buffers_;
+  std::vector<int64_t> counters_;
+};
+
+// Key of prototypes `head`: "prototypes.weight" where there is one set.
+std::string prototypes_name(const swav_network_config& config, int32_t head);
+
+}  // namespace swav

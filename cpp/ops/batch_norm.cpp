@@ -1,0 +1,107 @@
+#include "ops/batch_norm.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/parallel.h"
+
+namespace swav {
+namespace {
+
+constexpr int64_t channel_group = 64;  // channels a task
+
+template <class F>
+void for_channels(int64_t channels, F&& body) {
+  parallel::for_each((channels + channel_group - 1) / channel_group, [&](int64_t group, int) {
+    body(group * channel_group, std::min(channels, (group + 1) * channel_group));
+  });
+}
+
+// The sums of a group of ranks need a double array of the whole; with one rank nothing is gathered.
+double* rank_sums(int64_t count) { return reinterpret_cast<double*>(scratch(Scratch::result, 2 * count)); }
+
+}  // namespace
+
+void BatchNormValues::take(Arena& arena, int64_t channel_count) {
+  channels = channel_count;
+  for (float** place : {&mean, &variance, &scale, &shift, &a, &b, &c}) *place = arena.take<float>(channels);
+}
+
+void combine_moments(const BlockSums& blocks, int64_t block_rows, int64_t rows, Communicator& communicator, BatchNormValues& v) {
+  const int64_t channels = v.channels, count = (rows + block_rows - 1) / block_rows;
+  double total = double(rows);
+  double* sums = rank_sums(channels + 1);
+  auto weight = [&](int64_t block) { return double(std::min(block_rows, rows - block * block_rows)); };
+  for_channels(channels, [&](int64_t c0, int64_t c1) {
+    for (int64_t c = c0; c < c1; ++c) sums[c] = 0;
+    for (int64_t block = 0; block < count; ++block) {
+      for (int64_t c = c0; c < c1; ++c) sums[c] += weight(block) * double(blocks.first[block * channels + c]);
+    }
+  });
+  if (communicator.size() > 1) {
+    sums[channels] = total;
+    communicator.sum(sums, channels + 1);
+    total = sums[channels];
+  }
+  for (int64_t c = 0; c < channels; ++c) v.mean[c] = float(sums[c] / total);
+  for_channels(channels, [&](int64_t c0, int64_t c1) {
+    double mean[channel_group];
+    for (int64_t c = c0; c < c1; ++c) mean[c - c0] = sums[c] / total, sums[c] = 0;
+    for (int64_t block = 0; block < count; ++block) {
+      for (int64_t c = c0; c < c1; ++c) {
+        const double d = double(blocks.first[block * channels + c]) - mean[c - c0];
+        sums[c] += double(blocks.second[block * channels + c]) + weight(block) * d * d;
+      }
+    }
+  });
+  if (communicator.size() > 1) communicator.sum(sums, channels);
+  for (int64_t c = 0; c < channels; ++c) v.variance[c] = float(std::max(0.0, sums[c] / total));
+  v.count = total;
+}
+
+void forward_coefficients(const float* gamma, const float* beta, const float* mean, const float* variance, BatchNormValues& v) {
+  for (int64_t c = 0; c < v.channels; ++c) {
+    const double scale = double(gamma[c]) / std::sqrt(double(variance[c]) + batch_norm_epsilon);
+    v.scale[c] = float(scale);
+    v.shift[c] = float(double(beta[c]) - scale * double(mean[c]));
+  }
+}
+
+void backward_coefficients(const BlockSums& blocks, int64_t block_count, const float* gamma, Communicator& communicator,
+                           BatchNormValues& v, float* d_gamma, float* d_beta) {
+  const int64_t channels = v.channels;
+  double* sums = rank_sums(2 * channels);
+  for_channels(channels, [&](int64_t c0, int64_t c1) {
+    for (int64_t c = c0; c < c1; ++c) sums[c] = sums[channels + c] = 0;
+    for (int64_t block = 0; block < block_count; ++block) {
+      for (int64_t c = c0; c < c1; ++c) {
+        sums[c] += double(blocks.first[block * channels + c]);
+        sums[channels + c] += double(blocks.second[block * channels + c]);
+      }
+    }
+  });
+  auto deviation = [&](int64_t c) { return 1.0 / std::sqrt(double(v.variance[c]) + batch_norm_epsilon); };
+  for (int64_t c = 0; c < channels; ++c) {
+    d_beta[c] += float(sums[c]);
+    d_gamma[c] += float(sums[channels + c] * deviation(c));
+  }
+  if (communicator.size() > 1) communicator.sum(sums, 2 * channels);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double r = deviation(c), a = double(gamma[c]) * r;
+    const double b = -a * r * r * sums[channels + c] / v.count;
+    v.a[c] = float(a);
+    v.b[c] = float(b);
+    v.c[c] = float(-a * sums[c] / v.count - b * double(v.mean[c]));
+  }
+}
+
+void update_running(const BatchNormValues& v, float* running_mean, float* running_variance) {
+  const double unbiased = v.count > 1 ? v.count / (v.count - 1) : 1.0;
+  for (int64_t c = 0; c < v.channels; ++c) {
+    running_mean[c] = float((1 - batch_norm_momentum) * double(running_mean[c]) + batch_norm_momentum * double(v.mean[c]));
+    running_variance[c] =
+        float((1 - batch_norm_momentum) * double(running_variance[c]) + batch_norm_momentum * unbiased * double(v.variance[c]));
+  }
+}
+
+}  // namespace swav

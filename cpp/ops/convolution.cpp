@@ -1,0 +1,144 @@
+#include "ops/convolution.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/parallel.h"
+#include "ops/row_walker.h"
+
+namespace swav {
+namespace {
+
+// Rows of a block where an epilogue runs in a pass of its own.
+constexpr int64_t pass_block_rows = 112;
+
+}  // namespace
+
+Convolution::Convolution(const ConvolutionShape& shape, Input input) : shape_(shape) {
+  const int32_t k = shape.kernel, taps = k * k;
+  Gather& g = forward_;
+  g.images = shape.images;
+  g.grid_height = g.target_height = shape.out_height();
+  g.grid_width = g.target_width = shape.out_width();
+  g.step = shape.stride;
+  g.pixel = shape.channels;
+  g.columns = shape.filters;
+  forward_layout_.column_stride = int64_t(shape.channels) * taps;
+  if (input == Input::image) {
+    g.source_height = shape.height + 2 * shape.padding;
+    g.source_width = shape.width + 2 * shape.padding;
+    g.channels = k * shape.channels;
+    for (int32_t r = 0; r < k; ++r) {
+      g.taps[size_t(g.tap_count++)] = {r, 0};
+      for (int32_t s = 0; s < k; ++s) {
+        for (int32_t c = 0; c < shape.channels; ++c) forward_layout_.offset.push_back(c * taps + r * k + s);
+      }
+    }
+    return;
+  }
+  g.source_height = shape.height;
+  g.source_width = shape.width;
+  g.channels = shape.channels;
+  for (int32_t r = 0; r < k; ++r) {
+    for (int32_t s = 0; s < k; ++s) {
+      g.taps[size_t(g.tap_count++)] = {r - shape.padding, s - shape.padding};
+      for (int32_t c = 0; c < shape.channels; ++c) forward_layout_.offset.push_back(c * taps + r * k + s);
+    }
+  }
+  // dx pixel (y, x) meets tap (r, s) of dy pixel ((y + padding - r) / stride, ...) where that divides: one phase for each
+  // residue of (y, x).
+  for (int32_t py = 0; py < shape.stride; ++py) {
+    for (int32_t px = 0; px < shape.stride; ++px) {
+      Phase phase;
+      Gather& b = phase.gather;
+      b.images = shape.images;
+      b.source_height = shape.out_height();
+      b.source_width = shape.out_width();
+      b.pixel = b.channels = shape.filters;
+      b.grid_height = (shape.height - py + shape.stride - 1) / shape.stride;
+      b.grid_width = (shape.width - px + shape.stride - 1) / shape.stride;
+      b.columns = shape.channels;
+      b.target_height = shape.height;
+      b.target_width = shape.width;
+      b.target_step = shape.stride;
+      b.target_y = py;
+      b.target_x = px;
+      phase.layout.column_stride = taps;
+      for (int32_t r = 0; r < k; ++r) {
+        for (int32_t s = 0; s < k; ++s) {
+          const int32_t y = py + shape.padding - r, x = px + shape.padding - s;
+          if (y % shape.stride != 0 || x % shape.stride != 0) continue;
+          b.taps[size_t(b.tap_count++)] = {y / shape.stride, x / shape.stride};
+          for (int32_t f = 0; f < shape.filters; ++f) phase.layout.offset.push_back(f * shape.channels * taps + r * k + s);
+        }
+      }
+      if (b.tap_count > 0 && b.rows() > 0) phases_.push_back(std::move(phase));
+    }
+  }
+}
+
+int64_t Convolution::workspace() const {
+  int64_t count = std::max(packed_weight_count(forward_), weight_gradient_workspace(forward_));
+  for (const Phase& phase : phases_) count = std::max(count, packed_weight_count(phase.gather));
+  return count;
+}
+
+int64_t Convolution::framed_count() const {
+  return shape_.images * forward_.source_height * forward_.source_width * shape_.channels;
+}
+
+void Convolution::pad_image(const float* image, float* frame) const {
+  const int64_t row = int64_t(shape_.width) * shape_.channels, margin = int64_t(shape_.padding) * shape_.channels;
+  const int64_t framed_row = row + 2 * margin;
+  parallel::for_each(shape_.images, [&](int64_t i, int) {
+    float* to = frame + i * forward_.source_height * framed_row;
+    const float* from = image + i * shape_.height * row;
+    for (int32_t y = 0; y < forward_.source_height; ++y, to += framed_row) {
+      const int32_t source_y = y - shape_.padding;
+      if (source_y < 0 || source_y >= shape_.height) {
+        std::memset(to, 0, size_t(framed_row) * sizeof(float));
+        continue;
+      }
+      std::memset(to, 0, size_t(margin) * sizeof(float));
+      std::memcpy(to + margin, from + source_y * row, size_t(row) * sizeof(float));
+      std::memset(to + margin + row, 0, size_t(margin) * sizeof(float));
+    }
+  });
+}
+
+void Convolution::forward(const Operand& x, const float* weights, float* workspace, float* y, Epilogue epilogue) const {
+  pack_weights(forward_, forward_layout_, weights, workspace);
+  gather_product(forward_, x, workspace, y, false, epilogue);
+}
+
+int64_t Convolution::backward_block_rows() const {
+  return phases_.size() == 1 && phases_[0].gather.dense() ? blocking(phases_[0].gather).block_rows : pass_block_rows;
+}
+
+void Convolution::backward_data(const Operand& dy, const float* weights, float* workspace, float* dx, bool accumulate,
+                                Epilogue epilogue) const {
+  const bool dense = phases_.size() == 1 && phases_[0].gather.dense();
+  const int64_t rows = shape_.images * shape_.height * shape_.width, channels = shape_.channels;
+  if (int64_t(phases_.size()) < int64_t(shape_.stride) * shape_.stride && !accumulate) {
+    // Pixels that no window's centre meets get no gradient.
+    parallel::for_each(ceil_div(rows, pass_block_rows), [&](int64_t block, int) {
+      const int64_t row0 = block * pass_block_rows, row1 = std::min(rows, row0 + pass_block_rows);
+      std::memset(dx + row0 * channels, 0, size_t((row1 - row0) * channels) * sizeof(float));
+    });
+  }
+  for (const Phase& phase : phases_) {
+    pack_weights(phase.gather, phase.layout, weights, workspace);
+    gather_product(phase.gather, dy, workspace, dx, accumulate, dense ? epilogue : Epilogue());
+  }
+  if (dense || !epilogue) return;
+  parallel::for_each(ceil_div(rows, pass_block_rows), [&](int64_t block, int) {
+    const int64_t row0 = block * pass_block_rows;
+    epilogue(block, row0, std::min(rows, row0 + pass_block_rows), 0, channels);
+  });
+}
+
+void Convolution::backward_weights(const Operand& x, const Operand& dy, float* workspace, float* d_weights) const {
+  weight_gradient(forward_, forward_layout_, x, dy, workspace, d_weights);
+}
+
+}  // namespace swav

@@ -1,0 +1,67 @@
+// A convolution with its two backward products. Activations NHWC, weights in torchvision's order [filters][channels][kernel][kernel].
+#pragma once
+
+#include <vector>
+
+#include "ops/product.h"
+
+namespace swav {
+
+struct ConvolutionShape {
+  int64_t images = 0;
+  int32_t height = 1, width = 1, channels = 0;
+  int32_t filters = 0, kernel = 1, stride = 1, padding = 0;
+
+  int32_t out_height() const { return (height + 2 * padding - kernel) / stride + 1; }
+  int32_t out_width() const { return (width + 2 * padding - kernel) / stride + 1; }
+  int64_t in_count() const { return images * height * width * channels; }
+  int64_t out_rows() const { return images * out_height() * out_width(); }
+  int64_t out_count() const { return out_rows() * filters; }
+  int64_t multiplications() const { return out_count() * channels * kernel * kernel; }
+};
+
+class Convolution {
+ public:
+  // An image convolution has few channels: its input is first copied into a frame of zeros (pad_image), so that one tap can span
+  // a whole row of the window, neighbours included. It has no backward towards the data.
+  enum class Input { activation, image };
+
+  explicit Convolution(const ConvolutionShape& shape, Input input = Input::activation);
+
+  const ConvolutionShape& shape() const { return shape_; }
+  const Gather& forward_gather() const { return forward_; }
+
+  // Floats of the workspace for packed weights and for partial weight gradients, over all three products.
+  int64_t workspace() const;
+  // Floats of the framed copy of an image input.
+  int64_t framed_count() const;
+
+  // image [images][height][width][channels] -> frame [images][height + 2p][width + 2p][channels].
+  void pad_image(const float* image, float* frame) const;
+
+  // y [images][out_height][out_width][filters].
+  void forward(const Operand& x, const float* weights, float* workspace, float* y, Epilogue epilogue) const;
+
+  // dx (+)= gradient towards x. The epilogue sees complete row blocks of dx; for strides they are visited in a pass of its own.
+  void backward_data(const Operand& dy, const float* weights, float* workspace, float* dx, bool accumulate, Epilogue epilogue) const;
+
+  // d_weights += gradient towards the weights.
+  void backward_weights(const Operand& x, const Operand& dy, float* workspace, float* d_weights) const;
+
+  // Row blocks that an epilogue of forward or backward_data gets: block i covers rows [i * block_rows, ...).
+  int64_t forward_block_rows() const { return blocking(forward_).block_rows; }
+  int64_t backward_block_rows() const;
+
+ private:
+  struct Phase {
+    Gather gather;
+    WeightLayout layout;
+  };
+
+  ConvolutionShape shape_;
+  Gather forward_;
+  WeightLayout forward_layout_;
+  std::vector<Phase> phases_;  // of the backward towards the data
+};
+
+}  // namespace swav

@@ -1,0 +1,40 @@
+// What a product reads: rows of channels, with batch-norm done on the way into the packed panel, so that no normalised copy of an
+// activation and no batch-norm gradient is ever written to memory.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/kernels.h"
+
+namespace swav {
+
+enum class Transform {
+  plain,      // x
+  norm_relu,  // max(a * x + b, 0)
+  gradient    // a * x + b * partner + c: backward of batch-norm, x = d(normalised), partner = the convolution's output
+};
+
+// Borrowed: data [pixels][channels], coefficients [channels].
+struct Operand {
+  const float* data = nullptr;
+  Transform transform = Transform::plain;
+  const float* partner = nullptr;
+  const float* a = nullptr;
+  const float* b = nullptr;
+  const float* c = nullptr;
+};
+
+// Packs channels [channel, channel + n) of `count` rows. rows[r] points at channel `channel` of a pixel, or is NULL for padding.
+inline void pack(const Kernels& kernels, const Operand& operand, const float* const* rows, int64_t count, int64_t channel,
+                 int64_t n, float* to, int64_t to_stride) {
+  switch (operand.transform) {
+    case Transform::plain: return kernels.pack_plain(rows, count, n, to, to_stride);
+    case Transform::norm_relu:
+      return kernels.pack_norm_relu(rows, count, n, operand.a + channel, operand.b + channel, to, to_stride);
+    case Transform::gradient:
+      return kernels.pack_gradient(rows, operand.partner - operand.data, count, n, operand.a + channel, operand.b + channel,
+                                   operand.c + channel, to, to_stride);
+  }
+}
+
+}  // namespace swav

@@ -1,0 +1,105 @@
+#include "ops/product.h"
+
+#include "base/arena.h"
+#include "base/parallel.h"
+#include "ops/row_walker.h"
+
+namespace swav {
+namespace {
+
+// About so many tasks make the last one short beside the whole, on a few threads and on many.
+constexpr int64_t wanted_tasks = 32;
+// Rows of a block: its packed panel (112 x 304 floats, 133 KiB) and its results stay in a second-level cache of 1 MiB.
+constexpr int64_t wanted_block_rows = 112;
+
+// Copies a dense block [row0, row1) x [column0, column1) to the pixels of a target with gaps.
+void scatter(const Gather& g, int64_t row0, int64_t row1, int64_t column0, int64_t column1, const float* from, float* target,
+             bool accumulate) {
+  const int64_t grid = int64_t(g.grid_height) * g.grid_width, n = column1 - column0;
+  for (int64_t row = row0; row < row1; ++row, from += n) {
+    const int64_t image = row / grid, gy = row % grid / g.grid_width, gx = row % g.grid_width;
+    const int64_t y = gy * g.target_step + g.target_y, x = gx * g.target_step + g.target_x;
+    float* to = target + ((image * g.target_height + y) * g.target_width + x) * g.columns + column0;
+    for (int64_t i = 0; i < n; ++i) to[i] = accumulate ? to[i] + from[i] : from[i];
+  }
+}
+
+}  // namespace
+
+Blocking blocking(const Gather& g) {
+  const Kernels& kernel = kernels();
+  const int64_t m = g.rows(), k = g.depth();
+  Blocking b;
+  int64_t tiles = wanted_block_rows / kernel.tile_rows;
+  while (tiles > 2 && ceil_div(m, tiles * kernel.tile_rows) < wanted_tasks) tiles /= 2;
+  b.block_rows = tiles * kernel.tile_rows;
+  b.row_blocks = ceil_div(m, b.block_rows);
+  const int64_t panels = ceil_div(g.columns, kernel.tile_columns);
+  b.column_pieces = std::clamp<int64_t>(wanted_tasks / b.row_blocks, 1, ceil_div(panels, 2));
+  b.piece_columns = ceil_div(panels, b.column_pieces) * kernel.tile_columns;
+  b.column_pieces = ceil_div(g.columns, b.piece_columns);
+  b.depth_blocks = ceil_div(k, panel_depth);
+  b.block_depth = ceil_div(k, b.depth_blocks);
+  return b;
+}
+
+int64_t packed_weight_count(const Gather& g) { return g.depth() * round_up(g.columns, kernels().tile_columns); }
+
+void pack_weights(const Gather& g, const WeightLayout& layout, const float* weights, float* packed) {
+  const Blocking b = blocking(g);
+  const int64_t width = kernels().tile_columns, depth = g.depth();
+  const int64_t panels = ceil_div(g.columns, width), padded = panels * width;
+  parallel::for_each(panels * b.depth_blocks, [&](int64_t task, int) {
+    const int64_t panel = task / b.depth_blocks, kb = task % b.depth_blocks;
+    const int64_t k0 = kb * b.block_depth, k1 = std::min(depth, k0 + b.block_depth);
+    const int64_t n0 = panel * width, n1 = std::min<int64_t>(g.columns, n0 + width);
+    float* to = packed + k0 * padded + n0 * (k1 - k0);
+    const int32_t* offset = layout.offset.data();
+    if (layout.column_stride <= 16) {  // neighbours along n are neighbours in memory
+      for (int64_t k = k0; k < k1; ++k, to += width) {
+        const float* from = weights + offset[k];
+        for (int64_t n = n0; n < n1; ++n) to[n - n0] = from[n * layout.column_stride];
+        for (int64_t n = n1; n < n0 + width; ++n) to[n - n0] = 0;
+      }
+      return;
+    }
+    for (int64_t n = n0; n < n0 + width; ++n) {
+      const float* from = weights + n * layout.column_stride;
+      float* column = to + (n - n0);
+      for (int64_t k = k0; k < k1; ++k) column[(k - k0) * width] = n < n1 ? from[offset[k]] : 0.0f;
+    }
+  });
+}
+
+void gather_product(const Gather& g, const Operand& source, const float* packed, float* target, bool accumulate, Epilogue epilogue) {
+  const Kernels& kernel = kernels();
+  const Blocking b = blocking(g);
+  const int64_t m = g.rows(), depth = g.depth(), width = kernel.tile_columns, tile_rows = kernel.tile_rows;
+  const int64_t padded = round_up(g.columns, width);
+  const RowWalker walker(kernel, g, source);
+  parallel::for_each(b.row_blocks * b.column_pieces, [&](int64_t task, int) {
+    const int64_t block = task / b.column_pieces, piece = task % b.column_pieces;
+    const int64_t row0 = block * b.block_rows, row1 = std::min(m, row0 + b.block_rows);
+    const int64_t column0 = piece * b.piece_columns, column1 = std::min<int64_t>(g.columns, column0 + b.piece_columns);
+    float* panel = scratch(Scratch::operand, b.block_rows * panel_stride);
+    // A target with gaps between its rows gets its values from a dense block at the end.
+    const int64_t out_stride = g.dense() ? g.columns : column1 - column0;
+    float* out = g.dense() ? target + row0 * g.columns + column0 : scratch(Scratch::result, b.block_rows * out_stride);
+    for (int64_t kb = 0; kb < b.depth_blocks; ++kb) {
+      const int64_t k0 = kb * b.block_depth, k1 = std::min(depth, k0 + b.block_depth);
+      walker.pack(row0, row1 - row0, k0, k1, panel, panel_stride);
+      const bool add = kb > 0 || (accumulate && g.dense());
+      for (int64_t n = column0; n < column1; n += width) {
+        const float* weights = packed + k0 * padded + n * (k1 - k0);
+        for (int64_t row = row0; row < row1; row += tile_rows) {
+          kernel.product_rows(k1 - k0, panel + (row - row0) * panel_stride, weights, out + (row - row0) * out_stride + (n - column0),
+                              out_stride, int(std::min(tile_rows, row1 - row)), std::min(width, column1 - n), add);
+        }
+      }
+    }
+    if (!g.dense()) scatter(g, row0, row1, column0, column1, out, target, accumulate);
+    if (epilogue) epilogue(block, row0, row1, column0, column1);
+  });
+}
+
+}  // namespace swav

@@ -1,0 +1,77 @@
+// Convolutions and linear layers as one operation: a matrix product whose rows are gathered from a map of pixels.
+//
+//     target[m][n] = sum over taps t, channels c of source[pixel(m) + tap(t)][c] * weight[t][c][n]
+//
+// A forward convolution is one such product; its backward towards the data is one for stride 1 and stride^2 of them (one for each
+// phase of the target's pixels) otherwise, so that no multiplication meets a zero that the stride would have inserted. A linear
+// layer is the case of maps of one pixel. Rows are packed into panels by the worker that multiplies them (operand.h).
+//
+// Work is cut into blocks of rows and pieces of columns by a pure function of (shape, instruction set): results do not depend
+// on the number of threads.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "base/function_ref.h"
+#include "ops/operand.h"
+
+namespace swav {
+
+struct Tap {
+  int32_t dy, dx;  // source pixel = grid pixel * step + (dy, dx); outside the map it is padding
+};
+
+struct Gather {
+  int64_t images = 0;
+  int32_t source_height = 0, source_width = 0;
+  int32_t pixel = 0;     // floats from one source pixel to the next
+  int32_t channels = 0;  // floats read at a tap; more than `pixel` where a tap spans neighbours (the first convolution)
+  int32_t grid_height = 0, grid_width = 0, step = 1;
+  int32_t tap_count = 0;
+  std::array<Tap, 9> taps{};
+  int32_t columns = 0;
+  // Row (image, gy, gx) of the product goes to pixel (gy * target_step + target_y, gx * target_step + target_x) of the target.
+  int32_t target_height = 0, target_width = 0, target_step = 1, target_y = 0, target_x = 0;
+
+  int64_t rows() const { return images * grid_height * grid_width; }
+  int64_t depth() const { return int64_t(tap_count) * channels; }
+  bool dense() const { return target_step == 1; }
+};
+
+// Where weight (depth k, column n) lies in the master array: n * column_stride + offset[k].
+struct WeightLayout {
+  int64_t column_stride = 0;
+  std::vector<int32_t> offset;
+};
+
+// How a product is cut.
+struct Blocking {
+  int64_t block_rows, row_blocks;
+  int64_t piece_columns, column_pieces;
+  int64_t depth_blocks, block_depth;
+};
+Blocking blocking(const Gather& gather);
+
+// Floats that the packed weights of a product take.
+int64_t packed_weight_count(const Gather& gather);
+
+// Master weights -> panels. Parallel.
+void pack_weights(const Gather& gather, const WeightLayout& layout, const float* weights, float* packed);
+
+// Called when a block of rows [row0, row1) x columns [column0, column1) of a dense target is complete, while it is in the cache.
+using Epilogue = FunctionRef<void(int64_t block, int64_t row0, int64_t row1, int64_t column0, int64_t column1)>;
+
+// The product; `accumulate` adds to the target. An epilogue needs a dense target.
+void gather_product(const Gather& gather, const Operand& source, const float* packed, float* target, bool accumulate,
+                    Epilogue epilogue);
+
+// Floats of workspace for weight_gradient.
+int64_t weight_gradient_workspace(const Gather& gather);
+
+// gradient[layout(k, n)] += sum over m of source[pixel(m) + tap(k)] * d_target[m][n]; gather is the forward product, d_target dense.
+void weight_gradient(const Gather& gather, const WeightLayout& layout, const Operand& source, const Operand& d_target,
+                     float* workspace, float* gradient);
+
+}  // namespace swav
