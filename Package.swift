@@ -18,6 +18,7 @@ let package = Package(
   name: "swav",
   products: [
     .library(name: "SwAV", targets: ["SwAV"]),
+    .executable(name: "trainer", targets: ["trainer"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -45,11 +46,19 @@ let package = Package(
     module("SwAVModel", ["CSwAV", "SwAVEngine", "SwAVAugmentation"]),
     module("SwAVData", ["CSwAV", "SwAVEngine", "SwAVAugmentation"]),
     module("SwAVEvaluation", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"]),
+    module(
+      "SwAVTraining",
+      ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", .product(name: "Yams", package: "Yams")]),
+    module("SwAVBenchmark", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVTraining"]),
     // Optimised in a debug build as well: it paints some hundred million points.
     .target(
       name: "SwAVDemo", dependencies: ["SwAVEngine", "SwAVAugmentation"],
       swiftSettings: swiftSettings + [.unsafeFlags(["-O"])]),
-    module("SwAV", ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation"]),
+    module("SwAV", ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining"]),
+    .executableTarget(
+      name: "trainer",
+      dependencies: ["SwAV", "SwAVBenchmark", "SwAVDemo", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: swiftSettings),
     tests("SwAVDemoTests", ["SwAVDemo", "SwAVAugmentation"]),
   ]
 )

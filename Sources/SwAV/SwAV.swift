@@ -4,3 +4,4 @@
 @_exported public import SwAVEngine
 @_exported public import SwAVEvaluation
 @_exported public import SwAVModel
+@_exported public import SwAVTraining

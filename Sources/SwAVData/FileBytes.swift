@@ -42,6 +42,9 @@ enum FileBytes {
   }
 }
 
+/// The whole of a regular file.
+package func readFile(_ path: String) throws(DataError) -> [UInt8] { try FileBytes.read(path) }
+
 /// Whether bytes begin as a format that the engine decodes.
 package func looksLikeImage(_ head: some Collection<UInt8>) -> Bool {
   let bytes = Array(head.prefix(12))

@@ -1,0 +1,45 @@
+import SwAVAugmentation
+public import SwAVData
+import SwAVEngine
+
+/// What planning needs to know of the images: how many there are and how large they are.
+public struct DataSummary: Sendable, Equatable {
+  public var count: Int
+  /// Median of the shorter sides in pixels.
+  public var typicalSide: Int
+
+  public init(count: Int, typicalSide: Int) { (self.count, self.typicalSide) = (count, typicalSide) }
+
+  /// Looks at up to 64 images, evenly spaced. Throws where none of them is an image.
+  public init(of source: any ImageSource) throws(DataError) {
+    let looked = min(64, source.count)
+    guard looked > 0 else { throw DataError(.unusable, "there are no images") }
+    var (sides, reason) = ([Int](), "")
+    for index in 0..<looked {
+      let sample = index * source.count / looked
+      do {
+        let info = try Image.probe(try source.head(of: sample))
+        if info.width > 0 && info.height > 0 { sides.append(min(info.width, info.height)) }
+      } catch {
+        if reason.isEmpty { reason = "\(source.name(of: sample)): \(error)" }
+      }
+    }
+    guard !sides.isEmpty else {
+      throw DataError(.unusable, "none of \(looked) files looked at is an image that can be read; the first: \(reason)")
+    }
+    count = source.count
+    typicalSide = sides.sorted()[sides.count / 2]
+  }
+}
+
+extension ImageSource {
+  /// Enough bytes to read the size from: a file's beginning, or all of a sample.
+  fileprivate func head(of sample: Int) throws -> [UInt8] {
+    if let folder = self as? ImageFolder {
+      let head = try folder.read(sample, limit: 1 << 18)
+      // Large metadata can push the size of a JPEG further back.
+      if (try? Image.probe(head)) != nil { return head }
+    }
+    return try bytes(of: sample)
+  }
+}

@@ -1,0 +1,139 @@
+public import SwAVAugmentation
+public import SwAVModel
+
+/// Everything that a pretraining run is made of, resolved: no value is left to be chosen.
+///
+/// ``planned(for:given:)`` makes one; afterwards any property may be changed. As text (YAML, flags) the names are those of
+/// ``Setting``. Defaults of the method are the engine's published ones; those that depend on the data are planned.
+public struct PretrainConfiguration: Sendable, Equatable {
+  // Network.
+  public var arch = Architecture.resnet18
+  public var stem = Stem.imagenet
+  /// Channels of the stem before the width multiplier.
+  public var baseWidth = NetworkConfiguration.published.baseWidth
+  /// Width of the head's hidden layer; 0: one linear layer.
+  public var hidden = Architecture.resnet18.defaultHidden
+  /// D, length of an embedding.
+  public var dim = NetworkConfiguration.published.dim
+  /// K of each set of prototypes.
+  public var prototypes = NetworkConfiguration.published.prototypes
+
+  // Views.
+  /// Counts, sizes and area fractions.
+  public var crops = Recipe.published.groups
+  /// Crops whose codes the others predict.
+  public var assign = TrainerConfiguration.published.loss.assignmentCrops
+  /// Probabilities.
+  public var flip = shortest(Recipe.published.flipProbability)
+  public var jitter = shortest(Recipe.published.jitterProbability)
+  public var grayscale = shortest(Recipe.published.grayscaleProbability)
+  public var blur = shortest(Recipe.published.blurProbability)
+  /// Strength of brightness, contrast and saturation; the hue's is a quarter of it.
+  public var jitterStrength = shortest(Recipe.published.brightness)
+  /// Of samples in 0...1, one for each of the three channels.
+  public var mean = Recipe.published.mean.map(shortest)
+  public var std = Recipe.published.std.map(shortest)
+
+  // Objective.
+  public var epsilon = Codes.published.epsilon
+  public var sinkhornIterations = Codes.published.iterations
+  public var temperature = TrainerConfiguration.published.loss.temperature
+  /// Embeddings kept for each assignment crop; 0: no queue.
+  public var queue = TrainerConfiguration.published.queueLength
+  /// The first epoch, counted from 0, that fills the queue.
+  public var queueStartEpoch = 15
+
+  // Optimiser and schedule.
+  /// B, images a step.
+  public var batch = TrainerConfiguration.published.batch
+  public var epochs = 100
+  public var optimizer = TrainerConfiguration.published.optimizer
+  public var trust = TrainerConfiguration.published.trust
+  public var momentum = TrainerConfiguration.published.momentum
+  public var weightDecay = TrainerConfiguration.published.weightDecay
+  public var baseLR = 0.6
+  public var finalLR = 0.0006
+  /// The rate at which the warm-up begins.
+  public var startWarmup = 0.0
+  public var warmupEpochs = 0
+  /// Epochs at the start in which the prototypes do not learn.
+  public var freezeEpochs = 1.0
+  /// The same in steps; where it is set it takes the place of `freezeEpochs`.
+  public var freezeSteps: Int?
+  public var seed: UInt64 = 0
+
+  // Data.
+  /// Share of images, 0...1, that may be bad before the run ends with an error.
+  public var maxBad = 0.5
+
+  // How the run is carried out; none of these changes the weights.
+  /// Threads that compute; 0: one for each core.
+  public var threads = 0
+  /// Threads that decode and crop; 0: one for each core.
+  public var workers = 0
+  /// Checkpoint every so many steps; 0: by time only.
+  public var checkpointSteps = 0
+  /// Checkpoint when so many minutes have passed; 0: never by time.
+  public var checkpointMinutes = 5.0
+  /// kNN accuracy every so many epochs where there is a validation set; 0: at the end only.
+  public var knnEvery = 1
+
+  public init() {}
+}
+
+/// A float that stands for a decimal fraction, as the double that prints alike: 0.1 and not 0.10000000149011612.
+private func shortest(_ value: Float) -> Double { Double("\(value)") ?? Double(value) }
+
+extension PretrainConfiguration {
+  /// V, views of an image.
+  public var cropCount: Int { crops.reduce(0) { $0 + $1.count } }
+
+  public var network: NetworkConfiguration {
+    NetworkConfiguration(
+      architecture: arch, stem: stem, baseWidth: baseWidth, channels: 3, hidden: hidden, dim: dim, prototypes: prototypes)
+  }
+
+  public var recipe: Recipe {
+    var recipe = Recipe(groups: crops)
+    recipe.flipProbability = Float(flip)
+    recipe.jitterProbability = Float(jitter)
+    recipe.grayscaleProbability = Float(grayscale)
+    recipe.blurProbability = Float(blur)
+    recipe.brightness = Float(jitterStrength)
+    recipe.contrast = Float(jitterStrength)
+    recipe.saturation = Float(jitterStrength)
+    recipe.hue = Float(jitterStrength / 4)
+    recipe.mean = mean.map(Float.init)
+    recipe.std = std.map(Float.init)
+    return recipe
+  }
+
+  public var trainer: TrainerConfiguration {
+    var trainer = TrainerConfiguration.published
+    trainer.crops = crops
+    trainer.batch = batch
+    trainer.codes.epsilon = epsilon
+    trainer.codes.iterations = sinkhornIterations
+    trainer.loss = SwappedLoss(temperature: temperature, assignmentCrops: assign)
+    trainer.queueLength = queue
+    trainer.optimizer = optimizer
+    trainer.trust = trust
+    trainer.momentum = momentum
+    trainer.weightDecay = weightDecay
+    return trainer
+  }
+
+  public func schedule(stepsPerEpoch: Int) -> LearningRateSchedule {
+    LearningRateSchedule(
+      baseRate: baseLR, finalRate: finalLR, startRate: startWarmup, stepsPerEpoch: stepsPerEpoch, epochs: epochs,
+      warmupEpochs: warmupEpochs)
+  }
+
+  /// Steps at the start in which the prototypes do not learn.
+  public func frozenSteps(stepsPerEpoch: Int) -> Int {
+    freezeSteps ?? Int((freezeEpochs * Double(stepsPerEpoch)).rounded())
+  }
+
+  /// ln K of the first set of prototypes: the loss of codes that say nothing.
+  public var lnK: Double { naturalLogarithm(Double(max(1, prototypes.first ?? 1))) }
+}

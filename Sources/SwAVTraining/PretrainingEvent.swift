@@ -1,0 +1,101 @@
+public import SwAVData
+public import SwAVModel
+
+/// What a run tells while it goes on.
+public enum PretrainingEvent: Sendable {
+  /// Everything is ready for the first step.
+  case started(PretrainingStart)
+  case step(StepProgress)
+  /// kNN accuracy on the validation images.
+  case evaluated(EvaluationProgress)
+  /// A checkpoint with so many steps is on the disk.
+  case checkpoint(step: Int)
+  /// An image that was replaced by another one; each is named once.
+  case badSample(BadSample)
+  /// Something to know; one line.
+  case warning(String)
+}
+
+public struct PretrainingStart: Sendable {
+  public var configuration: PretrainConfiguration
+  public var memory: MemoryPlan
+  /// Bytes of the loader's slots.
+  public var loaderMemory: Int
+  public var images: Int
+  public var stepsPerEpoch: Int
+  public var totalSteps: Int
+  /// Steps done by earlier processes; 0 for a new run.
+  public var resumedAt: Int
+}
+
+/// One step; also a row of `metrics.jsonl`, in snake case.
+public struct StepProgress: Codable, Sendable, Equatable {
+  /// Steps done, this one included.
+  public var step: Int
+  public var totalSteps: Int
+  /// The epoch of this step, counted from 1.
+  public var epoch: Int
+  public var loss: Double
+  public var lnK: Double
+  public var lr: Double
+  /// Mean of the last steps, data included.
+  public var imagesPerSecond: Double
+  /// Percent of that time in which the step waited for data, 0...100.
+  public var dataWait: Double
+  public var gradientNorm: Double
+  public var codeEntropy: Double
+  public var scoreSpread: Double
+  public var epsilon: Double
+  public var similarity: Double
+  public var prototypesUsed: Int
+  public var queueUsed: Bool
+  /// Seconds of training so far, in all processes.
+  public var seconds: Double
+  /// Seconds until the last step at the present rate.
+  public var secondsLeft: Double
+}
+
+/// kNN accuracy after an epoch; also a row of `metrics.jsonl`.
+public struct EvaluationProgress: Codable, Sendable, Equatable {
+  /// Steps done.
+  public var step: Int
+  /// Epochs done.
+  public var epoch: Int
+  /// Percent right of the validation images, 0...100: 20 nearest neighbours on backbone features.
+  public var knn20: Double
+  public var bestKnn20: Double
+  public var bestEpoch: Int
+  public var evaluationSeconds: Double
+}
+
+/// How a run ended.
+public struct PretrainingResult: Codable, Sendable, Equatable {
+  public enum Outcome: String, Codable, Sendable {
+    /// The last step is done and the weights are written.
+    case finished
+    /// Stopped on request, after a checkpoint.
+    case interrupted
+    /// The folder held a finished run; nothing was done.
+    case alreadyFinished = "already_finished"
+  }
+
+  public var outcome: Outcome
+  public var step: Int
+  public var totalSteps: Int
+  /// Epochs completed.
+  public var epoch: Int
+  /// Of the last step of this process; nil when there was none.
+  public var loss: Double?
+  public var lnK: Double
+  /// The latest and the best kNN accuracy, where there is a validation set.
+  public var knn20: Double?
+  public var bestKnn20: Double?
+  /// Mean over the steps of this process.
+  public var imagesPerSecond: Double?
+  public var seconds: Double
+  /// Images that were replaced by others.
+  public var badImages: Int
+  public var peakRssGib: Double
+  public var output: String
+  public var weights: String
+}

@@ -1,0 +1,64 @@
+import Foundation
+import SwAVData
+
+/// All that a run needs to go on and that is not in the network, the optimiser or the queue. Travels as the note of the
+/// checkpoint, so that there is one file and no way for two to disagree.
+struct TrainingState: Codable, Sendable, Equatable {
+  /// Of this structure.
+  var format = 1
+  /// Steps done.
+  var step = 0
+  /// Where the loader goes on.
+  var position = Loader.Position(epoch: 0, batch: 0)
+  /// The resolved configuration, name and value.
+  var configuration: [String: String]
+  var data: DataIdentity
+  /// Lengths of the run's files; what was written later is cut off.
+  var metricsBytes = 0
+  var logBytes = 0
+  var eventBytes = 0
+  /// Samples found to be bad so far.
+  var badSamples: [Int] = []
+  var latestKNN: Double?
+  var bestKNN: Double?
+  var bestKNNEpoch: Int?
+  /// Seconds of training so far, in all processes.
+  var seconds = 0.0
+  var isFinished = false
+}
+
+extension TrainingState {
+  /// The beginning of a run.
+  init(of configuration: PretrainConfiguration, data: DataIdentity) {
+    self.configuration = Dictionary(configuration.named.map { ($0.name, $0.value) }, uniquingKeysWith: { a, _ in a })
+    self.data = data
+  }
+
+  var note: String {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+  }
+
+  init(note: String, path: String) throws(PretrainingError) {
+    do {
+      self = try JSONDecoder().decode(TrainingState.self, from: Data(note.utf8))
+    } catch {
+      throw .checkpoint(path: path, reason: "its note is not that of a pretraining run; it was written by another program")
+    }
+    guard format == 1 else {
+      throw .checkpoint(path: path, reason: "written by another version (format \(format)); 1 is understood")
+    }
+  }
+
+  /// Settings of the run that the checkpoint is of, against those of now: "batch 64 -> 32". Threads, workers and logging
+  /// do not count.
+  static func differences(from old: [String: String], to new: PretrainConfiguration) -> [String] {
+    Setting.all.filter { $0.scope == .training }.compactMap { setting in
+      let now = setting.show(new)
+      return old[setting.name] == now ? nil : "\(setting.name) \(old[setting.name] ?? "unset") -> \(now ?? "unset")"
+    }
+  }
+}

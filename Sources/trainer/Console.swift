@@ -1,0 +1,125 @@
+import Foundation
+import SwAV
+
+/// What a person, or a program, sees of a run: a progress bar on a terminal, plain lines in a pipe, JSON objects on request.
+struct Console {
+  private let json: Bool
+  private let isTerminal: Bool
+  /// Whether an unfinished bar is on the line.
+  private var hasBar = false
+  private var lastLine = ContinuousClock.now - .seconds(3600)
+  /// Seconds between plain lines, and between redraws of the bar.
+  private let interval: Duration
+
+  init(json: Bool) {
+    self.json = json
+    isTerminal = !json && isatty(STDOUT_FILENO) == 1
+    interval = isTerminal ? .milliseconds(100) : .seconds(10)
+  }
+
+  mutating func show(_ event: PretrainingEvent) throws {
+    if json { return try showJSON(event) }
+    switch event {
+    case .started(let start): showStart(start)
+    case .step(let step): showStep(step)
+    case .evaluated(let evaluation):
+      line(
+        "epoch \(evaluation.epoch): kNN \(fixed(evaluation.knn20, 1)) % "
+          + "(best \(fixed(evaluation.bestKnn20, 1)) % at epoch \(evaluation.bestEpoch))")
+    case .checkpoint: break
+    case .badSample(let bad): line("bad image \(bad.name): \(bad.reason); another takes its place")
+    case .warning(let text): line("warning: " + text)
+    }
+  }
+
+  private mutating func showStart(_ start: PretrainingStart) {
+    let configuration = start.configuration
+    line(
+      "\(start.images) images; \(configuration.arch.rawValue), crops \(CropGroup.describe(configuration.crops)), batch "
+        + "\(configuration.batch), \(start.stepsPerEpoch) steps an epoch, \(start.totalSteps) in all")
+    line(
+      "memory planned: \(fixed(Double(start.memory.total) / 1_073_741_824, 2)) GiB for the step, "
+        + "\(fixed(Double(start.loaderMemory) / 1_073_741_824, 2)) GiB for the loader")
+    if start.resumedAt > 0 { line("going on at step \(start.resumedAt)") }
+  }
+
+  private mutating func showStep(_ step: StepProgress) {
+    let now = ContinuousClock.now
+    guard now - lastLine >= interval || step.step == step.totalSteps else { return }
+    lastLine = now
+    let share = Double(step.step) / Double(step.totalSteps)
+    let figures =
+      "loss \(fixed(step.loss, 3)) = \(fixed(step.loss / step.lnK, 3)) ln K  lr \(scientific(step.lr))  "
+      + "\(fixed(step.imagesPerSecond, 1)) images/s  data \(fixed(step.dataWait, 0)) %  left \(duration(step.secondsLeft))"
+    guard isTerminal else {
+      line("epoch \(step.epoch) step \(step.step)/\(step.totalSteps)  \(figures)")
+      return
+    }
+    let width = 20
+    let filled = Int(share * Double(width))
+    let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
+    write("\r\u{1b}[K[\(bar)] \(fixed(100 * share, 0)) %  epoch \(step.epoch)  \(figures)")
+    hasBar = true
+  }
+
+  private func showJSON(_ event: PretrainingEvent) throws {
+    switch event {
+    case .step(let step): print(try jsonLine(step))
+    case .evaluated(let evaluation): print(try jsonLine(evaluation))
+    case .badSample(let bad): print(try jsonLine(["bad_image": bad.name, "reason": bad.reason]))
+    case .warning(let text): print(try jsonLine(["warning": text]))
+    case .checkpoint(let step): print(try jsonLine(["checkpoint": step]))
+    case .started(let start): print(try jsonLine(["images": start.images, "total_steps": start.totalSteps, "resumed_at": start.resumedAt]))
+    }
+    fflush(nil)
+  }
+
+  mutating func show(_ result: PretrainingResult, images: any ImageSource) throws {
+    if json {
+      print(try jsonLine(result))
+      return
+    }
+    switch result.outcome {
+    case .alreadyFinished:
+      line("this run is finished: \(result.totalSteps) steps; weights: \(result.weights)")
+    case .interrupted:
+      line("stopped at step \(result.step) of \(result.totalSteps); the same command goes on from there")
+    case .finished:
+      let loss = result.loss.map { "loss \(fixed($0, 3)) = \(fixed($0 / result.lnK, 3)) ln K" } ?? ""
+      let knn = result.knn20.map { ", kNN \(fixed($0, 1)) %" } ?? ""
+      let rate = result.imagesPerSecond.map { ", \(fixed($0, 1)) images/s" } ?? ""
+      line("finished after \(duration(result.seconds)): \(loss)\(knn)\(rate)")
+      if result.badImages > 0 { line("\(result.badImages) bad images were replaced; \(result.output)/log.txt names them") }
+      line("weights: \(result.weights)")
+      line("next: trainer knn --weights \(result.output) --train DIR --val DIR, or trainer embed DIR --weights \(result.output)")
+    }
+  }
+
+  /// A line of its own, under the bar if there is one.
+  mutating func line(_ text: String) {
+    finishBar()
+    write(text + "\n")
+  }
+
+  mutating func finishBar() {
+    if hasBar { write("\n") }
+    hasBar = false
+  }
+
+  private func write(_ text: String) {
+    print(text, terminator: "")
+    // Lines have to arrive when they are written, in a pipe too.
+    fflush(nil)
+  }
+}
+
+func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+
+func scientific(_ value: Double) -> String { String(format: "%.3g", value) }
+
+/// "1:02:03" or "2:03".
+func duration(_ seconds: Double) -> String {
+  let whole = seconds.isFinite ? max(0, Int(seconds.rounded())) : 0
+  let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
+  return hours > 0 ? String(format: "%d:%02d:%02d", hours, minutes, rest) : String(format: "%d:%02d", minutes, rest)
+}

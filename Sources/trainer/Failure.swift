@@ -1,0 +1,86 @@
+import ArgumentParser
+import Foundation
+import SwAV
+
+/// How a command that failed ends: one line on standard error, and an exit code of a documented meaning.
+struct Failure: Error {
+  /// As in sysexits.h, where that has a name for it.
+  enum Code: Int32 {
+    case usage = 64
+    case data = 65
+    case noInput = 66
+    case defect = 70
+    case memory = 71
+    case outputInUse = 73
+    case io = 74
+    case notFinite = 76
+  }
+
+  let code: Code
+  let message: String
+  let json: Bool
+
+  func printAndExit() -> Never {
+    if json, let line = try? JSONSerialization.data(
+      withJSONObject: ["error": message, "exit_code": Int(code.rawValue)], options: [.sortedKeys, .withoutEscapingSlashes])
+    {
+      print(String(decoding: line, as: UTF8.self))
+    }
+    FileHandle.standardError.write(Data("error: \(message)\n".utf8))
+    exit(code.rawValue)
+  }
+
+  /// Runs the body of a command; errors of the library become failures.
+  static func reporting(json: Bool, _ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch let error as ExitCode {
+      throw error
+    } catch let error as ValidationError {
+      throw Failure(code: .usage, message: error.message, json: json)
+    } catch {
+      throw Failure(code: code(for: error), message: "\(error)", json: json)
+    }
+  }
+
+  static func code(for error: any Error) -> Code {
+    switch error {
+    case let error as PretrainingError: code(for: error)
+    case let error as DataError: code(for: error)
+    case let error as EngineError: code(for: error)
+    case is CropSyntaxError: .usage
+    case is CocoaError: .io
+    default: .defect
+    }
+  }
+
+  private static func code(for error: PretrainingError) -> Code {
+    switch error {
+    case .setting, .unknownSetting, .settingsChanged, .settingsFile: .usage
+    case .outputInUse: .outputInUse
+    case .dataChanged, .checkpoint: .data
+    case .file: .io
+    case .data(let error): code(for: error)
+    case .engine(let error): code(for: error)
+    }
+  }
+
+  private static func code(for error: DataError) -> Code {
+    switch error.kind {
+    case .missing: .noInput
+    case .unusable, .tooManyBad: .data
+    case .io: .io
+    }
+  }
+
+  private static func code(for error: EngineError) -> Code {
+    switch error.code {
+    case .argument: .usage
+    case .io: .io
+    case .format, .unsupported, .limit: .data
+    case .memory: .memory
+    case .numeric: .notFinite
+    default: .defect
+    }
+  }
+}
