@@ -59,6 +59,10 @@ let package = Package(
       name: "trainer",
       dependencies: ["SwAV", "SwAVBenchmark", "SwAVDemo", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swiftSettings),
+    .target(
+      name: "SwAVTestSupport", dependencies: ["SwAVAugmentation"], path: "Tests/SwAVTestSupport", swiftSettings: swiftSettings),
+    tests("SwAVAugmentationTests", ["SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
+    tests("SwAVDataTests", ["SwAVData", "SwAVAugmentation", "SwAVTestSupport"]),
     tests("SwAVDemoTests", ["SwAVDemo", "SwAVAugmentation"]),
   ]
 )

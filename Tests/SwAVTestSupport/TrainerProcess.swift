@@ -1,0 +1,53 @@
+public import Foundation
+
+/// The built command, run as a process of its own.
+public struct TrainerProcess {
+  public struct Outcome: Sendable {
+    /// As a shell gives it: 128 + signal for a process that a signal ended.
+    public var code: Int32
+    public var output: String
+    public var errors: String
+
+    /// The lines of standard output that are JSON objects.
+    public var objects: [[String: Any]] {
+      output.split(separator: "\n").compactMap {
+        (try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any]
+      }
+    }
+  }
+
+  /// Beside the test bundle, where the package manager puts products.
+  public static let path: String = {
+    let folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+    return folder.appendingPathComponent("trainer").path
+  }()
+
+  /// Runs the command and waits. `whileRunning` gets the process after its start.
+  public static func run(
+    _ arguments: [String], environment: [String: String] = [:], in folder: String? = nil,
+    whileRunning: (Process) throws -> Void = { _ in }
+  ) throws -> Outcome {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    // A known width: help text is wrapped to it.
+    process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "80"]) { $1 }.merging(environment) { $1 }
+    if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
+    // Files and not pipes: a pipe that nobody empties would stop the process.
+    let base = NSTemporaryDirectory() + "swav-process-" + UUID().uuidString
+    let (outputPath, errorPath) = (base + ".out", base + ".err")
+    for path in [outputPath, errorPath] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+    defer { for path in [outputPath, errorPath] { try? FileManager.default.removeItem(atPath: path) } }
+    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: outputPath))
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errorPath))
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    try whileRunning(process)
+    process.waitUntilExit()
+    let signalled = process.terminationReason == .uncaughtSignal
+    return Outcome(
+      code: process.terminationStatus + (signalled ? 128 : 0),
+      output: try String(contentsOfFile: outputPath, encoding: .utf8),
+      errors: try String(contentsOfFile: errorPath, encoding: .utf8))
+  }
+}
