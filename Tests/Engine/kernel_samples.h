@@ -1,0 +1,68 @@
+// What the tests of kernels and operations share: instruction sets, edge sizes, exact data, and arrays that notice a write outside.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "base/random.h"
+#include "kernels/kernels.h"
+#include "score_samples.h"
+
+namespace swav::test {
+
+// The kernels of every instruction set that this machine has.
+inline std::vector<const Kernels*> machine_kernels() {
+  std::vector<const Kernels*> tables;
+  for (Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
+    if (int(isa) <= int(supported_isa())) tables.push_back(&kernels(isa));
+  }
+  return tables;
+}
+
+// 1, N - 1, N, N + 1 for one and two vectors, and one size in between.
+inline std::vector<int64_t> sizes_around(int64_t n) {
+  std::vector<int64_t> sizes = {1, n - 1, n, n + 1, 2 * n - 1, 2 * n, 2 * n + 1, 3 * n + n / 2};
+  sizes.erase(std::remove(sizes.begin(), sizes.end(), 0), sizes.end());
+  return sizes;
+}
+
+// Integers of [-limit, limit]: sums of their products are exact in float, whatever the order, while they stay below 2^24.
+inline Floats integers(uint64_t seed, int64_t count, int limit) {
+  Random random(seed, Purpose::test);
+  Floats x;
+  for (int64_t i = 0; i < count; ++i) x.push_back(float(int(random.below(uint32_t(2 * limit + 1))) - limit));
+  return x;
+}
+
+inline Floats normals(uint64_t seed, int64_t count, double scale = 1, double offset = 0) {
+  Random random(seed, Purpose::test);
+  Floats x;
+  for (int64_t i = 0; i < count; ++i) x.push_back(float(offset + scale * random.normal()));
+  return x;
+}
+
+// `count` values between margins of a value that no test computes. The margin's length is odd, so the values are not aligned.
+template <class T>
+class Guarded {
+ public:
+  explicit Guarded(int64_t count, T guard = T(77)) : guard_(guard), count_(count), all_(size_t(count + 2 * margin), guard) {}
+  Guarded(const std::vector<T>& values) : Guarded(int64_t(values.size())) { std::copy(values.begin(), values.end(), data()); }
+
+  T* data() { return all_.data() + margin; }
+  T operator[](int64_t i) const { return all_[size_t(margin + i)]; }
+  bool untouched(int64_t i) const { return (*this)[i] == guard_; }
+  std::vector<T> values() const { return {all_.begin() + margin, all_.begin() + margin + count_}; }
+  bool margins_intact() const {
+    const auto is_guard = [this](T x) { return x == guard_; };
+    return std::all_of(all_.begin(), all_.begin() + margin, is_guard) && std::all_of(all_.end() - margin, all_.end(), is_guard);
+  }
+
+ private:
+  static constexpr int64_t margin = 67;
+  T guard_;
+  int64_t count_;
+  std::vector<T> all_;
+};
+
+}  // namespace swav::test
