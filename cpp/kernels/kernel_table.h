@@ -24,6 +24,12 @@ SWAV_KERNEL(void, pack_norm_relu, const float* const* rows, int64_t count, int64
 SWAV_KERNEL(void, pack_gradient, const float* const* rows, int64_t partner, int64_t count, int64_t n, const float* a,
             const float* b, const float* c, float* to, int64_t to_stride)
 
+// -- transpose.h --
+
+// to[c][r] = from[r][c], or += in transpose_add, for r < rows, c < columns. The arrays must not overlap.
+SWAV_KERNEL(void, transpose, const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to, int64_t to_stride)
+SWAV_KERNEL(void, transpose_add, const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to, int64_t to_stride)
+
 // -- norm.h -- matrices [rows][stride], of each row the first n; results [n]
 
 // Mean, and sum of squared deviations from it (M2), of each column. rows >= 1.

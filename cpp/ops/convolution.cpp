@@ -9,6 +9,11 @@
 namespace swav {
 namespace {
 
+void invert(WeightLayout& layout) {
+  layout.depth_at.resize(layout.offset.size());
+  for (size_t k = 0; k < layout.offset.size(); ++k) layout.depth_at[size_t(layout.offset[k])] = int32_t(k);
+}
+
 // Rows of a block where an epilogue runs in a pass of its own.
 constexpr int64_t pass_block_rows = 112;
 
@@ -34,6 +39,7 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input) : shape_(sh
         for (int32_t c = 0; c < shape.channels; ++c) forward_layout_.offset.push_back(c * taps + r * k + s);
       }
     }
+    invert(forward_layout_);
     return;
   }
   g.source_height = shape.height;
@@ -45,6 +51,7 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input) : shape_(sh
       for (int32_t c = 0; c < shape.channels; ++c) forward_layout_.offset.push_back(c * taps + r * k + s);
     }
   }
+  invert(forward_layout_);
   // dx pixel (y, x) meets tap (r, s) of dy pixel ((y + padding - r) / stride, ...) where that divides: one phase for each
   // residue of (y, x).
   for (int32_t py = 0; py < shape.stride; ++py) {

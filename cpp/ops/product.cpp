@@ -12,6 +12,9 @@ constexpr int64_t wanted_tasks = 32;
 // Rows of a block: its packed panel (112 x 304 floats, 133 KiB) and its results stay in a second-level cache of 1 MiB.
 constexpr int64_t wanted_block_rows = 112;
 
+// Depths that pack_weights treats at a time: with 32 columns 36 KiB.
+constexpr int64_t pack_chunk = 288;
+
 // Copies a dense block [row0, row1) x [column0, column1) to the pixels of a target with gaps.
 void scatter(const Gather& g, int64_t row0, int64_t row1, int64_t column0, int64_t column1, const float* from, float* target,
              bool accumulate) {
@@ -46,27 +49,33 @@ Blocking blocking(const Gather& g) {
 int64_t packed_weight_count(const Gather& g) { return g.depth() * round_up(g.columns, kernels().tile_columns); }
 
 void pack_weights(const Gather& g, const WeightLayout& layout, const float* weights, float* packed) {
+  const Kernels& kernel = kernels();
   const Blocking b = blocking(g);
-  const int64_t width = kernels().tile_columns, depth = g.depth();
+  const int64_t width = kernel.tile_columns, depth = g.depth();
   const int64_t panels = ceil_div(g.columns, width), padded = panels * width;
-  parallel::for_each(panels * b.depth_blocks, [&](int64_t task, int) {
-    const int64_t panel = task / b.depth_blocks, kb = task % b.depth_blocks;
-    const int64_t k0 = kb * b.block_depth, k1 = std::min(depth, k0 + b.block_depth);
-    const int64_t n0 = panel * width, n1 = std::min<int64_t>(g.columns, n0 + width);
-    float* to = packed + k0 * padded + n0 * (k1 - k0);
-    const int32_t* offset = layout.offset.data();
-    if (layout.column_stride <= 16) {  // neighbours along n are neighbours in memory
-      for (int64_t k = k0; k < k1; ++k, to += width) {
-        const float* from = weights + offset[k];
-        for (int64_t n = n0; n < n1; ++n) to[n - n0] = from[n * layout.column_stride];
-        for (int64_t n = n1; n < n0 + width; ++n) to[n - n0] = 0;
+  auto row = [&](int64_t k, int64_t n0) {  // panel row of depth k and columns n0..
+    const int64_t k0 = k / b.block_depth * b.block_depth, rows = std::min(depth - k0, b.block_depth);
+    return packed + k0 * padded + n0 * rows + (k - k0) * width;
+  };
+  const int64_t chunks = ceil_div(depth, pack_chunk);
+  parallel::for_each(panels * chunks, [&](int64_t task, int) {
+    const int64_t n0 = task / chunks * width, n = std::min<int64_t>(g.columns - n0, width);
+    const int64_t begin = task % chunks * pack_chunk, count = std::min(depth - begin, pack_chunk);
+    float* tile = scratch(Scratch::operand, pack_chunk * width);
+    if (n < width) std::fill(tile, tile + count * width, 0.0f);
+    if (!layout.depth_at.empty()) {
+      // A column's weights lie together: transpose a stretch of them, then put each row in its place.
+      kernel.transpose(weights + n0 * layout.column_stride + begin, layout.column_stride, n, count, tile, width);
+      for (int64_t i = 0; i < count; ++i) {
+        std::copy(tile + i * width, tile + (i + 1) * width, row(layout.depth_at[size_t(begin + i)], n0));
       }
       return;
     }
-    for (int64_t n = n0; n < n0 + width; ++n) {
-      const float* from = weights + n * layout.column_stride;
-      float* column = to + (n - n0);
-      for (int64_t k = k0; k < k1; ++k) column[(k - k0) * width] = n < n1 ? from[offset[k]] : 0.0f;
+    for (int64_t k = begin; k < begin + count; ++k) {  // neighbouring columns are close in memory
+      const float* from = weights + layout.offset[size_t(k)] + n0 * layout.column_stride;
+      float* to = row(k, n0);
+      for (int64_t i = 0; i < n; ++i) to[i] = from[i * layout.column_stride];
+      for (int64_t i = n; i < width; ++i) to[i] = 0;
     }
   });
 }

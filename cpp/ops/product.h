@@ -44,6 +44,8 @@ struct Gather {
 struct WeightLayout {
   int64_t column_stride = 0;
   std::vector<int32_t> offset;
+  // For a forward product, where a column's weights lie together: the inverse of offset. Empty otherwise.
+  std::vector<int32_t> depth_at;
 };
 
 // How a product is cut.
@@ -70,7 +72,7 @@ void gather_product(const Gather& gather, const Operand& source, const float* pa
 // Floats of workspace for weight_gradient.
 int64_t weight_gradient_workspace(const Gather& gather);
 
-// gradient[layout(k, n)] += sum over m of source[pixel(m) + tap(k)] * d_target[m][n]; gather is the forward product, d_target dense.
+// layout is a forward one (depth_at). gradient[layout(k, n)] += sum over m of source[pixel(m) + tap(k)] * d_target[m][n]; gather is the forward product, d_target dense.
 void weight_gradient(const Gather& gather, const WeightLayout& layout, const Operand& source, const Operand& d_target,
                      float* workspace, float* gradient);
 

@@ -16,6 +16,7 @@ struct GradientBlocking {
 constexpr int64_t chunk_rows = 192;  // packed at a time: with the sizes below 2 x 190 KiB packed and 250 KiB of results
 constexpr int64_t most_columns = 256, most_depth = 252;
 constexpr int64_t wanted_tasks = 32;
+constexpr int64_t reduce_chunk = 288;  // depths that reduce treats at a time
 constexpr int64_t workspace_limit = int64_t{4} << 20;  // floats, for results of more than one range
 static_assert(chunk_rows <= RowWalker::most_rows);
 
@@ -35,21 +36,24 @@ GradientBlocking gradient_blocking(const Gather& g) {
   return b;
 }
 
-// gradient += sum over ranges of the results, in order.
+// gradient += sum over ranges of the results, in order: rows of results in the order of the master array, transposed.
 void reduce(const Gather& g, const GradientBlocking& b, const WeightLayout& layout, const float* results, float* gradient) {
-  const int64_t width = kernels().tile_columns, depth = g.depth(), size = depth * g.columns;
-  parallel::for_each(ceil_div(g.columns, width), [&](int64_t panel, int) {
-    const int64_t n0 = panel * width, n1 = std::min<int64_t>(g.columns, n0 + width);
-    float* to = gradient + n0 * layout.column_stride;
-    for (int64_t k = 0; k < depth; ++k) {
-      const float* part = results + k * g.columns + n0;
-      float* at = to + layout.offset[size_t(k)];
-      for (int64_t n = 0; n < n1 - n0; ++n) {
-        float total = part[n];
-        for (int64_t range = 1; range < b.ranges; ++range) total += part[range * size + n];
-        at[n * layout.column_stride] += total;
+  const Kernels& kernel = kernels();
+  const int64_t width = kernel.tile_columns, depth = g.depth(), size = depth * g.columns;
+  const int64_t chunks = ceil_div(depth, reduce_chunk);
+  parallel::for_each(ceil_div(g.columns, width) * chunks, [&](int64_t task, int) {
+    const int64_t n0 = task / chunks * width, n = std::min<int64_t>(g.columns - n0, width);
+    const int64_t begin = task % chunks * reduce_chunk, count = std::min(depth - begin, reduce_chunk);
+    float* tile = scratch(Scratch::operand, reduce_chunk * width);
+    for (int64_t i = 0; i < count; ++i) {
+      const float* part = results + int64_t(layout.depth_at[size_t(begin + i)]) * g.columns + n0;
+      float* row = tile + i * width;
+      std::copy(part, part + n, row);
+      for (int64_t range = 1; range < b.ranges; ++range) {
+        for (int64_t c = 0; c < n; ++c) row[c] += part[range * size + c];
       }
     }
+    kernel.transpose_add(tile, width, count, n, gradient + n0 * layout.column_stride + begin, layout.column_stride);
   });
 }
 

@@ -1,0 +1,69 @@
+// Matrix transpose by blocks of lanes x lanes in registers. Contract: kernel_table.h.
+
+template <int... I>
+struct indices {};
+template <int n, int... I>
+struct make_indices : make_indices<n - 1, n - 1, I...> {};
+template <int... I>
+struct make_indices<0, I...> {
+  using type = indices<I...>;
+};
+using lane_indices = make_indices<lanes>::type;
+
+// Exchanges, between rows i and i + s of a block, the lanes whose index differs from the row's in bit s.
+template <int s, int... I>
+SWAV_INLINE void exchange(vec& upper, vec& lower, indices<I...>) {
+  const vec a = upper, b = lower;
+  upper = __builtin_shufflevector(a, b, ((I & s) ? lanes + I - s : I)...);
+  lower = __builtin_shufflevector(a, b, ((I & s) ? lanes + I : I + s)...);
+}
+
+template <int s>
+SWAV_INLINE void transpose_step(vec* rows) {
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i) {
+    if ((i & s) == 0) exchange<s>(rows[i], rows[i + s], lane_indices());
+  }
+}
+
+template <bool add>
+SWAV_INLINE void transpose_any(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to, int64_t to_stride) {
+  for (int64_t r = 0; r < rows; r += lanes) {
+    int64_t c = 0;
+    if (r + lanes <= rows) {
+      for (; c + lanes <= columns; c += lanes) {
+        vec block[lanes];
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i) block[i] = load(from + (r + i) * from_stride + c);
+        transpose_step<1>(block);
+        transpose_step<2>(block);
+#if SWAV_LANES >= 8
+        transpose_step<4>(block);
+#endif
+#if SWAV_LANES >= 16
+        transpose_step<8>(block);
+#endif
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i) {
+          float* out = to + (c + i) * to_stride + r;
+          store(out, add ? load(out) + block[i] : block[i]);
+        }
+      }
+    }
+    const int64_t end = r + lanes < rows ? r + lanes : rows;
+    for (; c < columns; ++c) {
+      for (int64_t i = r; i < end; ++i) {
+        const float value = from[i * from_stride + c];
+        to[c * to_stride + i] = add ? to[c * to_stride + i] + value : value;
+      }
+    }
+  }
+}
+
+void transpose(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to, int64_t to_stride) {
+  transpose_any<false>(from, from_stride, rows, columns, to, to_stride);
+}
+
+void transpose_add(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to, int64_t to_stride) {
+  transpose_any<true>(from, from_stride, rows, columns, to, to_stride);
+}
