@@ -52,7 +52,8 @@ let package = Package(
     module("SwAVBenchmark", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVTraining"]),
     // Optimised in a debug build as well: it paints some hundred million points.
     .target(
-      name: "SwAVDemo", dependencies: ["SwAVEngine", "SwAVAugmentation"],
+      name: "SwAVDemo",
+      dependencies: ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining"],
       swiftSettings: swiftSettings + [.unsafeFlags(["-O"])]),
     module("SwAV", ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining"]),
     .executableTarget(
@@ -63,6 +64,6 @@ let package = Package(
       name: "SwAVTestSupport", dependencies: ["SwAVAugmentation"], path: "Tests/SwAVTestSupport", swiftSettings: swiftSettings),
     tests("SwAVAugmentationTests", ["SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVDataTests", ["SwAVData", "SwAVAugmentation", "SwAVTestSupport"]),
-    tests("SwAVDemoTests", ["SwAVDemo", "SwAVAugmentation"]),
+    tests("SwAVDemoTests", ["SwAVDemo", "SwAVAugmentation", "SwAVData", "SwAVEvaluation", "SwAVModel", "SwAVTraining"]),
   ]
 )

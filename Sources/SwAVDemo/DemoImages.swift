@@ -128,7 +128,7 @@ extension DemoImages {
     } catch let error as EngineError {
       throw .engine(error)
     } catch {
-      throw .file(path: path, reason: error.localizedDescription)
+      throw .file(path: path, reason: systemReason(error))
     }
   }
 }

@@ -48,17 +48,37 @@ struct Console {
     guard now - lastLine >= interval || step.step == step.totalSteps else { return }
     lastLine = now
     let share = Double(step.step) / Double(step.totalSteps)
+    let loss = "loss \(fixed(step.loss, 3)) (\(fixed(step.loss / step.lnK, 3)) ln K)"
     let figures =
-      "loss \(fixed(step.loss, 3)) = \(fixed(step.loss / step.lnK, 3)) ln K  lr \(scientific(step.lr))  "
-      + "\(fixed(step.imagesPerSecond, 1)) images/s  data \(fixed(step.dataWait, 0)) %  left \(duration(step.secondsLeft))"
+      "\(loss)  lr \(scientific(step.lr))  \(fixed(step.imagesPerSecond, step.imagesPerSecond < 10 ? 2 : 0)) images/s  wait \(fixed(step.dataWait, 0)) %  "
+      + "\(duration(step.secondsLeft)) left"
     guard isTerminal else {
       line("epoch \(step.epoch) step \(step.step)/\(step.totalSteps)  \(figures)")
       return
     }
-    let width = 20
+    drawBar(share, "\(figures)  epoch \(step.epoch)")
+  }
+
+  /// Work that has no figures of its own: a bar on a terminal, one line at the end in a pipe, nothing in JSON.
+  mutating func showProgress(_ title: String, done: Int, total: Int) {
+    guard !json else { return }
+    let now = ContinuousClock.now
+    guard done == total || isTerminal && now - lastLine >= interval else { return }
+    lastLine = now
+    guard isTerminal else { return line("\(title): \(total) done") }
+    drawBar(Double(done) / Double(max(1, total)), "\(title) \(done)/\(total)")
+    if done == total { finishBar() }
+  }
+
+  /// The bar gives way to the text, and the text's end to the edge of the terminal: a longer line would wrap, and a carriage
+  /// return goes back to the start of its last part only.
+  private mutating func drawBar(_ share: Double, _ text: String) {
+    let columns = terminalColumns()
+    let head = "\(fixed(100 * share, 0)) %  "
+    let width = min(20, max(6, columns - 4 - head.count - text.count))
     let filled = Int(share * Double(width))
     let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
-    write("\r\u{1b}[K[\(bar)] \(fixed(100 * share, 0)) %  epoch \(step.epoch)  \(figures)")
+    write("\r\u{1b}[K" + "[\(bar)] \(head)\(text)".prefix(max(20, columns - 1)))
     hasBar = true
   }
 
@@ -69,7 +89,8 @@ struct Console {
     case .badSample(let bad): print(try jsonLine(["bad_image": bad.name, "reason": bad.reason]))
     case .warning(let text): print(try jsonLine(["warning": text]))
     case .checkpoint(let step): print(try jsonLine(["checkpoint": step]))
-    case .started(let start): print(try jsonLine(["images": start.images, "total_steps": start.totalSteps, "resumed_at": start.resumedAt]))
+    case .started(let start):
+      print(try jsonLine(["images": start.images, "total_steps": start.totalSteps, "resumed_at": start.resumedAt]))
     }
     fflush(nil)
   }
@@ -91,7 +112,8 @@ struct Console {
       line("finished after \(duration(result.seconds)): \(loss)\(knn)\(rate)")
       if result.badImages > 0 { line("\(result.badImages) bad images were replaced; \(result.output)/log.txt names them") }
       line("weights: \(result.weights)")
-      line("next: trainer knn --weights \(result.output) --train DIR --val DIR, or trainer embed DIR --weights \(result.output)")
+      line(
+        "next: trainer knn --weights \(result.output) --train DIR --val DIR, or trainer embed DIR --weights \(result.output)")
     }
   }
 
@@ -113,9 +135,16 @@ struct Console {
   }
 }
 
+/// Columns of the terminal; 80 where it does not say.
+private func terminalColumns() -> Int {
+  var size = winsize()
+  guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+  return Int(size.ws_col)
+}
+
 func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
-func scientific(_ value: Double) -> String { String(format: "%.3g", value) }
+func scientific(_ value: Double) -> String { String(format: "%.2g", value) }
 
 /// "1:02:03" or "2:03".
 func duration(_ seconds: Double) -> String {

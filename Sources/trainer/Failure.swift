@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import SwAV
+import SwAVDemo
 
 /// How a command that failed ends: one line on standard error, and an exit code of a documented meaning.
 struct Failure: Error {
@@ -49,6 +50,7 @@ struct Failure: Error {
     case let error as DataError: code(for: error)
     case let error as EngineError: code(for: error)
     case is CropSyntaxError: .usage
+    case let error as DemoImages.Failure: code(for: error)
     case is CocoaError: .io
     default: .defect
     }
@@ -61,6 +63,14 @@ struct Failure: Error {
     case .dataChanged, .checkpoint: .data
     case .file: .io
     case .data(let error): code(for: error)
+    case .engine(let error): code(for: error)
+    }
+  }
+
+  private static func code(for error: DemoImages.Failure) -> Code {
+    switch error {
+    case .setting: .usage
+    case .file: .io
     case .engine(let error): code(for: error)
     }
   }

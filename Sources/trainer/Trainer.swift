@@ -19,7 +19,7 @@ struct TrainerCommand: ParsableCommand {
       """,
     version: Runtime.versionText,
     subcommands: [
-      PretrainCommand.self, KNNCommand.self, LinearCommand.self, EmbedCommand.self, BenchCommand.self, InfoCommand.self,
+      DemoCommand.self, PretrainCommand.self, KNNCommand.self, LinearCommand.self, EmbedCommand.self, BenchCommand.self, InfoCommand.self,
     ])
 
   static func main() {

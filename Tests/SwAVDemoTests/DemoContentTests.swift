@@ -1,3 +1,6 @@
+import Foundation
+import SwAVData
+import SwAVEvaluation
 import Testing
 
 @testable import SwAVDemo
@@ -34,5 +37,18 @@ import Testing
     let count = images.valPerClass * DemoClass.allCases.count
     let accuracy = Double(right) / Double(count)
     #expect(accuracy < Self.bound(chance: Self.chance, count), "\(accuracy) is right, chance is \(Self.chance)")
+  }
+
+  @Test func thumbnailsTellLittle() throws {
+    let folder = TemporaryFolder()
+    let images = DemoImages(seed: 5, trainPerClass: 60, valPerClass: 30)
+    try images.write(to: folder.url)
+    let pair = try LabelledPair(
+      train: ImageFolder(folder.url.appending(path: "train").path), val: ImageFolder(folder.url.appending(path: "val").path))
+    let (train, val) = (try Features.thumbnails(of: pair.train), try Features.thumbnails(of: pair.val))
+    let accuracy = try NearestNeighbours().accuracy(of: pair, train: train, val: val) / 100
+    #expect(train.bad.isEmpty && val.bad.isEmpty && val.count == images.valPerClass * DemoClass.allCases.count)
+    // Twice chance is allowed: large figures show in a thumbnail.
+    #expect(accuracy < Self.bound(chance: 2 * Self.chance, val.count), "\(accuracy) is right, chance is \(Self.chance)")
   }
 }
