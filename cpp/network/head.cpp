@@ -1,6 +1,7 @@
 #include "network/head.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/kernels.h"
 #include "ops/linear.h"
@@ -54,7 +55,12 @@ void Head::take(Arena& arena) {
   unit_ = arena.take<float>(rows_ * dim_);
   norms_ = arena.take<float>(rows_);
   for (Linear& linear : scores_) linear.values = arena.take<float>(rows_ * linear.convolution.shape().filters);
-  if (purpose_ == Purpose::inference) return;
+  if (purpose_ == Purpose::inference) {
+    int64_t most = 0;
+    for (const Linear& linear : scores_) most = std::max<int64_t>(most, linear.convolution.shape().filters);
+    inverse_norms_ = arena.take<float>(most);
+    return;
+  }
   d_unit_ = arena.take<float>(rows_ * dim_);
   d_raw_ = arena.take<float>(rows_ * dim_);
   d_hidden_ = arena.take<float>(rows_ * hidden);
@@ -100,7 +106,26 @@ void Head::forward(const float* features, Statistics statistics, Communicator& c
 }
 
 void Head::forward_scores(const Workspace& workspace) {
-  for (Linear& l : scores_) l.convolution.forward({unit_}, l.weight, workspace.products, l.values, Epilogue());
+  for (Linear& l : scores_) {
+    if (purpose_ == Purpose::training) {
+      l.convolution.forward({unit_}, l.weight, workspace.products, l.values, Epilogue());
+      continue;
+    }
+    // Training renormalises prototypes in place before the forward, so stored ones are an update past unit norm; inference leaves the
+    // parameters alone and divides the products instead.
+    const int64_t count = l.convolution.shape().filters;
+    for (int64_t k = 0; k < count; ++k) {
+      double square = 0;
+      for (int64_t i = 0; i < dim_; ++i) square += double(l.weight[k * dim_ + i]) * double(l.weight[k * dim_ + i]);
+      inverse_norms_[k] = float(1.0 / std::max(std::sqrt(square), 1e-12));
+    }
+    l.convolution.forward({unit_}, l.weight, workspace.products, l.values,
+                          [&](int64_t, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
+                            for (int64_t r = row0; r < row1; ++r) {
+                              for (int64_t c = c0; c < c1; ++c) l.values[r * count + c] *= inverse_norms_[c];
+                            }
+                          });
+  }
 }
 
 void Head::score_queue(int32_t head, const float* embeddings, const Workspace& workspace, float* scores) {

@@ -27,7 +27,7 @@ class Head {
 
   // features [rows][feature_dim] -> embeddings().
   void forward(const float* features, Statistics statistics, Communicator& communicator, const Workspace& workspace);
-  // embeddings() -> scores(head), for every set of prototypes.
+  // embeddings() -> scores(head), for every set of prototypes. In training the prototypes are taken to have unit norm.
   void forward_scores(const Workspace& workspace);
   // Cosines of the queue's embeddings [queue_rows][dim] with the prototypes of a head: scores [queue_rows][K].
   void score_queue(int32_t head, const float* embeddings, const Workspace& workspace, float* scores);
@@ -66,6 +66,7 @@ class Head {
   std::vector<Linear> scores_;
   std::vector<Convolution> queue_scores_;  // of each head; empty without a queue
   float *unit_ = nullptr, *norms_ = nullptr;
+  float* inverse_norms_ = nullptr;  // of one head's prototypes; inference only
   float *d_unit_ = nullptr, *d_raw_ = nullptr, *d_hidden_ = nullptr;
 };
 
