@@ -1,0 +1,187 @@
+// The whole backward: every tensor's gradient is the slope of the same network in double (network_twin.h), codes held fixed.
+#include <cmath>
+#include <string>
+
+#include "network_twin.h"
+#include "training_bench.h"
+
+using namespace swav;
+using namespace swav::test;
+
+namespace {
+
+// Loss of the twin for crops of a bench; the codes are found once, at the first call, and then kept.
+class TwinLoss {
+ public:
+  Twin twin;
+
+  TwinLoss(const TrainingBench& bench, const std::vector<Floats>& crops)
+      : twin(bench.description(), bench.parameters()), bench_(bench), crops_(crops) {}
+
+  double operator()() {
+    const swav_trainer_config& t = bench_.config;
+    const swav_network_config& n = bench_.description().config;
+    Doubles features;
+    for (int32_t g = 0; g < t.group_count; ++g) {
+      const Doubles part = twin.features(crops_[size_t(g)], int64_t(t.crop_counts[g]) * t.batch, t.crop_sizes[g], true);
+      features.insert(features.end(), part.begin(), part.end());
+    }
+    const Doubles z = twin.embeddings(features, true);
+    double loss = 0;
+    for (int32_t h = 0; h < n.head_count; ++h) {
+      const Doubles s = twin.scores(z, h);
+      if (codes_.size() <= size_t(h)) codes_.push_back(codes_of(s, n.prototypes[h]));
+      loss += swapped(s, codes_[size_t(h)], n.prototypes[h]) / n.head_count;
+    }
+    return loss;
+  }
+
+ private:
+  // Codes of the assignment crops, one after the other.
+  Doubles codes_of(const Doubles& scores, int64_t k) const {
+    const int64_t block = bench_.config.batch * k;
+    Doubles codes;
+    for (int32_t a = 0; a < bench_.config.assign_count; ++a) {
+      const auto begin = scores.begin() + bench_.config.assign[a] * block;
+      const Doubles q = log_domain_codes(Floats(begin, begin + block), bench_.config.batch, k, 0.05, 3);
+      codes.insert(codes.end(), q.begin(), q.end());
+    }
+    return codes;
+  }
+
+  // Mean over assignment crops, other crops and images of the cross-entropy (reference 1.8).
+  double swapped(const Doubles& scores, const Doubles& codes, int64_t k) const {
+    const swav_trainer_config& t = bench_.config;
+    const int64_t crops = int64_t(scores.size()) / (t.batch * k);
+    double total = 0;
+    for (int32_t a = 0; a < t.assign_count; ++a) {
+      for (int64_t row = 0; row < crops * t.batch; ++row) {
+        if (row / t.batch == t.assign[a]) continue;
+        Doubles x;
+        for (int64_t i = 0; i < k; ++i) x.push_back(scores[size_t(row * k + i)] / double(t.temperature));
+        const double normalizer = log_sum_exp(x);
+        for (int64_t i = 0; i < k; ++i) total -= codes[size_t((a * t.batch + row % t.batch) * k + i)] * (x[size_t(i)] - normalizer);
+      }
+    }
+    return total / double(t.assign_count * (crops - 1) * t.batch);
+  }
+
+  const TrainingBench& bench_;
+  const std::vector<Floats>& crops_;
+  std::vector<Doubles> codes_;
+};
+
+// A layer's tensors: a convolution with its batch-norm, or a part of the head.
+struct LayerTensors {
+  std::string name;
+  std::vector<TensorEntry> entries;
+};
+
+// "layer1.0.bn1" belongs to "layer1.0.conv1", "downsample.1" to "downsample.0".
+std::string layer_name(const std::string& tensor) {
+  std::string name = tensor.substr(0, tensor.rfind('.'));
+  const size_t norm = name.rfind("bn"), side = name.rfind("downsample.1");
+  if (norm != std::string::npos) name.replace(norm, 2, "conv");
+  if (side != std::string::npos) name.back() = '0';
+  return name;
+}
+
+std::vector<LayerTensors> layers_of(const Parameters& parameters) {
+  std::vector<LayerTensors> layers;
+  for (const TensorEntry& entry : parameters.entries()) {
+    if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
+    const std::string name = layer_name(entry.name);
+    if (layers.empty() || layers.back().name != name) layers.push_back({name, {}});
+    layers.back().entries.push_back(entry);
+  }
+  return layers;
+}
+
+// The relative error of a gradient in float, after 20 to 53 layers of rounding and of batch-norms over a few dozen values, which divide by
+// small deviations: about seven times the largest that was seen. A forgotten or doubled term shows as about 1; a value so near to zero
+// that float and double disagree about its ReLU as a few hundredths, so sizes and seeds are such that there is none.
+constexpr double relative_error = 1e-2;
+
+// Checks the slope of the loss along random signs s of all tensors of a layer, each scaled by 1 / |g|: an error e of one gradient g shows
+// as about |e| / |g|, wherever in the tensor it is.
+void check_layer(TrainingBench& bench, TwinLoss& loss, const LayerTensors& layer) {
+  std::map<std::string, Doubles> directions;
+  double along = 0;
+  for (const TensorEntry& entry : layer.entries) {
+    const float* g = tensor_of(bench.network, entry.name).gradient;
+    double square = 0;
+    for (int64_t i = 0; i < entry.count; ++i) square += double(g[i]) * double(g[i]);
+    const double scale = 1 / (square > 0 ? std::sqrt(square) : std::sqrt(double(entry.count)));
+    Random random(uint64_t(entry.offset), Purpose::test);
+    Doubles& direction = directions[entry.name];
+    for (int64_t i = 0; i < entry.count; ++i) {
+      direction.push_back(random.next_bits() & 1 ? scale : -scale);
+      along += direction.back() * double(g[i]);
+    }
+  }
+  const std::map<std::string, Doubles> before = loss.twin.tensors;
+  const double h = 1e-8;  // small enough to cross hardly a ReLU's corner; the rounding of the loss, 1e-15, over h is 1e-7
+  const auto shifted = [&](double step) {
+    for (const auto& [name, direction] : directions) {
+      for (size_t i = 0; i < direction.size(); ++i) loss.twin.tensors[name][i] = before.at(name)[i] + step * direction[i];
+    }
+    return loss();
+  };
+  const double slope = (shifted(h) - shifted(-h)) / (2 * h);
+  loss.twin.tensors = before;
+  CHECK_MESSAGE(std::abs(along - slope) <= relative_error, layer.name, ": the gradient says ", along, ", the slope is ", slope);
+}
+
+void check_gradients(const swav_network_config& network, const swav_trainer_config& training) {
+  TrainingBench bench(network, training);
+  const std::vector<Floats> crops = bench.crops(0);
+  REQUIRE_MESSAGE(bench.step_on(crops, 0, false) == SWAV_OK, swav_error_message());
+  TwinLoss loss(bench, crops);
+  CHECK(std::abs(bench.report.loss - loss()) < 1e-4);
+  for (const LayerTensors& layer : layers_of(bench.parameters())) check_layer(bench, loss, layer);
+  double square = 0;
+  for (const TensorEntry& entry : bench.parameters().entries()) {
+    const float* g = tensor_of(bench.network, entry.name).gradient;
+    for (int64_t i = 0; g != nullptr && i < entry.count; ++i) square += double(g[i]) * double(g[i]);
+  }
+  CHECK(bench.report.gradient_norm == doctest::Approx(std::sqrt(square)).epsilon(1e-6));
+}
+
+}  // namespace
+
+TEST_CASE("gradients of ResNet-18 with the small stem are the slopes of the network in double") {
+  check_gradients(small_network(18, SWAV_STEM_SMALL, 16), small_training());
+}
+
+TEST_CASE("gradients of ResNet-18 with the ImageNet stem, one linear layer as head and three sets of prototypes are the slopes") {
+  swav_network_config network = small_network(18, SWAV_STEM_IMAGENET, 0);
+  network.head_count = 3;
+  network.prototypes[1] = 5;
+  network.prototypes[2] = 17;
+  swav_trainer_config training = small_training();
+  training.crop_sizes[0] = 33;
+  training.crop_sizes[1] = 24;
+  check_gradients(network, training);
+}
+
+TEST_CASE("gradients of ResNet-50 with the ImageNet stem are the slopes of the network in double") {
+  swav_network_config network = small_network(50, SWAV_STEM_IMAGENET, 16);
+  network.base_width = 2;
+  network.channels = 1;
+  swav_trainer_config training = small_training();
+  training.crop_sizes[0] = 37;
+  training.crop_sizes[1] = 33;
+  training.batch = 4;
+  training.assign_count = 1;
+  training.assign[0] = 1;
+  check_gradients(network, training);
+}
+
+TEST_CASE("gradients of ResNet-50 with the small stem and four input channels are the slopes of the network in double") {
+  swav_network_config network = small_network(50, SWAV_STEM_SMALL, 16);
+  network.base_width = 2;
+  network.channels = 4;
+  swav_trainer_config training = small_training();
+  training.batch = 4;
+  check_gradients(network, training);
+}
