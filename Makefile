@@ -1,0 +1,73 @@
+# `make demo` shows what the package does, `make test` checks it; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-format demo test test-engine test-swift test-consumer sanitize bench format check-format clean
+
+# Debian's and Ubuntu's names; libomp is the OpenMP runtime of Swift's clang, and g++ brings its own.
+PACKAGES = g++ cmake ninja-build pkg-config libeigen3-dev libomp-dev libjpeg-dev libpng-dev libwebp-dev \
+           nlohmann-json3-dev doctest-dev
+CLANG_FORMAT = clang-format-14
+C_FILES = git ls-files --cached --others --exclude-standard '*.c' '*.cpp' '*.h'
+SWIFT_FILES = git ls-files --cached --others --exclude-standard '*.swift'
+
+help:  ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+# install-packages,NAMES: what is missing of them, through apt; says what it does, does nothing when all are there.
+define install-packages
+	@missing=(); \
+	for package in $(1); do \
+	  dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$$package"); \
+	done; \
+	[ $${#missing[@]} -eq 0 ] && exit 0; \
+	command -v apt-get >/dev/null || { echo "setup: install these by hand, there is no apt-get: $${missing[*]}" >&2; exit 1; }; \
+	sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
+	echo "setup: installing $${missing[*]}: $$sudo apt-get install"; \
+	$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$${missing[@]}"
+endef
+
+setup:  ## Install the libraries that the build needs (apt; sudo only when not root)
+	@command -v swift >/dev/null || { echo "setup: no swift found; 6.2 or later is needed: https://www.swift.org/install/linux" >&2; exit 1; }
+	$(call install-packages,$(PACKAGES))
+
+setup-format:
+	$(call install-packages,$(CLANG_FORMAT))
+
+demo: setup  ## Build, then learn from rendered images and measure it, in some minutes
+	swift build -c release --product trainer
+	"$$(swift build -c release --show-bin-path)/trainer" demo
+
+test: test-engine test-swift test-consumer  ## Build and run every test
+
+test-engine: setup  ## The C++ and C tests, on each instruction set that this machine has
+	cmake -S . -B build -G Ninja
+	cmake --build build
+	ctest --test-dir build --output-on-failure
+
+test-swift: setup  ## The Swift tests
+	swift test
+
+test-consumer: test-engine  ## Programs that depend on this package by a version: Swift, CMake, pkg-config
+	Tests/Scripts/consumer_test.sh build
+
+sanitize: setup  ## The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSWAV_SANITIZE=address,undefined
+	cmake --build build/sanitize
+	ctest --test-dir build/sanitize --output-on-failure
+
+bench: setup  ## Time a training step, codes and feature extraction
+	swift build -c release --product trainer
+	@trainer="$$(swift build -c release --show-bin-path)/trainer"; \
+	"$$trainer" bench step; "$$trainer" bench sinkhorn; "$$trainer" bench embed
+
+format: setup-format  ## Lay out all code
+	$(SWIFT_FILES) | xargs swift format format --in-place
+	$(C_FILES) | xargs $(CLANG_FORMAT) -i
+
+check-format: setup-format  ## Fail where `make format` would change something
+	$(SWIFT_FILES) | xargs swift format lint --strict
+	$(C_FILES) | xargs $(CLANG_FORMAT) --dry-run --Werror
+
+clean:  ## Remove what was built
+	rm -rf build .build

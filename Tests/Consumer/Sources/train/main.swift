@@ -1,0 +1,56 @@
+import Foundation
+import SwAV
+
+/// Images of the program's own: stripes at an angle that only the sample decides, as PPM files that never touch a disk.
+struct Stripes: ImageSource {
+  let count = 128
+  let side = 64
+
+  func bytes(of sample: Int) -> [UInt8] {
+    let angle = Double(sample) / Double(count) * .pi
+    let (x, y) = (cos(angle), sin(angle))
+    var file = Array("P6 \(side) \(side) 255\n".utf8)
+    for row in 0..<side {
+      for column in 0..<side {
+        let level = UInt8(127.5 + 127.5 * sin((Double(column) * x + Double(row) * y) / 2))
+        file += [level, 255 - level, UInt8(sample % 256)]
+      }
+    }
+    return file
+  }
+
+  func name(of sample: Int) -> String { "stripes number \(sample)" }
+}
+
+// train RUN: two epochs of a small network, then one more, given up after its first step. The weights end up in RUN.
+guard CommandLine.arguments.count == 2 else {
+  print("usage: train RUN")
+  exit(64)
+}
+do {
+  let images = Stripes()
+  var configuration = try PretrainConfiguration.planned(for: DataSummary(of: images)).configuration
+  configuration.crops = try CropGroup.parse("2x32+2x24")
+  configuration.epochs = 2
+  configuration.baseWidth = 16
+  let run = Pretraining(images: images, configuration: configuration, output: CommandLine.arguments[1])
+  for try await event in run.events() {
+    switch event {
+    case .started(let start): print("\(start.totalSteps) steps of \(configuration.batch) images")
+    case .step(let step): print("step \(step.step): loss \(step.loss)")
+    default: break
+    }
+  }
+
+  // Leaving the loop, or cancelling the task that runs it, stops the training after the step under way.
+  let other = Pretraining(images: images, configuration: configuration, output: CommandLine.arguments[1] + "-cancelled")
+  for try await event in other.events() {
+    if case .step(let step) = event {
+      print("cancelled after step \(step.step)")
+      break
+    }
+  }
+} catch {
+  print("train: \(error)")
+  exit(1)
+}
