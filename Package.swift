@@ -28,6 +28,8 @@ let package = Package(
     .target(
       name: "CSwAV",
       path: ".",
+      // SwiftPM hands every file below a folder of `sources` to the compiler.
+      exclude: ["cpp/README.md"],
       sources: ["cpp"],
       publicHeadersPath: "include",
       cxxSettings: [
