@@ -66,6 +66,11 @@ let package = Package(
       name: "SwAVTestSupport", dependencies: ["SwAVAugmentation"], path: "Tests/SwAVTestSupport", swiftSettings: swiftSettings),
     tests("SwAVAugmentationTests", ["SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVDataTests", ["SwAVData", "SwAVAugmentation", "SwAVTestSupport"]),
+    tests("SwAVEvaluationTests", ["SwAVEvaluation", "SwAVAugmentation", "SwAVData", "SwAVModel", "SwAVTestSupport"]),
+    tests("SwAVTrainingTests", ["SwAVTraining", "SwAVAugmentation", "SwAVData", "SwAVModel", "SwAVTestSupport"]),
+    .testTarget(
+      name: "SwAVTrainerTests", dependencies: ["trainer", "SwAVTestSupport"], exclude: ["Snapshots"],
+      swiftSettings: swiftSettings),
     tests("SwAVDemoTests", ["SwAVDemo", "SwAVAugmentation", "SwAVData", "SwAVEvaluation", "SwAVModel", "SwAVTraining"]),
   ]
 )

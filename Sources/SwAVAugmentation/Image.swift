@@ -94,7 +94,8 @@ extension Image {
   ) throws(EngineError) -> [UInt8] {
     try encode(samples, width: width, height: height, channels: channels) {
       swav_image_encode_jpeg(
-        samples, Int32(clamping: width), Int32(clamping: height), Int32(clamping: channels), Int32(clamping: quality), $0, $1, $2)
+        samples, Int32(clamping: width), Int32(clamping: height), Int32(clamping: channels), Int32(clamping: quality), $0, $1,
+        $2)
     }
   }
 

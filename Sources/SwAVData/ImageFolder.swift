@@ -20,7 +20,8 @@ public struct ImageFolder: ImageSource {
     guard scan.paths.count > 0 else {
       throw DataError(
         .unusable,
-        "\(root): no images among \(scan.filesSeen) files; JPEG, PNG, WebP, BMP or PNM files are needed, sub-folders are searched")
+        "\(root): no images among \(scan.filesSeen) files; JPEG, PNG, WebP, BMP or PNM files are needed, sub-folders are searched"
+      )
     }
     scan.paths.sort()
     self.root = root

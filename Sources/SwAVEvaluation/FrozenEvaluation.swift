@@ -1,7 +1,7 @@
 import Foundation
 public import SwAVData
-public import SwAVModel
 import SwAVEngine
+public import SwAVModel
 
 /// A first measure of what was learned: kNN and linear accuracy on frozen backbone features, with the raw-pixel floor.
 public struct FrozenEvaluation: Sendable {

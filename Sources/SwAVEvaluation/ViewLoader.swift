@@ -36,27 +36,27 @@ final class ViewLoader {
     let (engineRecipe, size) = (recipe.engine, input.size)
     pipeline = SlotPipeline(
       batches: 0..<(samples.count + batch - 1) / batch, items: { min(batch, samples.count - $0 * batch) },
-      slots: slots.count, workers: options.workers
-    ) { number, item, slot in
-      let sample = samples[number * batch + item]
-      do {
-        let image = try Image(decoding: try source.bytes(of: sample), channels: input.channels)
-        let info = try image.info()
-        let plan =
-          switch view {
-          case .centre: try CropPlan.centre(size: size, imageWidth: info.width, imageHeight: info.height)
-          case .whole: try CropPlan.whole(size: size, imageWidth: info.width, imageHeight: info.height)
-          }
-        var (enginePlan, recipe) = (plan.engine, engineRecipe)
-        try check(swav_crop_execute(image.handle, &enginePlan, &recipe, slots.pixels(slot: slot, item: item)))
-        slots.setBad(nil, slot: slot, item: item)
-      } catch let error as EngineError where error.code == .memory || error.code == .internal {
-        throw error
-      } catch {
-        slots.setBad(
-          BadSample(sample: sample, name: source.name(of: sample), reason: "\(error)"), slot: slot, item: item)
-      }
-    }
+      slots: slots.count, workers: options.workers,
+      fill: { number, item, slot in
+        let sample = samples[number * batch + item]
+        do {
+          let image = try Image(decoding: try source.bytes(of: sample), channels: input.channels)
+          let info = try image.info()
+          let plan =
+            switch view {
+            case .centre: try CropPlan.centre(size: size, imageWidth: info.width, imageHeight: info.height)
+            case .whole: try CropPlan.whole(size: size, imageWidth: info.width, imageHeight: info.height)
+            }
+          var (enginePlan, recipe) = (plan.engine, engineRecipe)
+          try check(swav_crop_execute(image.handle, &enginePlan, &recipe, slots.pixels(slot: slot, item: item)))
+          slots.setBad(nil, slot: slot, item: item)
+        } catch let error as EngineError where error.code == .memory || error.code == .internal {
+          throw error
+        } catch {
+          slots.setBad(
+            BadSample(sample: sample, name: source.name(of: sample), reason: "\(error)"), slot: slot, item: item)
+        }
+      })
     self.samples = samples
     self.batch = batch
   }

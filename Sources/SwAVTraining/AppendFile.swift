@@ -20,8 +20,9 @@ struct AppendFile: ~Copyable {
 
   /// Drops what is behind the first `length` bytes; a shorter file stays as it is.
   mutating func cut(to length: Int) throws(PretrainingError) {
-    self.length = min(self.length, length)
-    guard ftruncate(descriptor, self.length) == 0, lseek(descriptor, self.length, SEEK_SET) >= 0 else {
+    guard length < self.length else { return }
+    self.length = length
+    guard ftruncate(descriptor, length) == 0, lseek(descriptor, length, SEEK_SET) >= 0 else {
       throw AppendFile.failure(path, errno)
     }
   }

@@ -49,4 +49,3 @@ public struct CollapseMonitor: Sendable, Equatable {
     return remedies
   }
 }
-

@@ -39,7 +39,9 @@ enum EventRecord {
   // Protobuf: a key (number << 3 | wire type), then the value.
   private static func field(_ number: UInt8, _ value: Double) -> [UInt8] { [number << 3 | 1] + bytes(value.bitPattern) }
   private static func field(_ number: UInt8, _ value: Float) -> [UInt8] { [number << 3 | 5] + bytes(value.bitPattern) }
-  private static func field(_ number: UInt8, _ value: Int) -> [UInt8] { [number << 3] + variable(UInt64(bitPattern: Int64(value))) }
+  private static func field(_ number: UInt8, _ value: Int) -> [UInt8] {
+    [number << 3] + variable(UInt64(bitPattern: Int64(value)))
+  }
   private static func field(_ number: UInt8, _ value: [UInt8]) -> [UInt8] {
     [number << 3 | 2] + variable(UInt64(value.count)) + value
   }
@@ -53,5 +55,7 @@ enum EventRecord {
     return result
   }
 
-  private static func bytes<T: FixedWidthInteger>(_ value: T) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
+  private static func bytes<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
+    withUnsafeBytes(of: value.littleEndian) { Array($0) }
+  }
 }

@@ -108,6 +108,11 @@ extension PretrainConfiguration {
     return recipe
   }
 
+  /// What evaluation inputs look like; stored with the weights.
+  public var input: InputDescription {
+    InputDescription(size: crops.map(\.size).max() ?? 224, mean: mean.map(Float.init), std: std.map(Float.init))
+  }
+
   public var trainer: TrainerConfiguration {
     var trainer = TrainerConfiguration.published
     trainer.crops = crops

@@ -1,5 +1,5 @@
-import Yams
 import SwAVData
+import Yams
 
 /// Values that somebody gave, as text, with where they came from. Later ones beat earlier ones of the same name.
 public struct PretrainSettings: Sendable, Equatable {

@@ -7,7 +7,8 @@ extension RunFolder {
   func restoredState(_ pretraining: Pretraining, identity: DataIdentity) throws -> TrainingState? {
     guard isUsed else { return nil }
     guard pretraining.resume == .auto else {
-      throw PretrainingError.outputInUse(path: path, reason: "not empty, and --resume is never; use another --output, or --resume auto")
+      throw PretrainingError.outputInUse(
+        path: path, reason: "not empty, and --resume is never; use another --output, or --resume auto")
     }
     guard isRun else {
       throw PretrainingError.outputInUse(
@@ -22,7 +23,8 @@ extension RunFolder {
       note = try Trainer.note(of: checkpoint)
     } catch {
       throw PretrainingError.checkpoint(
-        path: checkpoint, reason: "\(error.message); put a copy of the checkpoint in its place, or start anew with another --output")
+        path: checkpoint,
+        reason: "\(error.message); put a copy of the checkpoint in its place, or start anew with another --output")
     }
     let state = try TrainingState(note: note, path: checkpoint)
     let differences = TrainingState.differences(from: state.configuration, to: pretraining.configuration)

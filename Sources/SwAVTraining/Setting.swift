@@ -37,24 +37,25 @@ extension Setting {
       name: name, aliases: aliases, scope: scope,
       allowed: range.upperBound == .max
         ? "a whole number from \(range.lowerBound) on" : "a whole number from \(range.lowerBound) to \(range.upperBound)",
-      show: { "\($0[keyPath: path])" }
-    ) { configuration, text in
-      guard let value = Int(text), range.contains(value) else { return false }
-      configuration[keyPath: path] = value
-      return true
-    }
+      show: { "\($0[keyPath: path])" },
+      read: { configuration, text in
+        guard let value = Int(text), range.contains(value) else { return false }
+        configuration[keyPath: path] = value
+        return true
+      })
   }
 
   private static func number(
     _ name: String, _ path: Path<Double>, _ allowed: String, _ aliases: String..., scope: Scope = .training,
     where isAllowed: @escaping @Sendable (Double) -> Bool
   ) -> Setting {
-    Setting(name: name, aliases: aliases, scope: scope, allowed: allowed, show: { "\($0[keyPath: path])" }) {
-      configuration, text in
-      guard let value = Double(text), value.isFinite, isAllowed(value) else { return false }
-      configuration[keyPath: path] = value
-      return true
-    }
+    Setting(
+      name: name, aliases: aliases, scope: scope, allowed: allowed, show: { "\($0[keyPath: path])" },
+      read: { configuration, text in
+        guard let value = Double(text), value.isFinite, isAllowed(value) else { return false }
+        configuration[keyPath: path] = value
+        return true
+      })
   }
 
   private static func choice<V: RawRepresentable & CaseIterable & Sendable>(
@@ -62,12 +63,12 @@ extension Setting {
   ) -> Setting where V.RawValue == String {
     Setting(
       name: name, aliases: aliases, scope: .training,
-      allowed: "one of " + V.allCases.map(\.rawValue).joined(separator: ", "), show: { $0[keyPath: path].rawValue }
-    ) { configuration, text in
-      guard let value = V(rawValue: text) else { return false }
-      configuration[keyPath: path] = value
-      return true
-    }
+      allowed: "one of " + V.allCases.map(\.rawValue).joined(separator: ", "), show: { $0[keyPath: path].rawValue },
+      read: { configuration, text in
+        guard let value = V(rawValue: text) else { return false }
+        configuration[keyPath: path] = value
+        return true
+      })
   }
 
   private static func list<V: LosslessStringConvertible & Sendable>(
@@ -76,26 +77,26 @@ extension Setting {
   ) -> Setting {
     Setting(
       name: name, aliases: aliases, scope: .training, allowed: allowed,
-      show: { $0[keyPath: path].map(\.description).joined(separator: ",") }
-    ) { configuration, text in
-      guard let values: [V] = split(text), isAllowed(values) else { return false }
-      configuration[keyPath: path] = values
-      return true
-    }
+      show: { $0[keyPath: path].map(\.description).joined(separator: ",") },
+      read: { configuration, text in
+        guard let values: [V] = split(text), isAllowed(values) else { return false }
+        configuration[keyPath: path] = values
+        return true
+      })
   }
 
   /// Area fractions of the groups of crops, one end of them.
   private static func scale(_ name: String, _ path: WritableKeyPath<CropGroup, Double> & Sendable, _ alias: String) -> Setting {
     Setting(
       name: name, aliases: [alias], scope: .training, allowed: "one number above 0 and at most 1 for each group of crops",
-      show: { $0.crops.map { "\($0[keyPath: path])" }.joined(separator: ",") }
-    ) { configuration, text in
-      guard let values: [Double] = split(text), values.count == configuration.crops.count,
-        values.allSatisfy({ $0 > 0 && $0 <= 1 })
-      else { return false }
-      for (index, value) in values.enumerated() { configuration.crops[index][keyPath: path] = value }
-      return true
-    }
+      show: { $0.crops.map { "\($0[keyPath: path])" }.joined(separator: ",") },
+      read: { configuration, text in
+        guard let values: [Double] = split(text), values.count == configuration.crops.count,
+          values.allSatisfy({ $0 > 0 && $0 <= 1 })
+        else { return false }
+        for (index, value) in values.enumerated() { configuration.crops[index][keyPath: path] = value }
+        return true
+      })
   }
 
   /// Values separated by commas or spaces.
@@ -124,12 +125,12 @@ extension Setting {
   private static let viewSettings: [Setting] = [
     Setting(
       name: "crops", aliases: [], scope: .training, allowed: "groups of COUNTxSIZE joined by +, such as 2x224+6x96",
-      show: { CropGroup.describe($0.crops) }
-    ) { configuration, text in
-      guard let groups = try? CropGroup.parse(text) else { return false }
-      configuration.crops = groups
-      return true
-    },
+      show: { CropGroup.describe($0.crops) },
+      read: { configuration, text in
+        guard let groups = try? CropGroup.parse(text) else { return false }
+        configuration.crops = groups
+        return true
+      }),
     scale("min-scale", \.minScale, "min_scale_crops"),
     scale("max-scale", \.maxScale, "max_scale_crops"),
     list("assign", \.assign, "1 to 8 different crop numbers, separated by commas", "crops_for_assign") {
@@ -149,15 +150,15 @@ extension Setting {
   private static let objectiveSettings: [Setting] = [
     Setting(
       name: "epsilon", aliases: [], scope: .training, allowed: "a number above 0, or relative: and a number above 0",
-      show: { $0.epsilon.description }
-    ) { configuration, text in
-      guard let epsilon = Epsilon(text) else { return false }
-      switch epsilon {
-      case .fixed(let value), .relative(let value): guard value > 0, value.isFinite else { return false }
-      }
-      configuration.epsilon = epsilon
-      return true
-    },
+      show: { $0.epsilon.description },
+      read: { configuration, text in
+        guard let epsilon = Epsilon(text) else { return false }
+        switch epsilon {
+        case .fixed(let value), .relative(let value): guard value > 0, value.isFinite else { return false }
+        }
+        configuration.epsilon = epsilon
+        return true
+      }),
     integer("sinkhorn-iterations", \.sinkhornIterations, 1...1000, "sinkhorn_iterations"),
     number("temperature", \.temperature, "a number above 0") { $0 > 0 },
     integer("queue", \.queue, 0...100_000_000, "queue_length"),
@@ -178,19 +179,19 @@ extension Setting {
     number("freeze-epochs", \.freezeEpochs, "a number from 0 on") { $0 >= 0 && $0 < 1e9 },
     Setting(
       name: "freeze-steps", aliases: ["freeze_prototypes_niters"], scope: .training, allowed: "a whole number from 0 on",
-      show: { $0.freezeSteps.map(String.init) }
-    ) { configuration, text in
-      guard let value = Int(text), value >= 0 else { return false }
-      configuration.freezeSteps = value
-      return true
-    },
+      show: { $0.freezeSteps.map(String.init) },
+      read: { configuration, text in
+        guard let value = Int(text), value >= 0 else { return false }
+        configuration.freezeSteps = value
+        return true
+      }),
     Setting(
-      name: "seed", aliases: [], scope: .training, allowed: "a whole number from 0 on", show: { "\($0.seed)" }
-    ) { configuration, text in
-      guard let value = UInt64(text) else { return false }
-      configuration.seed = value
-      return true
-    },
+      name: "seed", aliases: [], scope: .training, allowed: "a whole number from 0 on", show: { "\($0.seed)" },
+      read: { configuration, text in
+        guard let value = UInt64(text) else { return false }
+        configuration.seed = value
+        return true
+      }),
   ]
 
   private static let runSettings: [Setting] = [

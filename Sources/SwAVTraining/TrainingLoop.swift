@@ -52,9 +52,7 @@ extension TrainingLoop.Work {
     let configuration = pretraining.configuration
     try Runtime.setThreads(configuration.threads)
     let network = try Network(configuration.network, seed: configuration.seed)
-    let recipe = configuration.recipe
-    try network.describeInput(
-      InputDescription(size: configuration.crops.map(\.size).max() ?? 224, mean: recipe.mean, std: recipe.std))
+    try network.describeInput(configuration.input)
     var trainer = try Trainer(network, configuration.trainer)
     if isResumed { try trainer.load(files.checkpoint) }
     try makeFolder(files.path)
@@ -64,7 +62,7 @@ extension TrainingLoop.Work {
     try replaceFile(files.configuration, with: configuration.yaml)
     try replaceFile(files.environment, with: environment.json)
     var loading = Loader.Configuration(
-      recipe: recipe, seed: configuration.seed, batch: configuration.batch, epochs: configuration.epochs,
+      recipe: configuration.recipe, seed: configuration.seed, batch: configuration.batch, epochs: configuration.epochs,
       workers: workers, maxBadShare: configuration.maxBad)
     loading.start = state.position
     loading.knownBad = state.badSamples

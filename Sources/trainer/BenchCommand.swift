@@ -24,7 +24,8 @@ private func show(_ result: some Encodable, json: Bool) throws {
 
 private func architecture(_ name: String) throws -> Architecture {
   guard let architecture = Architecture(rawValue: name) else {
-    throw ValidationError("--arch is '\(name)'; one of \(Architecture.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
+    throw ValidationError(
+      "--arch is '\(name)'; one of \(Architecture.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
   }
   return architecture
 }

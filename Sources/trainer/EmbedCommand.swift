@@ -7,8 +7,9 @@ struct EmbedCommand: ParsableCommand {
     commandName: "embed",
     abstract: "Write the features of a folder's images.",
     discussion: """
-      FILE.csv gets a line an image: name, class where there is one, numbers. FILE.npy gets float32 [images][numbers], and
-      FILE.npy.names.txt the names in the same order.
+      FILE.csv gets a line an image: name, class where there is one, numbers.
+      FILE.npy gets float32 [images][numbers], and FILE.npy.names.txt the names in
+      the same order.
       """)
 
   @Argument(help: ArgumentHelp("The images: a folder, flat or nested.", valueName: "dir"))
@@ -27,7 +28,8 @@ struct EmbedCommand: ParsableCommand {
         throw ValidationError("--output is '\(output)'; a name that ends in .csv or .npy is needed")
       }
       guard let layer = Output(rawValue: layer) else {
-        throw ValidationError("--layer is '\(layer)'; one of \(Output.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
+        throw ValidationError(
+          "--layer is '\(layer)'; one of \(Output.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
       }
       try Runtime.setThreads(threads.threads)
       let source = try ImageFolder(images)

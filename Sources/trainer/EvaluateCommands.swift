@@ -22,7 +22,8 @@ struct WeightsOptions: ParsableArguments {
   func open() throws -> Network {
     guard weights == "untrained" else { return try Network.open(weightsAt: weights) }
     guard let architecture = Architecture(rawValue: arch) else {
-      throw ValidationError("--arch is '\(arch)'; one of \(Architecture.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
+      throw ValidationError(
+        "--arch is '\(arch)'; one of \(Architecture.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
     }
     guard let stem = Stem(rawValue: stem) else {
       throw ValidationError("--stem is '\(stem)'; imagenet or small is needed")
@@ -86,8 +87,9 @@ struct KNNCommand: ParsableCommand {
     commandName: "knn",
     abstract: "Accuracy of the nearest neighbours on frozen features.",
     discussion: """
-      Backbone features of centre crops (shorter side to 256/224 of the input size), unit norm, cosine; each of the
-      nearest neighbours votes with exp(cosine / temperature).
+      Backbone features of centre crops (shorter side to 256/224 of the input
+      size), unit norm, cosine; each of the nearest neighbours votes with
+      exp(cosine / temperature).
       """)
 
   @OptionGroup var options: EvaluationOptions
@@ -112,7 +114,10 @@ struct LinearCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "linear",
     abstract: "Accuracy of a logistic regression on frozen features.",
-    discussion: "Backbone features of centre crops, standardised; L-BFGS on mean cross-entropy + penalty * |W|^2.")
+    discussion: """
+      Backbone features of centre crops, standardised; L-BFGS on the mean
+      cross-entropy + penalty * |W|^2.
+      """)
 
   @OptionGroup var options: EvaluationOptions
   @Option(help: ArgumentHelp("Weight of the squared norm.", valueName: "p"))

@@ -22,8 +22,9 @@ struct Failure: Error {
   let json: Bool
 
   func printAndExit() -> Never {
-    if json, let line = try? JSONSerialization.data(
-      withJSONObject: ["error": message, "exit_code": Int(code.rawValue)], options: [.sortedKeys, .withoutEscapingSlashes])
+    if json,
+      let line = try? JSONSerialization.data(
+        withJSONObject: ["error": message, "exit_code": Int(code.rawValue)], options: [.sortedKeys, .withoutEscapingSlashes])
     {
       print(String(decoding: line, as: UTF8.self))
     }

@@ -7,10 +7,12 @@ struct PretrainCommand: ParsableCommand {
     commandName: "pretrain",
     abstract: "Learn features from a folder of images.",
     discussion: """
-      With nothing but the folder, crops, batch and prototypes are chosen to fit the images, and the choice is printed.
-      RUN gets config.yaml, metrics.jsonl, log.txt, environment.json, a TensorBoard event file, checkpoint and
-      weights.safetensors. Running the same command again goes on where the last run stopped, bit for bit.
-      The published program's spellings (--nmb_prototypes, --queue_length, ...) are understood as well.
+      With nothing but the folder, crops, batch and prototypes are chosen to fit
+      the images, and the choice is printed. RUN gets config.yaml, metrics.jsonl,
+      log.txt, environment.json, a TensorBoard event file, checkpoint and
+      weights.safetensors. The same command again goes on where the last run
+      stopped, bit for bit. The spellings of the published program are understood
+      as well (--nmb_prototypes, --queue_length, ...).
       """)
 
   @Argument(help: ArgumentHelp("The images: a folder, flat or nested.", valueName: "dir"))

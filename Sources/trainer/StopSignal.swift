@@ -13,6 +13,11 @@ enum StopSignal {
     // Made before a signal can come: initialising it inside a handler would not be safe.
     _ = cancellation
     received.store(0, ordering: .relaxed)
+    // A process inherits what its parent's thread had blocked, and programs start others from threads that block everything.
+    var wanted = sigset_t()
+    sigemptyset(&wanted)
+    for number in [SIGINT, SIGTERM] { sigaddset(&wanted, number) }
+    pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
     for number in [SIGINT, SIGTERM] {
       signal(number) { number in
         StopSignal.received.store(number, ordering: .relaxed)

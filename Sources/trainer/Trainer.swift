@@ -8,18 +8,22 @@ struct TrainerCommand: ParsableCommand {
     commandName: "trainer",
     abstract: "Learn visual features from unlabelled images with SwAV, on the CPU.",
     discussion: """
-      trainer demo                          the whole story in a few minutes, without any data
-      trainer pretrain DIR --output RUN     learn from a folder of images
-      trainer knn --weights RUN --train DIR --val DIR   measure what was learned
+      trainer demo                        the whole story, without any data
+      trainer pretrain DIR --output RUN   learn from a folder of images
+      trainer knn --weights RUN --train DIR --val DIR
       trainer embed DIR --weights RUN --output features.csv
 
-      Exit codes: 0 done; 64 wrong flag or value; 65 unusable images, weights or checkpoint; 66 input not there;
-      70 defect; 71 out of memory; 73 output folder in use; 74 reading or writing failed; 76 not finite;
-      130 stopped by SIGINT, 143 by SIGTERM, after a checkpoint.
+      Exit codes: 0 done
+      64 wrong flag or value        65 unusable images, weights or checkpoint
+      66 input not there            70 defect
+      71 out of memory              73 output folder in use
+      74 reading or writing failed  76 a value is not finite
+      130 or 143: stopped by SIGINT or SIGTERM, after a checkpoint
       """,
     version: Runtime.versionText,
     subcommands: [
-      DemoCommand.self, PretrainCommand.self, KNNCommand.self, LinearCommand.self, EmbedCommand.self, BenchCommand.self, InfoCommand.self,
+      DemoCommand.self, PretrainCommand.self, KNNCommand.self, LinearCommand.self, EmbedCommand.self, BenchCommand.self,
+      InfoCommand.self,
     ])
 
   static func main() {

@@ -25,7 +25,8 @@ import Testing
   @Test(arguments: [
     ("", "'' is not COUNTxSIZE"), ("2x", "'2x' is not COUNTxSIZE"), ("2x224+", "'' is not COUNTxSIZE"),
     ("-2x224", "'-2x224' is not COUNTxSIZE"), ("2X224", "'2X224' is not"), ("0x224", "0 crops"), ("65x32", "65 crops"),
-    ("2x7", "7 pixels"), ("2x1025", "1025 pixels"), ("2x99999999999999999999", "is not COUNTxSIZE"), ("²x32", "is not COUNTxSIZE"),
+    ("2x7", "7 pixels"), ("2x1025", "1025 pixels"), ("2x99999999999999999999", "is not COUNTxSIZE"),
+    ("²x32", "is not COUNTxSIZE"),
     ("1x8+1x8+1x8+1x8+1x8+1x8+1x8+1x8+1x8", "9 groups"),
   ])
   func refusesOtherTextAndSaysWhy(_ text: String, _ reason: String) {

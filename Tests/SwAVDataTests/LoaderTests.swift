@@ -105,7 +105,8 @@ struct MemorySource: ImageSource {
     let large = 16 * 16 * 3
     for index in 0..<9 {
       let (batch, item) = (index / 3, index % 3)
-      let same = good[batch].pixels[item * large..<(item + 1) * large]
+      let same =
+        good[batch].pixels[item * large..<(item + 1) * large]
         == replaced[batch].pixels[item * large..<(item + 1) * large]
       #expect(same == (index != position), "position \(index)")
     }

@@ -42,6 +42,10 @@ public struct TrainerProcess {
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errorPath))
     process.standardInput = FileHandle.nullDevice
     try process.run()
+    // A process that does not end fails its test; it must not outlive it.
+    let deadline = DispatchWorkItem { kill(process.processIdentifier, SIGKILL) }
+    DispatchQueue.global().asyncAfter(deadline: .now() + 120, execute: deadline)
+    defer { deadline.cancel() }
     try whileRunning(process)
     process.waitUntilExit()
     let signalled = process.terminationReason == .uncaughtSignal

@@ -1,0 +1,113 @@
+import Foundation
+import SwAVAugmentation
+import SwAVData
+import SwAVModel
+import SwAVTestSupport
+import Testing
+
+@testable import SwAVEvaluation
+
+@Suite struct FeaturesTests {
+  let folder: TemporaryFolder
+
+  init() throws {
+    folder = try TemporaryFolder()
+    try folder.writePictures("train", classes: 3, perClass: 5)
+    try folder.writePictures("val", classes: 3, perClass: 2)
+  }
+
+  private func network() throws -> Network {
+    let network = try Network(
+      NetworkConfiguration(architecture: .resnet18, stem: .small, baseWidth: 8, hidden: 16, dim: 8, prototypes: [5]), seed: 3)
+    try network.describeInput(InputDescription(size: 32, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]))
+    return network
+  }
+
+  @Test func areThoseOfEachImageInOrder() throws {
+    let (source, network) = (try ImageFolder(folder.path + "/train"), try network())
+    let features = try Features.extract(from: source, network: network, options: ReadingOptions(workers: 3, batch: 4))
+    #expect(features.count == 15 && features.dim == 64 && features.values.count == 15 * 64)
+    #expect(features.labels == [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2])
+    for sample in [0, 6, 14] {
+      let alone = try network.embed(try source.bytes(of: sample))
+      let row = Array(features.values[sample * 64..<(sample + 1) * 64])
+      // A batch may take another path through the kernels: 64 features are sums over 9 layers of at most 576 products.
+      let scale = alone.map(abs).max() ?? 0
+      for (a, b) in zip(row, alone) { #expect(abs(a - b) <= 9 * 576 * Float.ulpOfOne * scale, "sample \(sample)") }
+    }
+  }
+
+  @Test func damagedImagesAreLeftOutAndNamed() throws {
+    try folder.write("train/class0/2.jpg", Array("gone".utf8))
+    let source = try ImageFolder(folder.path + "/train")
+    let whole = try Features.extract(from: source, network: try network(), options: ReadingOptions(workers: 2, batch: 4))
+    #expect(whole.count == 14 && whole.bad.map(\.name) == ["class0/2.jpg"])
+    #expect(whole.samples == [0, 1] + Array(3..<15) && whole.labels.count == 14)
+    let others = try Features.extract(
+      from: source, samples: whole.samples, network: try network(), options: ReadingOptions(workers: 1, batch: 4))
+    // Packing moves rows, it does not change them; a batch of another size may round differently.
+    let scale = whole.values.map(abs).max() ?? 0
+    #expect(zip(others.values, whole.values).allSatisfy { abs($0 - $1) <= 9 * 576 * Float.ulpOfOne * scale })
+  }
+
+  @Test func recalibrationChangesACopyOnly() throws {
+    let (source, network) = (try ImageFolder(folder.path + "/train"), try network())
+    let before = try (0..<(try network.info().tensorCount)).map { try network.tensor(at: $0) }
+    let recalibrated = try network.recalibrated(on: source, options: ReadingOptions(workers: 2, batch: 8))
+    let after = try (0..<before.count).map { try network.tensor(at: $0) }
+    #expect(before == after)
+    for (index, tensor) in before.enumerated() {
+      let other = try recalibrated.tensor(at: index)
+      #expect(other.name == tensor.name)
+      if !tensor.isBuffer { #expect(other == tensor, "\(tensor.name)") }
+      if tensor.name == "bn1.running_mean" { #expect(other != tensor) }
+    }
+  }
+
+  @Test func theEvaluationOfSeparableClassesIsRight() throws {
+    // Stripes of three kinds: any features tell them apart, by nearest neighbours and linearly.
+    let pair = try LabelledPair(train: ImageFolder(folder.path + "/train"), val: ImageFolder(folder.path + "/val"))
+    var evaluation = FrozenEvaluation(measures: [.knn, .linear])
+    evaluation.nearest.neighbours = 3
+    let report = try evaluation.run(pair, network: try network())
+    #expect(report.trainImages == 15 && report.valImages == 6 && report.classes == 3)
+    for accuracy in [report.knn, report.linear, report.rawKNN, report.rawLinear] {
+      let accuracy = try #require(accuracy)
+      #expect(accuracy > 60 && accuracy <= 100, "\(report)")
+    }
+  }
+
+  @Test func classesAreMatchedByName() throws {
+    let train = try ImageFolder(folder.path + "/train")
+    try folder.write("other/class2/1.jpg", try picture(kind: 2, number: 9))
+    try folder.write("other/class1/1.jpg", try picture(kind: 1, number: 9))
+    let pair = try LabelledPair(train: train, val: ImageFolder(folder.path + "/other"))
+    var features = Features(dim: 1)
+    features.labels = [0, 1]
+    #expect(pair.labels(ofVal: features) == [1, 2])
+    try folder.write("foreign/zebra/1.jpg", try picture(kind: 0, number: 0))
+    let error = #expect(throws: DataError.self) { try LabelledPair(train: train, val: ImageFolder(folder.path + "/foreign")) }
+    #expect(error?.description.contains("class 'zebra' is not in train, whose classes are class0, class1, class2") == true)
+  }
+
+  @Test func exportsAsCSVAndNumPy() throws {
+    var features = Features(dim: 2)
+    (features.values, features.samples, features.labels) = ([1, 2.5, -3, 4], [0, 6], [0, 1])
+    let csv = features.csv(of: try ImageFolder(folder.path + "/train"))
+    #expect(csv == "name,class,f0,f1\nclass0/0.jpg,class0,1.0,2.5\nclass1/1.jpg,class1,-3.0,4.0\n")
+    let npy = [UInt8](features.npy)
+    #expect(Array(npy[..<8]) == [0x93] + Array("NUMPY".utf8) + [1, 0])
+    let length = Int(npy[8]) + Int(npy[9]) << 8
+    #expect((10 + length) % 64 == 0 && npy[9 + length] == 0x0a)
+    #expect(
+      String(decoding: npy[10..<10 + length], as: UTF8.self).hasPrefix(
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }"))
+    #expect(Array(npy[(10 + length)...]) == features.values.flatMap { value in withUnsafeBytes(of: value) { Array($0) } })
+  }
+
+  @Test func spreadTakesEvenlySpacedSamples() {
+    #expect(spread(4, over: 3) == [0, 1, 2])
+    #expect(spread(4, over: 8) == [0, 2, 4, 6])
+    #expect(spread(3, over: 1_000_000).last == 666_666)
+  }
+}

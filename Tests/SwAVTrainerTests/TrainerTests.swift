@@ -1,0 +1,161 @@
+import Foundation
+import SwAVTestSupport
+import Testing
+
+/// The command as a person or a script meets it.
+@Suite(.serialized) struct TrainerTests {
+  let folder: TemporaryFolder
+  /// Small enough that a run of 12 steps takes a second or two.
+  let small = [
+    "--crops", "2x32+2x16", "--base-width", "8", "--hidden", "16", "--dim", "8", "--prototypes", "6", "--batch", "4",
+    "--epochs", "4", "--queue", "8", "--queue-start-epoch", "1",
+  ]
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func pretrain(
+    _ output: String, _ more: [String] = [], environment: [String: String] = [:],
+    whileRunning: (Process) throws -> Void = { _ in }
+  ) throws -> TrainerProcess.Outcome {
+    try TrainerProcess.run(
+      ["pretrain", "images", "--output", output] + small + more, environment: environment, in: folder.path,
+      whileRunning: whileRunning)
+  }
+
+  private func weights(_ output: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: folder.path + "/\(output)/weights.safetensors"))
+  }
+
+  private func steps(_ output: String) -> Int {
+    let text = (try? String(contentsOfFile: folder.path + "/\(output)/metrics.jsonl", encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").count
+  }
+
+  /// Waits until a run has so many rows of metrics, or has ended.
+  private func wait(for rows: Int, of output: String, _ process: Process) {
+    while process.isRunning && steps(output) < rows { Thread.sleep(forTimeInterval: 0.002) }
+  }
+
+  @Test func killedAtAnyMomentItEndsWithTheSameWeights() throws {
+    try folder.writePictures("images", perClass: 6)
+    #expect(try pretrain("whole").code == 0)
+    let reference = try weights("whole")
+    // Killed before the first checkpoint, between checkpoints, again and again; each time with other threads.
+    for (turn, rows) in [1, 2, 5, 9, 11].enumerated() {
+      let outcome = try pretrain(
+        "killed", ["--checkpoint-steps", "2", "--threads", "\(1 + turn % 3)", "--workers", "\(1 + turn % 2)"]
+      ) { process in
+        wait(for: rows, of: "killed", process)
+        kill(process.processIdentifier, SIGKILL)
+      }
+      #expect(outcome.code == 137 || outcome.code == 0, "\(outcome.errors)")
+    }
+    let last = try pretrain("killed", ["--checkpoint-steps", "2"])
+    #expect(last.code == 0, "\(last.errors)")
+    #expect(try weights("killed") == reference)
+    #expect(steps("killed") == 12)
+  }
+
+  @Test(arguments: [(SIGINT, Int32(130)), (SIGTERM, Int32(143))])
+  func aSignalFinishesTheStepAndWritesACheckpoint(_ signal: Int32, _ code: Int32) throws {
+    try folder.writePictures("images", perClass: 6)
+    let many = ["--epochs", "4000", "--json"]
+    let outcome = try pretrain("run", many) { process in
+      wait(for: 2, of: "run", process)
+      kill(process.processIdentifier, signal)
+    }
+    #expect(outcome.code == code, "\(outcome.errors)")
+    let result = try #require(outcome.objects.last)
+    #expect(result["outcome"] as? String == "interrupted")
+    #expect(result["step"] as? Int == steps("run"))
+    #expect(FileManager.default.fileExists(atPath: folder.path + "/run/checkpoint"))
+  }
+
+  @Test func jsonGivesAnObjectALineAndTheResultLast() throws {
+    try folder.writePictures("images", perClass: 6)
+    try folder.write("images/class0/broken.jpg", Array("no picture".utf8))
+    let outcome = try pretrain("run", ["--json", "--val", "images"])
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    #expect(outcome.objects.count == outcome.output.split(separator: "\n").count)
+    #expect(outcome.objects.filter { $0["loss"] != nil && $0["ln_k"] != nil && $0["data_wait"] != nil }.count >= 12)
+    #expect(outcome.objects.contains { $0["bad_image"] as? String == "class0/broken.jpg" })
+    let knn = outcome.objects.compactMap { $0["knn20"] as? Double }
+    #expect(knn.count == 5 && knn.allSatisfy { (0...100).contains($0) })
+    let result = try #require(outcome.objects.last)
+    #expect(result["outcome"] as? String == "finished" && result["step"] as? Int == 12)
+    #expect(result["bad_images"] as? Int == 1)
+    let again = try pretrain("run", ["--json", "--val", "images"])
+    #expect(again.code == 0 && again.objects.last?["outcome"] as? String == "already_finished")
+  }
+
+  @Test func plainLinesComeWhereThereIsNoTerminal() throws {
+    try folder.writePictures("images", perClass: 6)
+    let outcome = try pretrain("run")
+    #expect(outcome.code == 0)
+    #expect(!outcome.output.contains("\u{1b}") && !outcome.output.contains("\r"))
+    #expect(outcome.output.contains("step 12/12  loss ") && outcome.output.contains("weights: run/weights.safetensors"))
+    #expect(outcome.output.contains("memory planned: "))
+  }
+
+  @Test func aFlagBeatsTheFileAndPrintConfigShowsTheResult() throws {
+    try folder.writePictures("images", perClass: 6)
+    try folder.write("settings.yaml", Array("batch: 3\nepochs: 7\nnmb_prototypes: 11\n".utf8))
+    let outcome = try TrainerProcess.run(
+      [
+        "pretrain", "images", "--config", "settings.yaml", "--batch_size", "5", "--nmb_crops", "2", "1", "--size_crops", "48",
+        "32", "--print-config",
+      ],
+      in: folder.path)
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let lines = outcome.output.split(separator: "\n")
+    for line in ["batch: 5", "epochs: 7", "prototypes: 11", "crops: 2x48+1x32", "min-scale: 0.14,0.05"] {
+      #expect(lines.contains(Substring(line)), "\(line)")
+    }
+  }
+
+  @Test func measuresAndExportsWhatItLearned() throws {
+    try folder.writePictures("images", classes: 2, perClass: 6)
+    #expect(try pretrain("run").code == 0)
+    func run(_ arguments: [String]) throws -> [String: Any] {
+      let outcome = try TrainerProcess.run(arguments + ["--json"], in: folder.path)
+      #expect(outcome.code == 0, "\(arguments): \(outcome.errors)")
+      return try #require(outcome.objects.last)
+    }
+    let data = ["--train", "images", "--val", "images"]
+    for weights in ["run", "run/weights.safetensors", "run/checkpoint", "untrained"] {
+      let size = weights == "untrained" ? ["--size", "32", "--stem", "small"] : []
+      let knn = try run(["knn", "--weights", weights] + data + size)
+      #expect((knn["knn20"] as? Double).map { (0...100).contains($0) } == true && knn["raw_knn20"] is Double)
+    }
+    #expect(try run(["linear", "--weights", "run", "--recalibrate"] + data)["linear"] is Double)
+    #expect(try run(["embed", "images", "--weights", "run", "--output", "f.csv"])["dim"] as? Int == 64)
+    #expect(try String(contentsOfFile: folder.path + "/f.csv", encoding: .utf8).split(separator: "\n").count == 13)
+    #expect(try run(["embed", "images", "--weights", "run", "--layer", "scores", "--output", "f.npy"])["dim"] as? Int == 6)
+    #expect(try FileManager.default.attributesOfItem(atPath: folder.path + "/f.npy")[.size] as? Int == 128 + 12 * 6 * 4)
+  }
+
+  @Test func benchmarksPrintTheKeysOfTheScript() throws {
+    func keys(_ arguments: [String]) throws -> Set<String> {
+      let outcome = try TrainerProcess.run(["bench"] + arguments + ["--json"], in: folder.path)
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      return Set(try #require(outcome.objects.last).keys)
+    }
+    let step = try keys([
+      "step", "--arch", "resnet18", "--crops", "2x32", "--batch", "2", "--prototypes", "5", "--steps", "1", "--optimizer",
+      "sgd",
+    ])
+    #expect(
+      step.isSuperset(of: [
+        "command", "arch", "crops", "batch", "threads", "seconds", "forward", "backward", "update", "images_per_second",
+        "peak_rss_gib",
+      ]))
+    let embed = try keys(["embed", "--arch", "resnet18", "--size", "32", "--batch", "1", "--steps", "1"])
+    #expect(embed.isSuperset(of: ["command", "arch", "size", "batch", "threads", "images_per_second"]))
+    let sinkhorn = try keys(["sinkhorn", "--batch", "16", "--prototypes", "8", "--steps", "1", "--threads", "2"])
+    #expect(sinkhorn.isSuperset(of: ["command", "batch", "prototypes", "threads", "codes_ms", "loss_and_gradient_ms"]))
+    try folder.writePictures("images", perClass: 2)
+    try folder.write("list.txt", Array("images/class0/0.jpg\nimages/class1/1.jpg\n".utf8))
+    let data = try keys(["data", "--list", "list.txt", "--crops", "2x32", "--threads", "1"])
+    #expect(data.isSuperset(of: ["command", "crops", "images", "images_per_second_per_core"]))
+  }
+}

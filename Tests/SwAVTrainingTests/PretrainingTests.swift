@@ -1,0 +1,214 @@
+import Foundation
+import SwAVData
+import SwAVModel
+import SwAVTestSupport
+import Testing
+
+@testable import SwAVTraining
+
+/// A run small enough for a test: 12 pictures, 3 steps an epoch, a ResNet-18 of 8 channels, a queue of two batches.
+struct TinyRun {
+  let folder: TemporaryFolder
+  var configuration: PretrainConfiguration
+
+  init() throws {
+    folder = try TemporaryFolder()
+    try folder.writePictures("images", classes: 2, perClass: 6)
+    var given = PretrainSettings()
+    let values = [
+      ("crops", "2x32+2x16"), ("base-width", "8"), ("hidden", "16"), ("dim", "8"), ("prototypes", "6"), ("batch", "4"),
+      ("epochs", "3"), ("queue", "8"), ("queue-start-epoch", "1"), ("checkpoint-steps", "2"), ("freeze-epochs", "0.5"),
+      ("seed", "5"),
+    ]
+    for (name, value) in values { try given.set(name, to: value) }
+    configuration = try PretrainConfiguration.planned(
+      for: DataSummary(count: 12, typicalSide: 40), given: given
+    ).configuration
+  }
+
+  func pretraining(_ output: String, validates: Bool = false, resume: Pretraining.Resume = .auto) throws -> Pretraining {
+    let images = try ImageFolder(folder.path + "/images")
+    return Pretraining(
+      images: images, validation: validates ? images : nil, configuration: configuration, output: folder.path + "/" + output,
+      resume: resume)
+  }
+
+  func file(_ output: String, _ name: String = "weights.safetensors") throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: folder.path + "/\(output)/\(name)"))
+  }
+
+  /// Runs until `steps` steps are done in this process, then asks to stop.
+  func interrupt(_ output: String, after steps: Int) throws -> PretrainingResult {
+    let cancellation = Cancellation()
+    var done = 0
+    return try pretraining(output).run(cancellation: cancellation) { event in
+      if case .step = event { done += 1 }
+      if done == steps { cancellation.cancel() }
+    }
+  }
+}
+
+@Suite(.serialized) struct PretrainingTests {
+  @Test func weightsAreTheSameHoweverTheRunWasInterrupted() throws {
+    var run = try TinyRun()
+    let whole = try run.pretraining("whole").run()
+    #expect(whole.outcome == .finished && whole.step == 9 && whole.epoch == 3)
+    let reference = try run.file("whole")
+    // Stopped in the middle of an epoch, at its end, before and after the queue is full; each time with other threads.
+    for (index, stops) in [[1], [3], [4, 2], [5, 1, 1]].enumerated() {
+      let output = "stopped\(index)"
+      for (turn, steps) in stops.enumerated() {
+        run.configuration.threads = 1 + turn % 3
+        run.configuration.workers = 3 - turn % 3
+        #expect(try run.interrupt(output, after: steps).outcome == .interrupted)
+      }
+      run.configuration.threads = 2
+      #expect(try run.pretraining(output).run().outcome == .finished)
+      #expect(try run.file(output) == reference, "stops after \(stops)")
+    }
+  }
+
+  @Test func weightsDoNotDependOnThreads() throws {
+    var (run, files) = (try TinyRun(), [Data]())
+    run.configuration.epochs = 1
+    for threads in [1, 2, 3] {
+      (run.configuration.threads, run.configuration.workers) = (threads, 4 - threads)
+      _ = try run.pretraining("threads\(threads)").run()
+      files.append(try run.file("threads\(threads)"))
+    }
+    #expect(files[0] == files[1] && files[1] == files[2])
+    // And they do depend on what they should.
+    run.configuration.seed = 6
+    _ = try run.pretraining("seed").run()
+    #expect(try run.file("seed") != files[0])
+  }
+
+  @Test func metricsHaveARowAStepAndAreCutBackAtAResume() throws {
+    let run = try TinyRun()
+    // Killed after step 3: the checkpoint of step 2 is what counts, and the row of step 3 goes.
+    struct Killed: Error {}
+    #expect(throws: Killed.self) {
+      _ = try run.pretraining("run").run { event in
+        if case .step(let step) = event, step.step == 3 { throw Killed() }
+      }
+    }
+    #expect(try run.pretraining("run").run().outcome == .finished)
+    let rows = try String(decoding: run.file("run", "metrics.jsonl"), as: UTF8.self).split(separator: "\n").map {
+      try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
+    #expect(rows.compactMap { $0["step"] as? Int } == Array(1...9))
+    let keys: Set = [
+      "step", "total_steps", "epoch", "loss", "ln_k", "lr", "images_per_second", "data_wait", "gradient_norm", "code_entropy",
+      "score_spread", "epsilon", "similarity", "prototypes_used", "queue_used", "seconds", "seconds_left",
+    ]
+    for row in rows { #expect(Set(row.keys) == keys) }
+    #expect(rows.map { $0["epoch"] as? Int } == [1, 1, 1, 2, 2, 2, 3, 3, 3])
+    // The queue of two batches starts in the second epoch and is in use once it is full.
+    #expect(rows.map { $0["queue_used"] as? Bool } == [false, false, false, false, false, true, true, true, true])
+    let wait = rows.compactMap { $0["data_wait"] as? Double }
+    #expect(wait.count == 9 && wait.allSatisfy { (0...100).contains($0) })
+  }
+
+  @Test func theFolderHoldsAllFilesByName() throws {
+    var run = try TinyRun()
+    run.configuration.epochs = 1
+    _ = try run.pretraining("run", validates: true).run()
+    let names = try FileManager.default.contentsOfDirectory(atPath: run.folder.path + "/run").sorted()
+    #expect(
+      names == [
+        "checkpoint", "config.yaml", "environment.json", "events.out.tfevents.swav", "log.txt", "metrics.jsonl",
+        "weights.safetensors",
+      ])
+    let metrics = try String(decoding: run.file("run", "metrics.jsonl"), as: UTF8.self)
+    #expect(metrics.contains("\"knn20\":"))
+    let given = try PretrainSettings(contentsOf: run.folder.path + "/run/config.yaml")
+    #expect(
+      try PretrainConfiguration.planned(for: DataSummary(count: 12, typicalSide: 40), given: given).configuration
+        == run.configuration)
+    #expect(try JSONSerialization.jsonObject(with: run.file("run", "environment.json")) is [String: Any])
+  }
+
+  @Test func aFinishedRunSaysSo() throws {
+    var run = try TinyRun()
+    run.configuration.epochs = 1
+    _ = try run.pretraining("run").run()
+    let before = try run.file("run", "metrics.jsonl")
+    let again = try run.pretraining("run").run()
+    #expect(again.outcome == .alreadyFinished && again.step == 3)
+    #expect(try run.file("run", "metrics.jsonl") == before)
+  }
+
+  @Test func refusesWhatIsNotTheSameRun() throws {
+    var run = try TinyRun()
+    _ = try run.interrupt("run", after: 2)
+    func message(resume: Pretraining.Resume = .auto) -> String {
+      do {
+        _ = try run.pretraining("run", resume: resume).run()
+        return "no error"
+      } catch {
+        return "\(error)"
+      }
+    }
+    #expect(message(resume: .never).contains("not empty, and --resume is never"))
+    run.configuration.baseLR *= 2
+    run.configuration.epochs = 4
+    let changed = message()
+    #expect(changed.contains("other settings") && changed.contains("base-lr ") && changed.contains("epochs 3 -> 4"))
+    run.configuration.baseLR /= 2
+    run.configuration.epochs = 3
+    try run.folder.write("images/class0/another.jpg", try picture(kind: 0, number: 50))
+    #expect(message().contains("12 images then, 13 now"))
+    try FileManager.default.removeItem(atPath: run.folder.path + "/images/class0/another.jpg")
+    #expect(message() == "no error")
+  }
+
+  @Test func aDamagedCheckpointIsNamedAndLeftAlone() throws {
+    let run = try TinyRun()
+    _ = try run.interrupt("run", after: 2)
+    let whole = try run.file("run", "checkpoint")
+    let path = run.folder.path + "/run/checkpoint"
+    for length in [0, 7, 100, whole.count / 2, whole.count - 1] {
+      try whole.prefix(length).write(to: URL(fileURLWithPath: path))
+      let error = #expect(throws: PretrainingError.self, "\(length) bytes") { try run.pretraining("run").run() }
+      guard case .checkpoint(let named, _) = error else {
+        Issue.record("\(length) bytes: \(String(describing: error))")
+        continue
+      }
+      #expect(named == path)
+      #expect(try run.file("run", "checkpoint").count == length)
+    }
+  }
+
+  @Test func foreignFoldersAreNotTouched() throws {
+    let run = try TinyRun()
+    try run.folder.write("letters/mother.txt", [1])
+    let error = #expect(throws: PretrainingError.self) { try run.pretraining("letters").run() }
+    #expect(error?.description.contains("not the folder of a run") == true)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: run.folder.path + "/letters") == ["mother.txt"])
+  }
+
+  @Test func eventsArriveAndEndingTheIterationStopsTheRun() async throws {
+    let run = try TinyRun()
+    var steps: [Int] = []
+    for try await event in try run.pretraining("run").events() {
+      if case .step(let step) = event { steps.append(step.step) }
+      if steps.count == 2 { break }
+    }
+    #expect(steps == [1, 2])
+    // The run ends on its own thread, some steps later; then the folder is free, and the rest is done.
+    var last: Int?
+    for attempt in 0..<200 {
+      do {
+        for try await event in try run.pretraining("run").events() { if case .step(let step) = event { last = step.step } }
+        break
+      } catch PretrainingError.outputInUse {
+        try await Task.sleep(for: .milliseconds(50))
+        #expect(attempt < 199, "the run did not end")
+      }
+    }
+    #expect(last == 9 || last == nil)
+    let whole = try TinyRun()
+    _ = try whole.pretraining("whole").run()
+    #expect(try run.file("run") == whole.file("whole"))
+  }
+}

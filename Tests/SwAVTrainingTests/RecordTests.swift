@@ -1,0 +1,121 @@
+import Foundation
+import SwAVTestSupport
+import Testing
+
+@testable import SwAVTraining
+
+@Suite struct RecordTests {
+  @Test func checksumIsCastagnolis() {
+    // The check value of CRC-32C, and 32 zero bytes, from RFC 3720, appendix B.4.
+    #expect(EventRecord.crc32c(Array("123456789".utf8)) == 0xe306_9283)
+    #expect(EventRecord.crc32c([UInt8](repeating: 0, count: 32)) == 0x8a91_36aa)
+  }
+
+  @Test func recordsAreFramedAsTensorBoardReadsThem() {
+    // Written by tensorboard 2.x for Event(wall_time=1.0, file_version="brain.Event:2").
+    let record = EventRecord.version(wallTime: 1)
+    #expect(record.prefix(8) == [24, 0, 0, 0, 0, 0, 0, 0])
+    let data = Array(record[12..<36])
+    #expect(data == [0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x1a, 13] + Array("brain.Event:2".utf8))
+    #expect(record.count == 8 + 4 + 24 + 4)
+    // Unmasking gives the checksum of what it stands behind.
+    func unmasked(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+      let value = bytes.reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) } &- 0xa282_ead8
+      return value << 15 | value >> 17
+    }
+    #expect(unmasked(record[8..<12]) == EventRecord.crc32c(Array(record[..<8])))
+    #expect(unmasked(record[36..<40]) == EventRecord.crc32c(data))
+  }
+
+  @Test func scalarsHaveTagAndValue() {
+    let record = EventRecord.scalars([("a", 2)], step: 300, wallTime: 0)
+    let value: [UInt8] = [0x0a, 1, 0x61, 0x15, 0, 0, 0, 0x40]
+    let expected: [UInt8] = [0x09] + [UInt8](repeating: 0, count: 8) + [0x10, 0xac, 0x02, 0x2a, 10, 0x0a, 8] + value
+    #expect(Array(record[12..<record.count - 4]) == expected)
+  }
+
+  @Test func aFileIsCutBackToALength() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/file"
+    do {
+      var file = try AppendFile(path, keeping: 0)
+      try file.append(line: "one")
+      try file.append(line: "two")
+      #expect(file.length == 8)
+    }
+    do {
+      var file = try AppendFile(path, keeping: 4)
+      try file.append(line: "three")
+    }
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "one\nthree\n")
+    let longer = try AppendFile(path, keeping: 1000)
+    #expect(longer.length == 10)
+  }
+
+  @Test func oneProcessAtATimeHoldsARun() throws {
+    let folder = try TemporaryFolder()
+    let first = try AppendFile(folder.path + "/log.txt", keeping: 0)
+    let isFirst = first.lock()
+    #expect(isFirst)
+    let second = try AppendFile(folder.path + "/log.txt", keeping: 0)
+    let isSecond = second.lock()
+    #expect(!isSecond)
+  }
+
+  @Test func aFullDiskIsNamed() throws {
+    var full = try AppendFile("/dev/full", keeping: 0)
+    let error = #expect(throws: PretrainingError.self) { try full.append(line: "x") }
+    #expect(error == .file(path: "/dev/full", reason: "No space left on device"))
+  }
+
+  @Test func theNoteReadsBackAndForeignOnesAreRefused() throws {
+    var state = TrainingState(of: PretrainConfiguration(), data: .init(count: 7, hash: "00"))
+    (state.step, state.metricsBytes, state.badSamples, state.bestKNN) = (12, 345, [1, 5], 61.25)
+    #expect(try TrainingState(note: try state.note, path: "p") == state)
+    for note in ["", "{}", "not json"] {
+      let error = #expect(throws: PretrainingError.self) { try TrainingState(note: note, path: "p") }
+      #expect(error?.description.contains("p: its note is not that of a pretraining run") == true)
+    }
+  }
+
+  @Test func numbersThatAreNotFiniteStayJSON() throws {
+    #expect(try jsonLine(["a": Double.nan]) == #"{"a":"nan"}"#)
+    #expect(try jsonLine(["imagesPerSecond": 2.5]) == #"{"imagesPerSecond":2.5}"#)
+  }
+}
+
+@Suite struct CollapseMonitorTests {
+  private func warnings(loss: Double, entropy: Double, steps: Int, epsilon: String = "0.05") throws -> [String] {
+    var (monitor, configuration) = (CollapseMonitor(patience: 5), PretrainConfiguration())
+    var given = PretrainSettings()
+    try given.set("epsilon", to: epsilon)
+    try given.apply(to: &configuration)
+    return (0..<steps).compactMap { _ in
+      monitor.observe(loss: loss, lnK: 4.605, codeEntropy: entropy, scoreSpread: 0.004, configuration: configuration)
+    }
+  }
+
+  @Test func warnsOnceWhenTheLossStaysAtLnK() throws {
+    let warnings = try warnings(loss: 4.606, entropy: 0.999, steps: 20)
+    #expect(warnings.count == 1)
+    let text = try #require(warnings.first)
+    #expect(text.contains("ln K = 4.605") && text.contains("(1) --epsilon relative:0.5") && text.contains("(2) --base-lr"))
+    #expect(!text.contains("\n"))
+    #expect(try self.warnings(loss: 4.606, entropy: 0.999, steps: 9, epsilon: "relative:0.5")[0].contains("relative:0.25"))
+  }
+
+  @Test func isSilentWhileTheCodesSaySomething() throws {
+    #expect(try warnings(loss: 4.606, entropy: 0.8, steps: 50).isEmpty)
+    #expect(try warnings(loss: 4.4, entropy: 0.999, steps: 50).isEmpty)
+    #expect(try warnings(loss: 4.606, entropy: 0.999, steps: 4).isEmpty)
+  }
+
+  @Test func aStepThatLeavesTheBandBeginsAnew() throws {
+    var monitor = CollapseMonitor(patience: 3)
+    let losses = [4.605, 4.605, 4.2, 4.605, 4.605, 4.605]
+    let warned = losses.map {
+      monitor.observe(loss: $0, lnK: 4.605, codeEntropy: 1, scoreSpread: 0, configuration: .init()) != nil
+    }
+    #expect(warned == [false, false, false, false, false, true])
+  }
+}

@@ -1,0 +1,180 @@
+import SwAVAugmentation
+import SwAVModel
+import SwAVTestSupport
+import Testing
+
+@testable import SwAVTraining
+
+@Suite struct SettingsTests {
+  private let data = DataSummary(count: 4000, typicalSide: 224)
+
+  private func plan(_ values: [(String, String)], _ data: DataSummary? = nil) throws -> PretrainConfiguration {
+    var given = PretrainSettings()
+    for (name, value) in values { try given.set(name, to: value) }
+    return try PretrainConfiguration.planned(for: data ?? self.data, given: given).configuration
+  }
+
+  private func message(_ values: [(String, String)], _ data: DataSummary? = nil) -> String {
+    do {
+      _ = try plan(values, data)
+      return "no error"
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  @Test func theSmallDefaultFitsTheImages() throws {
+    let configuration = try plan([])
+    #expect(configuration.arch == .resnet18 && configuration.stem == .imagenet)
+    #expect(CropGroup.describe(configuration.crops) == "2x96+4x48")
+    #expect(configuration.crops.map(\.minScale) == [0.14, 0.05] && configuration.crops.map(\.maxScale) == [1, 0.14])
+    #expect(configuration.batch == 64 && configuration.prototypes == [100] && configuration.hidden == 512)
+    #expect(configuration.epsilon == .relative(0.5) && configuration.queue == 0)
+    let tiny = try plan([], DataSummary(count: 40, typicalSide: 32))
+    #expect(tiny.stem == .small && tiny.crops[0].size == 32 && tiny.batch == 4 && tiny.prototypes == [10])
+    let most = try plan([], DataSummary(count: 10_000_000, typicalSide: 2000))
+    #expect(most.prototypes == [120] && most.batch == 64 && most.epochs == 10)
+  }
+
+  @Test func aReasonIsGivenForEachPlannedValue() throws {
+    let reasons = try PretrainConfiguration.planned(for: data).reasons
+    for name in ["crops", "stem", "batch", "prototypes", "epochs", "epsilon", "base-lr"] {
+      #expect(reasons.contains { $0.hasPrefix(name + " ") }, "\(name)")
+    }
+  }
+
+  @Test func whatDependsOnAGivenValueFollowsIt() throws {
+    let configuration = try plan([("batch", "16"), ("arch", "resnet50"), ("optimizer", "larc")])
+    #expect(configuration.prototypes == [30] && configuration.hidden == 2048)
+    #expect(configuration.baseLR == 0.6 * 16 / 256 && configuration.finalLR == configuration.baseLR / 1000)
+    #expect(try plan([("base-lr", "0.5")]).finalLR == 0.0005)
+    #expect(try plan([("crops", "2x32")]).stem == .small)
+  }
+
+  @Test func thePublishedRecipeIsThePapersForSmallBatches() throws {
+    let configuration = try plan([("recipe", "published")])
+    #expect(configuration.arch == .resnet50 && configuration.prototypes == [3000] && configuration.hidden == 2048)
+    #expect(CropGroup.describe(configuration.crops) == "2x224+6x96")
+    #expect(configuration.batch == 256 && configuration.queue == 3840 && configuration.queueStartEpoch == 15)
+    #expect(configuration.optimizer == .larc && configuration.trust == 0.001 && configuration.weightDecay == 1e-6)
+    #expect(configuration.baseLR == 0.6 && configuration.finalLR == 0.0006 && configuration.warmupEpochs == 0)
+    #expect(configuration.epsilon == .fixed(0.05) && configuration.temperature == 0.1 && configuration.sinkhornIterations == 3)
+  }
+
+  @Test func publishedSpellingsMeanTheSame() throws {
+    let configuration = try plan([
+      ("nmb_crops", "2,6"), ("size_crops", "224,96"), ("min_scale_crops", "0.2,0.1"), ("max_scale_crops", "1,0.2"),
+      ("nmb_prototypes", "300"), ("queue_length", "640"), ("epoch_queue_starts", "3"), ("base_lr", "0.7"),
+      ("final_lr", "0.007"), ("freeze_prototypes_niters", "313"), ("sinkhorn_iterations", "5"), ("hidden_mlp", "64"),
+      ("feat_dim", "32"), ("wd", "1e-5"), ("batch_size", "32"), ("warmup_epochs", "2"), ("start_warmup", "0.3"),
+      ("crops_for_assign", "0,1"),
+    ])
+    #expect(
+      configuration.crops == [
+        CropGroup(count: 2, size: 224, minScale: 0.2, maxScale: 1), CropGroup(count: 6, size: 96, minScale: 0.1, maxScale: 0.2),
+      ])
+    #expect(configuration.prototypes == [300] && configuration.queue == 640 && configuration.queueStartEpoch == 3)
+    #expect(
+      configuration.baseLR == 0.7 && configuration.finalLR == 0.007 && configuration.frozenSteps(stepsPerEpoch: 10) == 313)
+    #expect(configuration.sinkhornIterations == 5 && configuration.hidden == 64 && configuration.dim == 32)
+    #expect(configuration.weightDecay == 1e-5 && configuration.batch == 32)
+    #expect(configuration.warmupEpochs == 2 && configuration.startWarmup == 0.3)
+  }
+
+  @Test func theYAMLOfAConfigurationReadsBackAsTheSame() throws {
+    var configuration = try plan([
+      ("epsilon", "relative:0.25"), ("freeze-steps", "7"), ("prototypes", "30,40"), ("mean", "0.1 0.2 0.3"),
+    ])
+    configuration.seed = .max
+    let given = try PretrainSettings(yaml: configuration.yaml, path: "config.yaml")
+    let again = try PretrainConfiguration.planned(for: DataSummary(count: 70, typicalSide: 10), given: given).configuration
+    #expect(again == configuration)
+  }
+
+  @Test func readsYAMLWithListsAndEitherSpelling() throws {
+    let yaml = """
+      # a comment
+      base_lr: 0.25
+      min-scale: [0.3, 0.1]
+      crops: 2x64+2x32
+      epsilon: relative:0.5
+      """
+    let given = try PretrainSettings(yaml: yaml, path: "f")
+    let configuration = try PretrainConfiguration.planned(for: data, given: given).configuration
+    #expect(configuration.baseLR == 0.25 && configuration.crops.map(\.minScale) == [0.3, 0.1])
+    #expect(try PretrainSettings(yaml: "", path: "f") == PretrainSettings())
+  }
+
+  @Test(arguments: [
+    ("batch: [1, [2]]", "f: 'batch' is neither"), ("- a\n- b", "f: 'name: value' lines"), ("a: 'b", "f: not readable as YAML"),
+    ("bacth: 3", "f: bacth is no setting; did you mean 'batch'?"),
+    ("zzzzzzzzzz: 3", "f: zzzzzzzzzz is no setting; --print-config"),
+  ])
+  func badFilesAreNamedWithTheirKey(_ yaml: String, _ expected: String) {
+    do {
+      _ = try PretrainSettings(yaml: yaml, path: "f")
+      Issue.record("read")
+    } catch {
+      #expect(error.description.hasPrefix(expected), "\(error)")
+      #expect(!error.description.contains("\n"))
+    }
+  }
+
+  @Test func laterValuesBeatEarlierOnes() throws {
+    var file = try PretrainSettings(yaml: "batch: 8\nepochs: 3", path: "f")
+    var flags = PretrainSettings()
+    try flags.set("batch_size", to: "16", origin: "--batch_size")
+    file.merge(flags)
+    let configuration = try PretrainConfiguration.planned(for: data, given: file).configuration
+    #expect(configuration.batch == 16 && configuration.epochs == 3)
+  }
+
+  @Test(arguments: [
+    ("batch", "1", "batch is '1'; a whole number from 2 to 1000000 is needed"), ("batch", "x", "batch is 'x'; a whole number"),
+    ("epochs", "0", "epochs is '0'; a whole number from 1"), ("temperature", "0", "temperature is '0'; a number above 0"),
+    ("temperature", "nan", "temperature is 'nan'"),
+    ("epsilon", "relative:", "epsilon is 'relative:'; a number above 0, or relative:"),
+    ("crops", "2y224", "crops is '2y224'; groups of COUNTxSIZE"), ("arch", "resnet19", "arch is 'resnet19'; one of resnet18,"),
+    ("min-scale", "0.1", "min-scale is '0.1'; one number above 0 and at most 1 for each group"),
+    ("assign", "0,9", "assign is '0,9'; crop numbers from 0 to 5"), ("assign", "0,0", "assign is '0,0'; 1 to 8 different"),
+    ("batch", "5000", "batch is '5000'; there are only 4000 images"), ("crops", "1x64", "crops is '1x64'; at least 2 crops"),
+    ("warmup-epochs", "999", "warmup-epochs is '999'; at most the"),
+    ("queue", "3", "queue is '3'; 0, or at least the batch of 64"),
+    ("final-lr", "9", "final-lr is '9.0'; at most base-lr"), ("recipe", "big", "recipe is 'big'; one of small, published"),
+    ("nmb_crops", "2", "nmb-crops is '2'; nmb_crops and size_crops belong together"),
+    ("seed", "-1", "seed is '-1'; a whole number"),
+    ("prototypes", "1", "prototypes is '1'; 1 to 8 whole numbers from 2 on"),
+  ])
+  func wrongValuesAreNamedWithWhatIsRight(_ name: String, _ value: String, _ expected: String) {
+    #expect(message([(name, value)]).hasPrefix(expected), "\(message([(name, value)]))")
+  }
+
+  @Test func everySettingShowsWhatItReads() throws {
+    let configuration = try plan([("freeze-steps", "3")])
+    for setting in Setting.all {
+      let text = try #require(setting.show(configuration), "\(setting.name)")
+      var copy = configuration
+      #expect(setting.read(&copy, text), "\(setting.name) does not read '\(text)'")
+      #expect(copy == configuration, "\(setting.name)")
+    }
+    #expect(Set(Setting.all.map(\.name)).count == Setting.all.count)
+  }
+
+  @Test func onlyTrainingSettingsCountAtAResume() throws {
+    let configuration = try plan([])
+    let old = Dictionary(uniqueKeysWithValues: configuration.named.map { ($0.name, $0.value) })
+    var changed = configuration
+    (changed.threads, changed.workers, changed.checkpointSteps, changed.knnEvery) = (3, 4, 5, 6)
+    #expect(TrainingState.differences(from: old, to: changed).isEmpty)
+    (changed.batch, changed.freezeSteps) = (32, 9)
+    #expect(TrainingState.differences(from: old, to: changed) == ["batch 64 -> 32", "freeze-steps unset -> 9"])
+  }
+
+  @Test func freezingInEpochsOrInSteps() throws {
+    var configuration = try plan([])
+    configuration.freezeEpochs = 1.5
+    #expect(configuration.frozenSteps(stepsPerEpoch: 10) == 15)
+    configuration.freezeSteps = 4
+    #expect(configuration.frozenSteps(stepsPerEpoch: 10) == 4)
+  }
+}
