@@ -141,6 +141,12 @@ typedef struct swav_crop_group {
   float max_scale;
 } swav_crop_group;
 
+/* How the arithmetic of a crop is carried out. */
+typedef enum swav_precision {
+  SWAV_PRECISION_FAST = 0, /* vector kernels; rounds less often than Pillow, see cpp/image/README.md for the difference */
+  SWAV_PRECISION_EXACT = 1 /* Pillow's results to the bit: the readable twin */
+} swav_precision;
+
 /* Multi-crop augmentation (paper section 3.2 and appendix A; torchvision and Pillow semantics). */
 typedef struct swav_recipe {
   swav_crop_group groups[SWAV_MAX_GROUPS];
@@ -154,10 +160,11 @@ typedef struct swav_recipe {
   float blur_probability;
   float min_sigma, max_sigma;                  /* Gaussian blur, in output pixels */
   float mean[SWAV_MAX_CHANNELS], std[SWAV_MAX_CHANNELS]; /* of samples in 0..1 */
+  swav_precision precision;
 } swav_recipe;
 
 /* The published recipe: 2x224 (0.14, 1) + 6x96 (0.05, 0.14), aspect 3/4..4/3, flip 0.5, jitter 0.8 of (0.8, 0.8, 0.8, 0.2),
- * grayscale 0.2, blur 0.5 of 0.1..2, mean (0.485, 0.456, 0.406), std (0.228, 0.224, 0.225). */
+ * grayscale 0.2, blur 0.5 of 0.1..2, mean (0.485, 0.456, 0.406), std (0.228, 0.224, 0.225), fast. */
 swav_recipe swav_recipe_default(void);
 
 typedef enum swav_color_operation {

@@ -100,7 +100,10 @@ void execute_crop(const Image& image, const swav_crop_plan& plan, const swav_rec
   SWAV_REQUIRE(image.channels() == recipe.channels, "image has %d channels, the recipe %d; decode with channels %d", image.channels(),
                recipe.channels, recipe.channels);
   const int64_t count = int64_t(plan.size) * plan.size;
-  if (image.info.bits == 16) {
+  if (image.info.bits == 8 && recipe.precision == SWAV_PRECISION_FAST) {
+    check_plan(plan, image.width(), image.height());
+    execute_crop_fast(image, plan, recipe, pixels);
+  } else if (image.info.bits == 16) {
     normalise(rendered<uint16_t>(image, plan), count, recipe, pixels);
   } else {
     normalise(rendered<uint8_t>(image, plan), count, recipe, pixels);

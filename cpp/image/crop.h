@@ -11,8 +11,13 @@ namespace swav::image {
 // 8-bit samples [size][size][channels]; 16-bit images are reduced at the end.
 void render_crop(const Image& image, const swav_crop_plan& plan, uint8_t* samples);
 
-// (sample / maximum - mean) / std, float32 [size][size][channels].
+// (sample / maximum - mean) / std, float32 [size][size][channels], as exactly as the recipe says.
 void execute_crop(const Image& image, const swav_crop_plan& plan, const swav_recipe& recipe, float* pixels);
+
+// The fast path of execute_crop for 8-bit images: the same steps by the vector kernels, on planes. The plan has been checked.
+// Resize, blur and grayscale round as the exact path does; blends may be fused into one rounding, and hue is
+// computed in float throughout (cpp/image/README.md has the measured difference).
+void execute_crop_fast(const Image& image, const swav_crop_plan& plan, const swav_recipe& recipe, float* pixels);
 
 // Decodes once, then plans and executes every crop of the recipe; outputs has one pointer a crop.
 void multicrop(const uint8_t* bytes, size_t size, swav_decode_options options, const swav_recipe& recipe, uint64_t seed,

@@ -92,6 +92,7 @@ swav_recipe default_recipe() {
   const float mean[3] = {0.485f, 0.456f, 0.406f}, std[3] = {0.228f, 0.224f, 0.225f};
   std::copy(mean, mean + 3, recipe.mean);
   std::copy(std, std + 3, recipe.std);
+  recipe.precision = SWAV_PRECISION_FAST;
   return recipe;
 }
 
@@ -135,6 +136,8 @@ void check_recipe(const swav_recipe& r) {
   SWAV_REQUIRE(r.min_sigma >= 0 && r.min_sigma <= r.max_sigma && r.max_sigma <= max_sigma,
                "blur sigmas are %g to %g; 0 <= min_sigma <= max_sigma <= %g is allowed", double(r.min_sigma), double(r.max_sigma),
                double(max_sigma));
+  SWAV_REQUIRE(r.precision == SWAV_PRECISION_FAST || r.precision == SWAV_PRECISION_EXACT,
+               "precision is %d; SWAV_PRECISION_FAST (0) or _EXACT (1) is allowed", int(r.precision));
   for (int c = 0; c < r.channels; ++c) {
     SWAV_REQUIRE(std::isfinite(r.mean[c]), "mean[%d] is %g; a finite number is allowed", c, double(r.mean[c]));
     SWAV_REQUIRE(r.std[c] > 0 && std::isfinite(r.std[c]), "std[%d] is %g; a finite number above 0 is allowed", c, double(r.std[c]));

@@ -13,12 +13,12 @@ uint8_t clip8(int32_t sum) { return uint8_t(std::clamp(sum >> precision_bits, 0,
 
 uint16_t clip16(double sum) { return uint16_t(std::clamp(std::floor(sum + 0.5), 0.0, 65535.0)); }
 
-// One row: output[i] of `count` pixels. The window of input starts at input[0] = sample 0 of the row.
+// One row of `count` pixels. input[0] is sample 0 of the row.
 template <int C>
 void row_pass(const uint8_t* input, const Filter& filter, int count, uint8_t* output) {
   for (int i = 0; i < count; ++i) {
     const int32_t* weight = filter.fixed.data() + int64_t(i) * filter.stride;
-    const uint8_t* in = input + int64_t(filter.start[size_t(i)]) * C;
+    const uint8_t* in = input + int64_t(filter.lowest + filter.start[size_t(i)]) * C;
     int32_t sum[C];
     for (int c = 0; c < C; ++c) sum[c] = 1 << (precision_bits - 1);
     for (int k = 0; k < filter.length[size_t(i)]; ++k) {
@@ -32,7 +32,7 @@ template <int C>
 void row_pass(const uint16_t* input, const Filter& filter, int count, uint16_t* output) {
   for (int i = 0; i < count; ++i) {
     const double* weight = filter.weight.data() + int64_t(i) * filter.stride;
-    const uint16_t* in = input + int64_t(filter.start[size_t(i)]) * C;
+    const uint16_t* in = input + int64_t(filter.lowest + filter.start[size_t(i)]) * C;
     double sum[C] = {};
     for (int k = 0; k < filter.length[size_t(i)]; ++k) {
       for (int c = 0; c < C; ++c) sum[c] += in[k * C + c] * weight[k];
@@ -71,10 +71,11 @@ void Filter::prepare(int in, int out, int first, int count) {
   const double scale = double(in) / out;
   const double support = std::max(scale, 1.0);  // half the width of the triangle, in input samples
   stride = int(std::ceil(support)) * 2 + 1;
+  lowest = std::max(0, int((first + 0.5) * scale - support + 0.5));
   start.resize(size_t(count));
   length.resize(size_t(count));
-  weight.assign(size_t(count) * size_t(stride), 0.0);
-  fixed.assign(size_t(count) * size_t(stride), 0);
+  weight.resize(size_t(count) * size_t(stride));
+  fixed.resize(size_t(count) * size_t(stride));
   for (int i = 0; i < count; ++i) {
     const double centre = (first + i + 0.5) * scale;
     const int low = std::max(0, int(centre - support + 0.5));
@@ -90,9 +91,10 @@ void Filter::prepare(int in, int out, int first, int count) {
       if (total != 0) w[k] /= total;
       f[k] = int32_t(0.5 + w[k] * (1 << precision_bits));
     }
-    start[size_t(i)] = low;
+    start[size_t(i)] = low - lowest;
     length[size_t(i)] = high - low;
   }
+  needed = start.back() + length.back();
 }
 
 namespace {
@@ -118,7 +120,7 @@ void horizontal_pass(Block<T> source, int rows, const Filter& filter, int count,
 template <class T>
 void vertical_pass(Block<T> source, const Filter& filter, int count, int64_t samples, std::vector<int32_t>& sums, T* output) {
   for (int i = 0; i < count; ++i) {
-    const T* first = source.samples + (filter.start[size_t(i)] - filter.lowest()) * source.stride;
+    const T* first = source.samples + filter.start[size_t(i)] * source.stride;
     column_pass(first, source.stride, filter, i, samples, sums, output + i * samples);
   }
 }
@@ -133,7 +135,7 @@ void resize(const T* source, int64_t stride, const ResizeShape& s, ResizeScratch
   if (horizontal) across.prepare(s.width, s.resized_width, s.offset_x, s.size);
   if (vertical) down.prepare(s.height, s.resized_height, s.offset_y, s.size);
   const int64_t row = int64_t(s.size) * s.channels;
-  const int top = vertical ? down.lowest() : s.offset_y, rows = vertical ? down.highest() - top : s.size;
+  const int top = vertical ? down.lowest : s.offset_y, rows = vertical ? down.needed : s.size;
   const T* const from = source + top * stride;
   if (horizontal && vertical && s.vertical_first()) {
     // All columns are carried along: a crop needs nearly all of them.

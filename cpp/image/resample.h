@@ -11,19 +11,16 @@
 
 namespace swav::image {
 
-// Weights of the output samples `first` .. `first + count - 1` when `in` samples become `out`.
-// Output i is the sum over k < length[i] of weight[i * stride + k] * input[start[i] + k].
+// Weights of the output samples `first` .. `first + count - 1` when `in` samples become `out`. Output i is the sum over
+// k < length[i] of weight[i * stride + k] * input[lowest + start[i] + k].
 struct Filter {
+  int lowest = 0, needed = 0;  // inputs lowest .. lowest + needed - 1 are used
   int stride = 0;
   std::vector<int> start, length;
   std::vector<double> weight;
   std::vector<int32_t> fixed;  // weight * 2^22, rounded
 
   void prepare(int in, int out, int first, int count);
-
-  // The inputs that are needed: [lowest, highest).
-  int lowest() const { return start.front(); }
-  int highest() const { return start.back() + length.back(); }
 };
 
 // Scratch memory of one thread for resize.

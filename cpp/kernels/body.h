@@ -3,6 +3,8 @@
 namespace {
 #include "kernels/vector.h"
 
+#include "kernels/image_filter.h"
+#include "kernels/image_color.h"
 #include "kernels/product.h"
 #include "kernels/pack.h"
 #include "kernels/transpose.h"

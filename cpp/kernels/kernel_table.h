@@ -70,6 +70,47 @@ SWAV_KERNEL(void, max_pool, const float* const* rows, int count, int64_t n, cons
 SWAV_KERNEL(void, max_pool_backward, const float* const* d_out, const uint8_t* const* index, const int* taps, int count, int64_t n,
             float* dz)
 
+// -- image_filter.h, image_color.h --
+// Samples are bytes. Unless a row says "exactly n", kernels read and write whole vectors: up to 15 bytes beyond what the arguments
+// name (image_slack, kernels.h) must be there, and are overwritten in outputs.
+
+// to[c * to_stride + r] = from[r * from_stride + c]. Exactly rows x columns are read and written.
+SWAV_KERNEL(void, image_transpose, const uint8_t* from, int64_t from_stride, int64_t rows, int64_t columns, uint8_t* to, int64_t to_stride)
+
+// Line i of out (lines are n samples, `stride` and `out_stride` apart; out_stride may be negative) = (sum over k < length[i] of
+// weight[i * weight_stride + k] * line start[i] + k of lines + 2^21) >> 22, at most 255. Weights are not negative.
+SWAV_KERNEL(void, image_resample, const uint8_t* lines, int64_t stride, const int32_t* start, const int32_t* length, const int32_t* weight,
+            int64_t weight_stride, int64_t count, int64_t n, uint8_t* out, int64_t out_stride)
+
+// out[x] = (inner * (in[x - radius] + ... + in[x + radius]) + outer * (in[x - radius - 1] + in[x + radius + 1]) + 2^23) >> 24 (Gwosdek et
+// al., SSVM 2011). `in` is readable from -radius - 1 to n + radius.
+SWAV_KERNEL(void, image_box_row, const uint8_t* in, int radius, uint32_t inner, uint32_t outer, uint8_t* out, int64_t n)
+
+// The same down a column of 2 * radius + 3 rows: out[x] is made of rows[0][x], rows[1][x], ...
+SWAV_KERNEL(void, image_box_column, const uint8_t* const* rows, int radius, uint32_t inner, uint32_t outer, uint8_t* out, int64_t n)
+
+// samples[i] = degenerate + factor * (samples[i] - degenerate), clipped to 0..255, truncated. In float.
+SWAV_KERNEL(void, image_blend, uint8_t* samples, float degenerate, float factor, int64_t n)
+
+// L = (19595 r + 38470 g + 7471 b + 2^15) >> 16 of each pixel, summed over exactly n.
+SWAV_KERNEL(int64_t, image_luminance_sum, const uint8_t* r, const uint8_t* g, const uint8_t* b, int64_t n)
+
+// Each channel = L + factor * (channel - L), as image_blend.
+SWAV_KERNEL(void, image_saturate, uint8_t* r, uint8_t* g, uint8_t* b, float factor, int64_t n)
+
+// gray[i] = L. gray may be r, g or b.
+SWAV_KERNEL(void, image_gray, const uint8_t* r, const uint8_t* g, const uint8_t* b, uint8_t* gray, int64_t n)
+
+// RGB -> HSV in bytes (hue and saturation truncated), hue + steps modulo 256, back (rounded). steps in -256..256.
+SWAV_KERNEL(void, image_hue, uint8_t* r, uint8_t* g, uint8_t* b, int steps, int64_t n)
+
+// pixels[3 * i + c] = channel c of pixel i * scale[c] + shift[c]. Exactly n pixels are written.
+SWAV_KERNEL(void, image_normalise_rgb, const uint8_t* r, const uint8_t* g, const uint8_t* b, const float* scale, const float* shift,
+            float* pixels, int64_t n)
+
+// pixels[i] = samples[i] * scale + shift. Exactly n pixels are written.
+SWAV_KERNEL(void, image_normalise, const uint8_t* samples, float scale, float shift, float* pixels, int64_t n)
+
 // -- objective.h --
 
 // Largest of x[0..n). n >= 1.

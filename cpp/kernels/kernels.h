@@ -16,6 +16,9 @@ namespace swav {
 constexpr int64_t panel_depth = 288;
 constexpr int64_t panel_stride = 304;
 
+// Bytes beyond the end of an array that kernels on bytes may touch: a vector has at most 16 lanes of one byte.
+constexpr int image_slack = 16;
+
 struct Kernels {
   const char* isa;
   int lanes;         // floats in a vector
