@@ -29,11 +29,12 @@ std::string difference(const std::string& file, const std::string& run) {
     }
     return rows;
   };
-  const auto ours = split(run);
-  auto theirs = split(file);
+  auto ours = split(run), theirs = split(file);
+  for (const auto& row : theirs) ours.emplace(row.first, "none");
   std::string list;
   for (const auto& [key, value] : ours) {
-    if (theirs[key] != value) list += (list.empty() ? "" : "; ") + key + ": file has " + theirs[key] + ", this run has " + value;
+    const std::string& stored = theirs.emplace(key, "none").first->second;
+    if (stored != value) list += (list.empty() ? "" : "; ") + key + ": file has " + stored + ", this run has " + value;
   }
   return list;
 }
@@ -88,7 +89,10 @@ void Trainer::save(const std::string& path, const std::string& note) const {
     tensors.push_back({"queue", DataType::f32, {config_.assign_count, queue_->length(), network_.config().dim}, queue_->values().data()});
     tensors.push_back({"queue.inserted", DataType::i64, {}, &queue_inserted});
   }
-  write_safetensors(path, tensors, {{"note", note}, {settings_key, settings_text()}});
+  std::map<std::string, std::string> metadata = weights_metadata(network_);
+  metadata["note"] = note;
+  metadata[settings_key] = settings_text();
+  write_safetensors(path, tensors, metadata);
 }
 
 void Trainer::load(const std::string& path) {

@@ -1,6 +1,7 @@
 // A network: its description, its tensors, and inference on them.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,5 +54,7 @@ swav_input_description default_input();
 void load_weights(Network& network, const std::string& path, swav_load_report* report);
 std::unique_ptr<Network> open_network(const std::string& path, swav_load_report* report);
 void save_weights(const Network& network, const std::string& path);
+// What a file says about its network beside the tensors: architecture, stem, input size, mean, std.
+std::map<std::string, std::string> weights_metadata(const Network& network);
 
 }  // namespace swav

@@ -73,6 +73,10 @@ Trainer::Trainer(Network& network, const swav_trainer_config& config)
   bind_optimizer();
 }
 
+Trainer::~Trainer() {
+  if (network_.gradients == gradients_) network_.gradients = nullptr;
+}
+
 void Trainer::plan() {
   const swav_network_config& c = network_.config();
   WorkspaceSize size;
@@ -81,6 +85,7 @@ void Trainer::plan() {
   head_->include(size);
   const int64_t batch = config_.batch, rows = head_->rows(), queue = queue_->length(), parameters = network_.parameters().size();
   const int64_t most = *std::max_element(c.prototypes, c.prototypes + c.head_count);
+  prototypes_offset_ = network_.parameters().entry(prototypes_name(c, 0)).offset;  // they are the last tensors
   int64_t objective = std::max(codes_workspace(queue + batch, most), health_workspace(batch, most));
   objective = std::max(objective, swapped_loss_workspace(loss_shape(config_, most, c.head_count)));
 
@@ -109,6 +114,7 @@ void Trainer::plan() {
     codes_ = arena_.take<float>(config_.assign_count * batch * most);
     queue_scores_ = queue > 0 ? arena_.take<float>((queue + batch) * most) : nullptr;
     objective_workspace_ = arena_.take<float>(objective);
+    prototypes_before_ = arena_.take<float>(parameters - prototypes_offset_);
     taken(plan_.workspace);
   }
   plan_.parameters = parameters * int64_t(sizeof(float));
@@ -222,13 +228,7 @@ void Trainer::backward() {
   }
 }
 
-swav_step_report Trainer::step(const swav_step_input& input) {
-  SWAV_REQUIRE(input.crops != nullptr, "step: crops is NULL");
-  for (int32_t g = 0; g < config_.group_count; ++g) SWAV_REQUIRE(input.crops[g] != nullptr, "step: crops[%d] is NULL", g);
-  SWAV_REQUIRE(std::isfinite(input.learning_rate) && input.learning_rate >= 0, "learning_rate is %g; a number from 0 up is allowed",
-               input.learning_rate);
-  swav_step_report report{};
-  network_.gradients = gradients_;
+void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& report) {
   forward(input, report);
   for (int64_t i = 0; i < head_->rows() * head_->dim(); ++i) {
     if (!std::isfinite(head_->embeddings()[i])) fail_not_finite("an embedding");
@@ -236,11 +236,9 @@ swav_step_report Trainer::step(const swav_step_input& input) {
   objective(input, report);
   if (!std::isfinite(report.loss)) fail_not_finite("the loss");
 
-  auto start = std::chrono::steady_clock::now();
+  const auto start = std::chrono::steady_clock::now();
   backward();
   report.backward_seconds = seconds_since(start);
-
-  start = std::chrono::steady_clock::now();
   size_t index = 0;
   for (const TensorEntry& entry : network_.parameters().entries()) {
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
@@ -249,20 +247,40 @@ swav_step_report Trainer::step(const swav_step_input& input) {
   const Optimizer::Measure measure = optimizer_->measure();
   report.gradient_norm = measure.gradient_norm;
   if (measure.not_finite >= 0 || !std::isfinite(measure.gradient_norm)) fail_not_finite("a gradient");
-  if (input.update) {
-    optimizer_->update(input.learning_rate);
-    for (Pass& pass : passes_) pass.backbone.update_buffers();
-    head_->update_buffers();
-    if (input.use_queue && queue_->length() > 0) {
-      const float* newest[SWAV_MAX_GROUPS];
-      for (int32_t a = 0; a < config_.assign_count; ++a) {
-        newest[a] = head_->embeddings() + config_.assign[a] * int64_t(config_.batch) * head_->dim();
-      }
-      queue_->insert(newest);
-    }
+}
+
+void Trainer::update(const swav_step_input& input) {
+  optimizer_->update(input.learning_rate);
+  for (Pass& pass : passes_) pass.backbone.update_buffers();
+  head_->update_buffers();
+  if (!input.use_queue || queue_->length() == 0) return;
+  const float* newest[SWAV_MAX_GROUPS];
+  for (int32_t a = 0; a < config_.assign_count; ++a) {
+    newest[a] = head_->embeddings() + config_.assign[a] * int64_t(config_.batch) * head_->dim();
   }
+  queue_->insert(newest);
+}
+
+void Trainer::step(const swav_step_input& input, swav_step_report& report) {
+  SWAV_REQUIRE(input.crops != nullptr, "step: crops is NULL");
+  for (int32_t g = 0; g < config_.group_count; ++g) SWAV_REQUIRE(input.crops[g] != nullptr, "step: crops[%d] is NULL", g);
+  SWAV_REQUIRE(std::isfinite(input.learning_rate) && input.learning_rate >= 0, "learning_rate is %g; a number from 0 up is allowed",
+               input.learning_rate);
+  report = {};
+  network_.gradients = gradients_;
+  // The forward renormalises the prototypes in place; a step that fails puts them back.
+  float* prototypes = network_.parameters().values() + prototypes_offset_;
+  const int64_t count = network_.parameters().size() - prototypes_offset_;
+  std::memcpy(prototypes_before_, prototypes, size_t(count) * sizeof(float));
+  try {
+    compute_gradients(input, report);
+  } catch (...) {
+    std::memcpy(prototypes, prototypes_before_, size_t(count) * sizeof(float));
+    throw;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  if (input.update) update(input);
   report.update_seconds = seconds_since(start);
-  return report;
 }
 
 }  // namespace swav

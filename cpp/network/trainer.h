@@ -19,8 +19,10 @@ class Trainer {
  public:
   // Throws SWAV_ERROR_ARGUMENT naming the setting that is out of range, SWAV_ERROR_MEMORY when the plan does not fit.
   Trainer(Network& network, const swav_trainer_config& config);
+  ~Trainer();
 
-  swav_step_report step(const swav_step_input& input);
+  // The report is filled as far as the step comes. A step that throws leaves all state as it was.
+  void step(const swav_step_input& input, swav_step_report& report);
   const swav_memory_plan& memory() const { return plan_; }
 
   // -- checkpoint.cpp --
@@ -43,6 +45,8 @@ class Trainer {
   void objective(const swav_step_input& input, swav_step_report& report);
   void codes_of(int32_t head, int32_t assigned, bool with_queue, swav_step_report& report);
   void backward();
+  void compute_gradients(const swav_step_input& input, swav_step_report& report);
+  void update(const swav_step_input& input);
   [[noreturn]] void fail_not_finite(const char* what) const;
   std::string settings_text() const;
 
@@ -61,6 +65,8 @@ class Trainer {
   float *gradients_ = nullptr, *state1_ = nullptr, *state2_ = nullptr;
   float *features_ = nullptr, *d_features_ = nullptr;
   float *codes_ = nullptr, *queue_scores_ = nullptr, *objective_workspace_ = nullptr;
+  float* prototypes_before_ = nullptr;  // a copy from the start of the step
+  int64_t prototypes_offset_ = 0;       // of all prototypes in the parameters' array
   swav_memory_plan plan_{};
 };
 

@@ -192,18 +192,22 @@ std::unique_ptr<Network> open_network(const std::string& path, swav_load_report*
   return network;
 }
 
+std::map<std::string, std::string> weights_metadata(const Network& network) {
+  const int32_t channels = network.config().channels;
+  return {{"architecture", architecture_name(network.config())},
+          {"stem", network.config().stem == SWAV_STEM_SMALL ? "small" : "imagenet"},
+          {"input_size", std::to_string(network.input.size)},
+          {"mean", numbers_text(network.input.mean, channels)},
+          {"std", numbers_text(network.input.std, channels)}};
+}
+
 void save_weights(const Network& network, const std::string& path) {
   std::vector<TensorSource> tensors;
   for (const TensorEntry& entry : network.parameters().entries()) {
     const DataType type = entry.kind == SWAV_TENSOR_COUNTER ? DataType::i64 : DataType::f32;
     tensors.push_back({entry.name, type, entry.shape, network.parameters().data(entry)});
   }
-  write_safetensors(path, tensors,
-                    {{"architecture", architecture_name(network.config())},
-                     {"stem", network.config().stem == SWAV_STEM_SMALL ? "small" : "imagenet"},
-                     {"input_size", std::to_string(network.input.size)},
-                     {"mean", numbers_text(network.input.mean, network.config().channels)},
-                     {"std", numbers_text(network.input.std, network.config().channels)}});
+  write_safetensors(path, tensors, weights_metadata(network));
 }
 
 }  // namespace swav
