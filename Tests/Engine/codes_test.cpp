@@ -22,7 +22,8 @@ struct Shape {
   int64_t rows, prototypes;
 };
 
-Floats codes_of(const Floats& scores, int64_t rows, int64_t prototypes, float epsilon = 0.05f, int iterations = 3, int64_t keep = 0) {
+Floats codes_of(const Floats& scores, int64_t rows, int64_t prototypes, float epsilon = 0.05f, int iterations = 3,
+                int64_t keep = 0) {
   if (keep == 0) keep = rows;
   const swav_codes_config config{epsilon, false, 1e-3f, iterations};
   Floats codes(size_t(keep * prototypes), -1.0f);
@@ -72,7 +73,8 @@ Floats plain_codes(const Floats& scores, int64_t rows, int64_t prototypes, float
     for (int64_t n = 0; n < rows; ++n) {
       float sum = 0;
       for (int64_t k = 0; k < prototypes; ++k) sum += q[size_t(n * prototypes + k)];
-      for (int64_t k = 0; k < prototypes; ++k) q[size_t(n * prototypes + k)] /= sum * (it + 1 < iterations ? float(rows) : 1.0f);
+      for (int64_t k = 0; k < prototypes; ++k)
+        q[size_t(n * prototypes + k)] /= sum * (it + 1 < iterations ? float(rows) : 1.0f);
     }
   }
   return q;
@@ -96,8 +98,8 @@ TEST_CASE("each code row sums to 1 and no entry is negative") {
 TEST_CASE("prototype marginals approach N / K monotonically in the iterations") {
   const Floats scores = random_scores(2, 64, 3000, 128);
   double previous = 1e9;
-  // Measured with the plain formula in double on such data: 0.1, 0.014, 0.002 and under 1e-8; twice that is allowed. Float sums of
-  // 64 codes stop at 64 eps = 8e-6.
+  // Measured with the plain formula in double on such data: 0.1, 0.014, 0.002 and under 1e-8; twice that is allowed. Float sums
+  // of 64 codes stop at 64 eps = 8e-6.
   const std::pair<int, double> expected[] = {{1, 0.2}, {2, 0.028}, {3, 0.004}, {10, 8e-6}};
   for (const auto& [iterations, bound] : expected) {
     const double error = marginal_error(codes_of(scores, 64, 3000, 0.05f, iterations), 64, 3000);
@@ -134,7 +136,8 @@ TEST_CASE("a constant added to all scores or to a prototype changes nothing; to 
   CHECK(largest_difference(codes_of(global, rows, prototypes), codes) < 1e-5);
   CHECK(largest_difference(codes_of(by_prototype, rows, prototypes), codes) < 1e-5);
   CHECK(largest_difference(codes_of(by_sample, rows, prototypes), codes) > 1e-3);
-  CHECK(largest_difference(codes_of(by_sample, rows, prototypes, 0.05f, 300), codes_of(scores, rows, prototypes, 0.05f, 300)) < 1e-5);
+  CHECK(largest_difference(codes_of(by_sample, rows, prototypes, 0.05f, 300), codes_of(scores, rows, prototypes, 0.05f, 300)) <
+        1e-5);
 }
 
 TEST_CASE("samples and prototypes may be permuted") {
@@ -180,7 +183,8 @@ TEST_CASE("W ranks with sharded samples give the codes of one process, with 1 + 
       group.run([&](Communicator& member) {
         Floats workspace(size_t(codes_workspace(local, prototypes)));
         const int64_t offset = member.rank() * local * prototypes;
-        compute_codes(scores.data() + offset, local, prototypes, local, double(epsilon), 3, member, workspace.data(), codes.data() + offset);
+        compute_codes(scores.data() + offset, local, prototypes, local, double(epsilon), 3, member, workspace.data(),
+                      codes.data() + offset);
       });
       CAPTURE(ranks);
       CHECK(group.reductions() == 1 + 3);
@@ -233,7 +237,8 @@ TEST_CASE("codes equal the plain float formula to 1e-5 at epsilon 0.05") {
   for (const Shape s : {Shape{64, 100}, {37, 300}, {128, 3000}, {300, 30}}) {
     const Floats scores = random_scores(10, s.rows, s.prototypes, 64);
     CAPTURE(s.rows);
-    CHECK(largest_difference(codes_of(scores, s.rows, s.prototypes), plain_codes(scores, s.rows, s.prototypes, 0.05f, 3)) < 1e-5);
+    CHECK(largest_difference(codes_of(scores, s.rows, s.prototypes), plain_codes(scores, s.rows, s.prototypes, 0.05f, 3)) <
+          1e-5);
   }
 }
 

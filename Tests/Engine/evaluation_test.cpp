@@ -37,7 +37,8 @@ Labelled clusters(uint64_t seed, int64_t count, int64_t dim, int32_t classes, do
   return data;
 }
 
-std::vector<int32_t> knn(const Labelled& train, const Floats& queries, int64_t dim, int32_t classes, int32_t k, float temperature) {
+std::vector<int32_t> knn(const Labelled& train, const Floats& queries, int64_t dim, int32_t classes, int32_t k,
+                         float temperature) {
   std::vector<int32_t> predictions(queries.size() / size_t(dim), -1);
   REQUIRE_MESSAGE(swav_knn(train.features.data(), train.labels.data(), int64_t(train.labels.size()), queries.data(),
                            int64_t(predictions.size()), dim, classes, k, temperature, predictions.data()) == SWAV_OK,
@@ -55,8 +56,8 @@ Floats fit(const Labelled& data, int64_t dim, int32_t classes, double penalty, i
 
 double accuracy(const Floats& weights, const Labelled& data, int64_t dim, int32_t classes) {
   std::vector<int32_t> predictions(data.labels.size());
-  REQUIRE(swav_linear_predict(weights.data(), dim, classes, data.features.data(), int64_t(data.labels.size()), predictions.data()) ==
-          SWAV_OK);
+  REQUIRE(swav_linear_predict(weights.data(), dim, classes, data.features.data(), int64_t(data.labels.size()),
+                              predictions.data()) == SWAV_OK);
   int64_t right = 0;
   for (size_t n = 0; n < predictions.size(); ++n) right += predictions[n] == data.labels[n];
   return double(right) / double(predictions.size());
@@ -88,7 +89,8 @@ double gradient_at(const Floats& weights, const Labelled& data, int64_t dim, int
     for (int32_t c = 0; c < classes; ++c) {
       const double residual = (std::exp(logits[size_t(c)] - total) - (c == data.labels[size_t(n)])) / double(count);
       gradient[at(c, dim)] += residual;
-      for (int64_t d = 0; d < dim; ++d) gradient[at(c, d)] += residual * (double(x[d]) - mean[size_t(d)]) / deviation[size_t(d)];
+      for (int64_t d = 0; d < dim; ++d)
+        gradient[at(c, d)] += residual * (double(x[d]) - mean[size_t(d)]) / deviation[size_t(d)];
     }
   }
   double worst = 0;

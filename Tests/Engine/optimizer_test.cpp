@@ -48,7 +48,8 @@ struct Tensors {
   Optimizer optimizer(const OptimizerConfig& config) {
     std::vector<ParameterView> views;
     for (size_t i = 0; i < value.size(); ++i) {
-      views.push_back({value[i].data(), gradient[i].data(), state1[i].data(), state2[i].data(), int64_t(value[i].size()), 0, false});
+      views.push_back(
+          {value[i].data(), gradient[i].data(), state1[i].data(), state2[i].data(), int64_t(value[i].size()), 0, false});
     }
     return Optimizer(config, views);
   }
@@ -117,7 +118,8 @@ TEST_CASE("ten steps of each rule equal the formulas in double") {
         step(optimizer, rate);
       }
       double worst = 0;
-      for (size_t i = 0; i < size_t(count); ++i) worst = std::max(worst, std::abs(double(tensors.value[0][i]) - reference.p[i]));
+      for (size_t i = 0; i < size_t(count); ++i)
+        worst = std::max(worst, std::abs(double(tensors.value[0][i]) - reference.p[i]));
       // Per step the value is rounded once and the increment has a few eps; values stay under 8, increments sum to less than 8.
       CHECK(worst < 10 * 8 * double(FLT_EPSILON));
     }

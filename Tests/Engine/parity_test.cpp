@@ -1,9 +1,9 @@
-// Parity with PyTorch: ten training steps through the C interface against Tests/Fixtures/make_parity_fixtures.py, which runs the same in
-// float64 and float32. Weights, crops and projections are computed here from the same counter-based streams.
+// Parity with PyTorch: ten training steps through the C interface against Tests/Fixtures/make_parity_fixtures.py, which runs
+// the same in float64 and float32. Weights, crops and projections are computed here from the same counter-based streams.
 //
-// Tolerance for each quantity: three times the error of PyTorch's float32. Where that error happens to be small by luck, a floor
-// holds: for a tensor the median relative error of PyTorch's float32 over the tensors of its kind in that case, or one eps of
-// its norm (the rounding of what is stored); for a loss the root mean square of its errors over the ten steps.
+// Tolerance for each quantity: three times the error of PyTorch's float32. Where that error happens to be small by luck, a
+// floor holds: for a tensor the median relative error of PyTorch's float32 over the tensors of its kind in that case, or one
+// eps of its norm (the rounding of what is stored); for a loss the root mean square of its errors over the ten steps.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -275,7 +275,9 @@ TEST_CASE("ResNet-18 equals PyTorch over ten steps: LARC from zero-norm tensors 
   check_case("resnet18_larc");
 }
 
-TEST_CASE("ResNet-50 equals PyTorch over ten steps: LARC with decay, freezing, a queue, two resolutions") { check_case("resnet50_larc"); }
+TEST_CASE("ResNet-50 equals PyTorch over ten steps: LARC with decay, freezing, a queue, two resolutions") {
+  check_case("resnet50_larc");
+}
 
 TEST_CASE("the small stem equals PyTorch over ten steps: AdamW, two sets of prototypes, relative epsilon") {
   check_case("small_stem_adamw");

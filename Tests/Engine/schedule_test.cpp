@@ -16,7 +16,8 @@ double rate(const swav_schedule& schedule, int64_t step) {
 
 }  // namespace
 
-TEST_CASE("the 4096-image recipe: starts at the warm-up's start, base rate twice in a row, strictly falling after, above final") {
+TEST_CASE(
+    "the 4096-image recipe: starts at the warm-up's start, base rate twice in a row, strictly falling after, above final") {
   const int64_t steps = 312;  // floor(ceil(1281167 / 64) / 64)
   const swav_schedule recipe{4.8, 0.0048, 0.3, steps, 400, 10};
   CHECK(rate(recipe, 0) == 0.3);

@@ -28,8 +28,9 @@ struct Case {
   double loss(Floats* gradient = nullptr) const {
     double value = NAN;
     if (gradient) gradient->assign(scores.size(), NAN);
-    const swav_status status = swav_swapped_loss(scores.data(), crops, batch, prototypes, codes.data(), assign.data(),
-                                                 int32_t(assign.size()), temperature, &value, gradient ? gradient->data() : nullptr);
+    const swav_status status =
+        swav_swapped_loss(scores.data(), crops, batch, prototypes, codes.data(), assign.data(), int32_t(assign.size()),
+                          temperature, &value, gradient ? gradient->data() : nullptr);
     REQUIRE_MESSAGE(status == SWAV_OK, swav_error_message());
     return value;
   }
@@ -64,7 +65,8 @@ double reference_loss(const Case& c, Doubles* gradient) {
         for (int64_t k = 0; k < c.prototypes; ++k) mass += double(q[k]);
         for (int64_t k = 0; k < c.prototypes; ++k) {
           loss -= average * double(q[k]) * (t[size_t(k)] - total);
-          if (gradient) (*gradient)[size_t(c.row(v, b) + k)] += average / tau * (mass * std::exp(t[size_t(k)] - total) - double(q[k]));
+          if (gradient)
+            (*gradient)[size_t(c.row(v, b) + k)] += average / tau * (mass * std::exp(t[size_t(k)] - total) - double(q[k]));
         }
       }
     }
@@ -73,8 +75,8 @@ double reference_loss(const Case& c, Doubles* gradient) {
 }
 
 std::vector<Case> cases() {
-  return {make_case(1, 2, 1, 1, {0}),        make_case(2, 2, 3, 15, {0, 1}),   make_case(3, 8, 5, 100, {0, 1}),
-          make_case(4, 6, 2, 33, {0}),       make_case(5, 5, 7, 17, {3, 0, 2}), make_case(6, 3, 70, 16, {0, 1, 2}),
+  return {make_case(1, 2, 1, 1, {0}),      make_case(2, 2, 3, 15, {0, 1}),    make_case(3, 8, 5, 100, {0, 1}),
+          make_case(4, 6, 2, 33, {0}),     make_case(5, 5, 7, 17, {3, 0, 2}), make_case(6, 3, 70, 16, {0, 1, 2}),
           make_case(7, 8, 2, 3000, {0, 1})};
 }
 
@@ -172,10 +174,11 @@ TEST_CASE("codes carry no gradient: a crop is not pulled towards its own code") 
   Case c = make_case(13, 4, 3, 20, {0, 1});
   Floats before, after;
   c.loss(&before);
-  for (int64_t i = 0; i < c.batch * c.prototypes; ++i) c.codes[size_t(i)] = c.codes[size_t((i * 13 + 5) % (c.batch * c.prototypes))];
+  for (int64_t i = 0; i < c.batch * c.prototypes; ++i)
+    c.codes[size_t(i)] = c.codes[size_t((i * 13 + 5) % (c.batch * c.prototypes))];
   c.loss(&after);
   const int64_t crop = c.batch * c.prototypes;
-  CHECK(std::equal(before.begin(), before.begin() + crop, after.begin()));            // crop 0 does not see code 0
+  CHECK(std::equal(before.begin(), before.begin() + crop, after.begin()));  // crop 0 does not see code 0
   CHECK_FALSE(std::equal(before.begin() + crop, before.begin() + 2 * crop, after.begin() + crop));  // crop 1 does
   const Case only = make_case(14, 3, 3, 20, {0});
   only.loss(&before);
@@ -239,7 +242,8 @@ TEST_CASE("loss and gradient are finite for any finite scores; scores that are n
   Case c = make_case(19, 3, 4, 21, {0, 1});
   c.scores[17] = NAN;
   double loss = 7;
-  CHECK(swav_swapped_loss(c.scores.data(), 3, 4, 21, c.codes.data(), c.assign.data(), 2, 0.1f, &loss, nullptr) == SWAV_ERROR_NUMERIC);
+  CHECK(swav_swapped_loss(c.scores.data(), 3, 4, 21, c.codes.data(), c.assign.data(), 2, 0.1f, &loss, nullptr) ==
+        SWAV_ERROR_NUMERIC);
   CHECK(loss == 7);
 }
 
@@ -262,8 +266,8 @@ TEST_CASE("swav_swapped_loss refuses what its comment excludes, naming the value
     double loss;
     const int32_t count = int32_t(assign.size());
     assign.resize(4);
-    CHECK(swav_swapped_loss(c.scores.data(), crops, batch, 4, c.codes.data(), assign.data(), count, temperature, &loss, nullptr) ==
-          SWAV_ERROR_ARGUMENT);
+    CHECK(swav_swapped_loss(c.scores.data(), crops, batch, 4, c.codes.data(), assign.data(), count, temperature, &loss,
+                            nullptr) == SWAV_ERROR_ARGUMENT);
     return std::string(swav_error_message());
   };
   CHECK(message(1, 2, {0}, 0.1f) == "crops are 1; swapped prediction needs at least 2");

@@ -8,8 +8,8 @@ using namespace swav;
 
 extern "C" {
 
-swav_status swav_knn(const float* train, const int32_t* labels, int64_t count, const float* queries, int64_t query_count, int64_t dim,
-                     int32_t classes, int32_t neighbours, float temperature, int32_t* predictions) {
+swav_status swav_knn(const float* train, const int32_t* labels, int64_t count, const float* queries, int64_t query_count,
+                     int64_t dim, int32_t classes, int32_t neighbours, float temperature, int32_t* predictions) {
   return api::computed([&] {
     SWAV_NOT_NULL("swav_knn", train);
     SWAV_NOT_NULL("swav_knn", labels);
@@ -19,8 +19,8 @@ swav_status swav_knn(const float* train, const int32_t* labels, int64_t count, c
   });
 }
 
-swav_status swav_linear_fit(const float* features, const int32_t* labels, int64_t count, int64_t dim, int32_t classes, double penalty,
-                            int32_t max_iterations, float* weights) {
+swav_status swav_linear_fit(const float* features, const int32_t* labels, int64_t count, int64_t dim, int32_t classes,
+                            double penalty, int32_t max_iterations, float* weights) {
   return api::computed([&] {
     SWAV_NOT_NULL("swav_linear_fit", features);
     SWAV_NOT_NULL("swav_linear_fit", labels);

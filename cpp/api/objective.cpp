@@ -13,8 +13,8 @@ std::vector<float> floats(int64_t count) { return std::vector<float>(size_t(coun
 
 // rows * columns floats must be addressable.
 void check_shape(const char* function, int64_t rows, int64_t columns) {
-  SWAV_REQUIRE(rows >= 1 && columns >= 1 && rows <= (int64_t{1} << 60) / columns, "%s: scores are %lld x %lld; at least 1 x 1 is needed",
-               function, (long long)rows, (long long)columns);
+  SWAV_REQUIRE(rows >= 1 && columns >= 1 && rows <= (int64_t{1} << 60) / columns,
+               "%s: scores are %lld x %lld; at least 1 x 1 is needed", function, (long long)rows, (long long)columns);
 }
 
 }  // namespace
@@ -30,7 +30,8 @@ swav_status swav_codes(const float* scores, int64_t rows, int64_t prototypes, in
     SWAV_REQUIRE(config != nullptr, "swav_codes: config is NULL");
     SWAV_REQUIRE(codes != nullptr, "swav_codes: codes is NULL");
     check_shape("swav_codes", rows, prototypes);
-    SWAV_REQUIRE(keep >= 1 && keep <= rows, "swav_codes: keep is %lld; 1 to %lld rows is allowed", (long long)keep, (long long)rows);
+    SWAV_REQUIRE(keep >= 1 && keep <= rows, "swav_codes: keep is %lld; 1 to %lld rows is allowed", (long long)keep,
+                 (long long)rows);
     check(*config);
     std::vector<float> workspace = floats(codes_workspace(rows, prototypes));
     Communicator& group = group_of_one();
@@ -55,7 +56,8 @@ swav_status swav_swapped_loss(const float* scores, int64_t crops, int64_t batch,
     check_shape("swav_swapped_loss", crops * batch, prototypes);
     std::vector<float> workspace = floats(swapped_loss_workspace(shape));
     const double value = swapped_loss(shape, scores, codes, workspace.data(), gradient);
-    if (!(value - value == 0)) fail(SWAV_ERROR_NUMERIC, "swav_swapped_loss: the loss is not finite; finite scores and codes are needed");
+    if (!(value - value == 0))
+      fail(SWAV_ERROR_NUMERIC, "swav_swapped_loss: the loss is not finite; finite scores and codes are needed");
     *loss = value;
   });
 }

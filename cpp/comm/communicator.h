@@ -1,7 +1,7 @@
 // Sums over the processes (ranks) that train one network together. A process of its own is a group of one.
 //
-// Every method is collective: all ranks call the same methods in the same order with the same counts, and all get the same bits back.
-// Whatever the transport, contributions are combined in an order that depends on the ranks only.
+// Every method is collective: all ranks call the same methods in the same order with the same counts, and all get the same bits
+// back. Whatever the transport, contributions are combined in an order that depends on the ranks only.
 #pragma once
 
 #include <cstdint>

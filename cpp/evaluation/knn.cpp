@@ -59,10 +59,11 @@ int32_t vote(const Nearest& nearest, const int32_t* labels, float temperature, d
 
 }  // namespace
 
-void knn_predict(const float* train, const int32_t* labels, int64_t count, const float* queries, int64_t query_count, int64_t dim,
-                 int32_t classes, int32_t neighbours, float temperature, int32_t* predictions) {
+void knn_predict(const float* train, const int32_t* labels, int64_t count, const float* queries, int64_t query_count,
+                 int64_t dim, int32_t classes, int32_t neighbours, float temperature, int32_t* predictions) {
   SWAV_REQUIRE(neighbours >= 1, "neighbours are %d; at least 1 is needed", neighbours);
-  SWAV_REQUIRE(temperature > 0 && std::isfinite(temperature), "temperature is %g; a number above 0 is needed", double(temperature));
+  SWAV_REQUIRE(temperature > 0 && std::isfinite(temperature), "temperature is %g; a number above 0 is needed",
+               double(temperature));
   check_features("training features", train, labels, count, dim, classes);
   check_features("query features", queries, nullptr, query_count, dim, classes);
   const RowMatrix unit_train = unit_rows(train, count, dim), unit_queries = unit_rows(queries, query_count, dim);

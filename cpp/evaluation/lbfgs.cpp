@@ -9,7 +9,7 @@ namespace {
 
 using Vector = Eigen::VectorXd;
 
-constexpr size_t memory = 10;  // pairs of steps and gradient differences
+constexpr size_t memory = 10;                         // pairs of steps and gradient differences
 constexpr double sufficient = 1e-4, curvature = 0.9;  // c1 and c2 of the Wolfe conditions, as the book recommends
 
 struct Pair {
@@ -35,7 +35,8 @@ struct Point {
   double step, value, slope;
 };
 
-// Minimum of the cubic through two points and their slopes, kept within the middle 80 % of the interval; its middle where there is none.
+// Minimum of the cubic through two points and their slopes, kept within the middle 80 % of the interval; its middle where there
+// is none.
 double interpolate(const Point& a, const Point& b) {
   const double width = b.step - a.step;
   const double d1 = a.slope + b.slope - 3 * (a.value - b.value) / (a.step - b.step);
@@ -54,8 +55,8 @@ struct State {
   double value;
 };
 
-// Moves `state` along d to a point that satisfies the strong Wolfe conditions or, when 40 tries find none, to the best one with a sufficient
-// decrease. False when there is none of that either; state is then as it was.
+// Moves `state` along d to a point that satisfies the strong Wolfe conditions or, when 40 tries find none, to the best one with
+// a sufficient decrease. False when there is none of that either; state is then as it was.
 bool line_search(const Objective& objective, const LbfgsOptions& options, const Vector& d, double first, State& state) {
   const Point start{0, state.value, state.gradient.dot(d)};
   if (!(start.slope < 0)) return false;
@@ -71,7 +72,8 @@ bool line_search(const Objective& objective, const LbfgsOptions& options, const 
   double step = first;
   for (int i = 0; i < 40; ++i) {
     const Point p = evaluate(step);
-    const bool rises = !(p.value <= start.value + sufficient * step * start.slope + slack) || (low.step > 0 && p.value > low.value + slack);
+    const bool rises =
+        !(p.value <= start.value + sufficient * step * start.slope + slack) || (low.step > 0 && p.value > low.value + slack);
     if (rises) {
       high = p;
       bracketed = true;

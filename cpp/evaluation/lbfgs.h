@@ -1,5 +1,5 @@
-// Minimisation of a smooth function by L-BFGS with a strong-Wolfe line search (Nocedal and Wright, "Numerical optimization", 2nd ed.,
-// algorithms 7.4, 7.5, 3.5 and 3.6).
+// Minimisation of a smooth function by L-BFGS with a strong-Wolfe line search (Nocedal and Wright, "Numerical optimization",
+// 2nd ed., algorithms 7.4, 7.5, 3.5 and 3.6).
 #pragma once
 
 #include <Eigen/Core>
@@ -16,9 +16,9 @@ struct LbfgsOptions {
 
 struct LbfgsResult {
   double value;
-  double gradient;   // largest component
+  double gradient;  // largest component
   int iterations;
-  bool converged;    // by one of the tolerances, or because no step lowers the value any more
+  bool converged;  // by one of the tolerances, or because no step lowers the value any more
 };
 
 // Returns the value at x and writes the gradient, which has the size of x.

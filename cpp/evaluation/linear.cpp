@@ -48,7 +48,12 @@ Standardised standardise(const float* features, int64_t count, int64_t dim) {
 class CrossEntropy {
  public:
   CrossEntropy(const RowMatrix& features, const int32_t* labels, int32_t classes, double penalty)
-      : features_(features), labels_(labels), classes_(classes), penalty_(penalty), weights_(classes, features.cols()), losses_(groups) {
+      : features_(features),
+        labels_(labels),
+        classes_(classes),
+        penalty_(penalty),
+        weights_(classes, features.cols()),
+        losses_(groups) {
     for (int64_t g = 0; g < groups; ++g) {
       gradients_.emplace_back(classes, features.cols() + 1);
       logits_.emplace_back(feature_block, classes);
@@ -88,7 +93,8 @@ class CrossEntropy {
       const auto x = features_.middleRows(begin, rows);
       auto residual = logits_[size_t(group)].topRows(rows);
       residual.noalias() = x * weights_.transpose();
-      for (int64_t n = 0; n < rows; ++n) losses_[size_t(group)] += row_loss(&residual(n, 0), labels_[begin + n], bias, gradient);
+      for (int64_t n = 0; n < rows; ++n)
+        losses_[size_t(group)] += row_loss(&residual(n, 0), labels_[begin + n], bias, gradient);
       products_[size_t(group)].noalias() = residual.transpose() * x;
       gradient.leftCols(dim) += products_[size_t(group)].cast<double>();
     }
@@ -142,7 +148,8 @@ void linear_fit(const float* features, const int32_t* labels, int64_t count, int
   }
 }
 
-void linear_predict(const float* weights, int64_t dim, int32_t classes, const float* features, int64_t count, int32_t* predictions) {
+void linear_predict(const float* weights, int64_t dim, int32_t classes, const float* features, int64_t count,
+                    int32_t* predictions) {
   check_features("features", features, nullptr, count, dim, classes);
   parallel::for_each(feature_blocks(count), [&](int64_t block, int) {
     for (int64_t n = block * feature_block; n < std::min(count, (block + 1) * feature_block); ++n) {

@@ -1,8 +1,10 @@
 // Kernels of the objective: exponentials and row sums. Contracts: kernel_table.h.
 //
-// Each is one loop over vectors by for_vectors; `get` and `put` take what is left for the last one (its spare lanes read zeros).
+// Each is one loop over vectors by for_vectors; `get` and `put` take what is left for the last one (its spare lanes read
+// zeros).
 
-// exp for x <= 88 by range reduction to |r| <= ln2/2 and a polynomial of degree 6 (Cody-Waite split of ln 2, minimax coefficients).
+// exp for x <= 88 by range reduction to |r| <= ln2/2 and a polynomial of degree 6 (Cody-Waite split of ln 2, minimax
+// coefficients).
 SWAV_INLINE vec exp(vec x) {
   const vec low = splat(-87.0f);
   const ivec underflow = x < low;
@@ -43,8 +45,8 @@ SWAV_INLINE vec log(vec x) {
 
 #define SWAV_BODY __attribute__((always_inline))
 
-// Calls body(i, left) for i = 0, lanes, 2 lanes.. below n, with left = lanes while a whole vector is left, and n - i at last. Two calls, so
-// that the compiler sees the first one's constant and keeps the loop free of the tail.
+// Calls body(i, left) for i = 0, lanes, 2 lanes.. below n, with left = lanes while a whole vector is left, and n - i at last.
+// Two calls, so that the compiler sees the first one's constant and keeps the loop free of the tail.
 template <class F>
 SWAV_INLINE void for_vectors(int64_t n, F body) {
   int64_t i = 0;
@@ -70,7 +72,8 @@ SWAV_INLINE vec keep_first(vec v, int64_t left) {
   return v;
 }
 
-// A sum over a row: 16 vectors are added in float, these parts in double, so the error stays below 16 eps of the sum of magnitudes.
+// A sum over a row: 16 vectors are added in float, these parts in double, so the error stays below 16 eps of the sum of
+// magnitudes.
 struct RowSum {
   vec part;
   double total;

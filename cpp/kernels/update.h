@@ -19,7 +19,8 @@ double sum_squares(const float* x, int64_t n) {
   return total;
 }
 
-void momentum_step(float* value, const float* gradient, float* momentum, float rate, float factor, float scale, float decay, int64_t n) {
+void momentum_step(float* value, const float* gradient, float* momentum, float rate, float factor, float scale, float decay,
+                   int64_t n) {
   for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY {
     const vec p = get(value + i, left);
     const vec g = (get(gradient + i, left) + p * decay) * scale;
@@ -30,7 +31,8 @@ void momentum_step(float* value, const float* gradient, float* momentum, float r
 }
 
 void adam_step(float* value, const float* gradient, float* m, float* v, const float* factors, int64_t n) {
-  const float keep = factors[0], rate = factors[1], beta1 = factors[2], rest1 = factors[3], beta2 = factors[4], rest2 = factors[5];
+  const float keep = factors[0], rate = factors[1], beta1 = factors[2], rest1 = factors[3], beta2 = factors[4],
+              rest2 = factors[5];
   const float root = factors[6], epsilon = factors[7];
   for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY {
     const vec g = get(gradient + i, left);

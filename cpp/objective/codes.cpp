@@ -22,12 +22,12 @@ void for_columns(int64_t prototypes, F body) {
 
 // The workspace, cut into arrays.
 struct Space {
-  double* sums;      // [K + 1]
-  float* high;       // [K + 1] potential f of each prototype in units of the scores; first each prototype's largest score
-  float* low;        // [K]     what high's rounding lost, over epsilon
-  float* flags;      // [P]     NaN where a piece saw a score that is not finite
-  float* partial;    // [P][K]  each piece's sum for each prototype
-  float* scratch;    // [P][K]  each piece's largest scores, then its current row
+  double* sums;    // [K + 1]
+  float* high;     // [K + 1] potential f of each prototype in units of the scores; first each prototype's largest score
+  float* low;      // [K]     what high's rounding lost, over epsilon
+  float* flags;    // [P]     NaN where a piece saw a score that is not finite
+  float* partial;  // [P][K]  each piece's sum for each prototype
+  float* scratch;  // [P][K]  each piece's largest scores, then its current row
 
   Space(float* workspace, int64_t pieces, int64_t prototypes) {
     sums = reinterpret_cast<double*>(workspace);
@@ -86,8 +86,8 @@ void combine_maxima(const Problem& p) {
   if (high[k_count] != 0) fail(SWAV_ERROR_NUMERIC, "codes: a score is not finite; finite scores are needed");
 }
 
-// The first prototypes' step: sums[k] = sum_n exp((score - largest[k]) / epsilon), high = largest, low = 0. Every piece takes its own
-// largest scores as reference while its rows are in the cache, and is brought to the common reference afterwards.
+// The first prototypes' step: sums[k] = sum_n exp((score - largest[k]) / epsilon), high = largest, low = 0. Every piece takes
+// its own largest scores as reference while its rows are in the cache, and is brought to the common reference afterwards.
 void first_sums(const Problem& p) {
   const Kernels& kernel = kernels();
   const int64_t k_count = p.prototypes;
@@ -110,7 +110,8 @@ void first_sums(const Problem& p) {
   sum_pieces(p);
 }
 
-// exp(t - shift) of one image's t, and its sum. shift is 0 unless the image is so far from everything that its terms would vanish.
+// exp(t - shift) of one image's t, and its sum. shift is 0 unless the image is so far from everything that its terms would
+// vanish.
 double image_terms(const Problem& p, const float* row, float* terms) {
   const Kernels& kernel = kernels();
   const float *high = p.space.high, *low = p.space.low;
@@ -137,8 +138,8 @@ void code_sums(const Problem& p) {
   sum_pieces(p);
 }
 
-// Each piece's moments about its first row, into partial (sums) and scratch (squares): no cancellation, as rows of a piece differ by
-// the spread and not by the mean.
+// Each piece's moments about its first row, into partial (sums) and scratch (squares): no cancellation, as rows of a piece
+// differ by the spread and not by the mean.
 void piece_moments(const float* scores, const Pieces& pieces, int64_t prototypes, const Space& space) {
   parallel::for_each(pieces.count, [&](int64_t piece, int) {
     float *sums = space.partial + piece * prototypes, *squares = space.scratch + piece * prototypes;
@@ -225,7 +226,8 @@ float codes_epsilon(const swav_codes_config& config, double spread) {
 
 void check(const swav_codes_config& config) {
   // 1e-6: scores / epsilon then stay far inside float's range for any cosine; see also the rounding in the header.
-  SWAV_REQUIRE(config.epsilon >= 1e-6f && config.epsilon <= 1e6f, "epsilon is %g; 1e-6 to 1e6 is allowed", double(config.epsilon));
+  SWAV_REQUIRE(config.epsilon >= 1e-6f && config.epsilon <= 1e6f, "epsilon is %g; 1e-6 to 1e6 is allowed",
+               double(config.epsilon));
   SWAV_REQUIRE(!config.relative || (config.epsilon_floor >= 1e-6f && config.epsilon_floor <= 1e6f),
                "epsilon_floor is %g; 1e-6 to 1e6 is allowed", double(config.epsilon_floor));
   SWAV_REQUIRE(config.iterations >= 1 && config.iterations <= 1000, "Sinkhorn iterations are %d; 1 to 1000 is allowed",

@@ -8,10 +8,10 @@
 // so each iteration is one pass over the scores, E is never stored, and constants (1/K, 1/N, the total) cancel in the softmax.
 //
 // It cannot overflow or divide by zero, whatever epsilon: f starts from each prototype's largest score, so its first sum is at
-// least 1. After a prototypes' step sum_n exp(t[n][k]) = 1 for t = scores / epsilon - f, hence t <= 0 and some image has t >= -ln N; its
-// code is then at least 1 / (N K), so the next sum is too. Rounding: f is held as a pair of floats in units of
-// the scores, (score - high) / epsilon - low, so t has the relative error of one subtraction: codes are within
-// 4e-7 * max(1, |t|) of the exact ones, relatively, |t| the largest for that image.
+// least 1. After a prototypes' step sum_n exp(t[n][k]) = 1 for t = scores / epsilon - f, hence t <= 0 and some image has t >=
+// -ln N; its code is then at least 1 / (N K), so the next sum is too. Rounding: f is held as a pair of floats in units of the
+// scores, (score - high) / epsilon - low, so t has the relative error of one subtraction: codes are within 4e-7 * max(1, |t|)
+// of the exact ones, relatively, |t| the largest for that image.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,10 @@ namespace swav {
 // Floats of workspace that compute_codes and score_spread need; 8-byte aligned memory of the caller's.
 int64_t codes_workspace(int64_t rows, int64_t prototypes);
 
-// scores [rows][prototypes] of this rank -> codes [keep][prototypes] of the last `keep` rows, each summing to 1; earlier rows are the
-// queue. The order of the rows matters only to rounding. scores are read only and must not overlap codes.
-// Collective: 1 maximum of prototypes + 1 values and `iterations` sums of `prototypes` values over the ranks.
-// Throws SWAV_ERROR_NUMERIC, on all ranks, when a score of any rank is not finite; codes are then undefined.
+// scores [rows][prototypes] of this rank -> codes [keep][prototypes] of the last `keep` rows, each summing to 1; earlier rows
+// are the queue. The order of the rows matters only to rounding. scores are read only and must not overlap codes. Collective: 1
+// maximum of prototypes + 1 values and `iterations` sums of `prototypes` values over the ranks. Throws SWAV_ERROR_NUMERIC, on
+// all ranks, when a score of any rank is not finite; codes are then undefined.
 void compute_codes(const float* scores, int64_t rows, int64_t prototypes, int64_t keep, double epsilon, int iterations,
                    Communicator& group, float* workspace, float* codes);
 

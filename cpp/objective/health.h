@@ -15,8 +15,8 @@ double code_entropy(const float* codes, int64_t rows, int64_t prototypes, float*
 // How many prototypes are the largest entry (the first, if equal) of at least one row of codes [rows][prototypes].
 int64_t prototypes_used(const float* codes, int64_t rows, int64_t prototypes, float* workspace);
 
-// Mean cosine similarity of the embeddings of different images: of all pairs of different rows of embeddings [rows][dim], which have unit
-// norm; 1 is collapse. A single row: 0.
+// Mean cosine similarity of the embeddings of different images: of all pairs of different rows of embeddings [rows][dim], which
+// have unit norm; 1 is collapse. A single row: 0.
 double mean_similarity(const float* embeddings, int64_t rows, int64_t dim);
 
 }  // namespace swav

@@ -5,7 +5,11 @@
 namespace swav {
 
 EmbeddingQueue::EmbeddingQueue(int64_t crops, int64_t requested, int64_t batch, int64_t dim)
-    : crops_(crops), length_(rounded_length(requested, batch)), batch_(batch), dim_(dim), values_(size_t(crops * length_ * dim), 0.0f) {}
+    : crops_(crops),
+      length_(rounded_length(requested, batch)),
+      batch_(batch),
+      dim_(dim),
+      values_(size_t(crops * length_ * dim), 0.0f) {}
 
 void EmbeddingQueue::insert(const float* const* embeddings) {
   if (length_ == 0) return;

@@ -1,9 +1,10 @@
 // The queue: embeddings of past batches that join the batch when codes are computed, so that a small batch can be split
 // equally among many prototypes (paper section 4.1, "Working with small batches"; one queue for each assignment crop).
 //
-// As published: it starts with zeros, is used only once it is full, and takes the current batch in after the codes are computed, so
-// a batch never meets itself. The published one shifts its rows so that the newest come first; this one is a ring that overwrites the
-// oldest batch in place. The codes are the same up to rounding, since the order of the rows does not matter to Sinkhorn-Knopp.
+// As published: it starts with zeros, is used only once it is full, and takes the current batch in after the codes are
+// computed, so a batch never meets itself. The published one shifts its rows so that the newest come first; this one is a ring
+// that overwrites the oldest batch in place. The codes are the same up to rounding, since the order of the rows does not matter
+// to Sinkhorn-Knopp.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ class EmbeddingQueue {
   // The length that a request comes to: rounded down to a multiple of the batch, 0 (no queue) when smaller than it.
   static int64_t rounded_length(int64_t requested, int64_t batch) { return requested - requested % batch; }
 
-  // Zeros for `crops` assignment crops, of rounded_length(requested, batch) embeddings of `dim` numbers each. All allocation is here.
+  // Zeros for `crops` assignment crops, of rounded_length(requested, batch) embeddings of `dim` numbers each. All allocation is
+  // here.
   EmbeddingQueue(int64_t crops, int64_t requested, int64_t batch, int64_t dim);
 
   int64_t length() const { return length_; }
@@ -24,8 +26,8 @@ class EmbeddingQueue {
   // Whether every row holds an embedding. False when the length is 0.
   bool full() const { return length_ > 0 && inserted_ >= length_ / batch_; }
 
-  // The rows of assignment crop a, [length][dim], zeros where nothing has been inserted. Row j * batch.. is the batch inserted as number
-  // j modulo length / batch. Borrowed; the next insert overwrites the oldest batch.
+  // The rows of assignment crop a, [length][dim], zeros where nothing has been inserted. Row j * batch.. is the batch inserted
+  // as number j modulo length / batch. Borrowed; the next insert overwrites the oldest batch.
   const float* embeddings(int64_t a) const { return values_.data() + a * length_ * dim_; }
 
   // Replaces the oldest batch of every assignment crop. embeddings [crops] pointers to [batch][dim].

@@ -100,8 +100,8 @@ void Optimizer::update_piece(const Piece& piece, double learning_rate) {
     scale = adapt ? double(config_.trust) * value_norm / (gradient_norm + decay * value_norm + 1e-8) : 1;
     used_decay = adapt ? decay : 0;
   }
-  kernel.momentum_step(p.value + begin, p.gradient + begin, p.state1 + begin, float(learning_rate), config_.momentum, float(scale),
-                       float(used_decay), count);
+  kernel.momentum_step(p.value + begin, p.gradient + begin, p.state1 + begin, float(learning_rate), config_.momentum,
+                       float(scale), float(used_decay), count);
 }
 
 void Optimizer::update(double learning_rate) {

@@ -1,15 +1,15 @@
 // Update rules: SGD with momentum under LARC (You et al., "Large batch training of convolutional networks", as published for
-// SwAV), plain SGD, AdamW (Loshchilov and Hutter). PyTorch's semantics. One list of parameters under one set of settings: batch-norm
-// weights and biases are not excluded from anything.
+// SwAV), plain SGD, AdamW (Loshchilov and Hutter). PyTorch's semantics. One list of parameters under one set of settings:
+// batch-norm weights and biases are not excluded from anything.
 //
 // For a parameter p with gradient g, learning rate lr, decay wd:
-//   LARC   a = trust |p| / (|g| + wd |p| + 1e-8), g <- a (g + wd p) if |p| > 0 and |g| > 0 (norms of the whole tensor), else g as it is;
-//          v <- momentum v + g;  p <- p - lr v.       The factor a is inside the momentum, lr outside.
+//   LARC   g <- a (g + wd p) with a = trust |p| / (|g| + wd |p| + 1e-8), norms of the whole tensor, if |p| > 0 and |g| > 0,
+//          else g as it is;  v <- momentum v + g;  p <- p - lr v.  The factor a is inside the momentum, lr outside.
 //   SGD    the same with g <- g + wd p.
 //   AdamW  p <- (1 - lr wd) p;  m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2;
 //          p <- p - lr m / (1 - beta1^t) / (sqrt(v) / sqrt(1 - beta2^t) + epsilon), t counted for each parameter.
-// A frozen parameter is not touched: no decay, no momentum, no count. PyTorch creates momentum at a parameter's first step as v = g;
-// zeros before it give the same, momentum * 0 + g.
+// A frozen parameter is not touched: no decay, no momentum, no count. PyTorch starts momentum with v = g at a parameter's
+// first step; zeros before it give the same, momentum * 0 + g.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +23,11 @@ namespace swav {
 struct ParameterView {
   float* value;
   const float* gradient;
-  float* state1;      // momentum, or AdamW's m; zeros at the start
-  float* state2;      // AdamW's v, zeros at the start; NULL for the others
+  float* state1;  // momentum, or AdamW's m; zeros at the start
+  float* state2;  // AdamW's v, zeros at the start; NULL for the others
   int64_t count;
-  int64_t steps;      // updates so far, 0 at the start; state like the arrays, used by AdamW only
-  bool frozen;        // skip it in measure() and update()
+  int64_t steps;  // updates so far, 0 at the start; state like the arrays, used by AdamW only
+  bool frozen;    // skip it in measure() and update()
 };
 
 struct OptimizerConfig {
