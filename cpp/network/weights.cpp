@@ -137,6 +137,25 @@ swav_network_config deduce(const std::string& path, const std::map<std::string, 
   return c;
 }
 
+// Refuses a file without the convolutions that its stem promises, before a network of that size is allocated.
+void check_backbone(const std::string& path, const Description& d, const std::map<std::string, const StoredTensor*>& tensors) {
+  int64_t count = 0, matched = 0;
+  auto check = [&](const ConvolutionLayer& layer) {
+    const auto found = tensors.find(layer.name + ".weight");
+    ++count;
+    matched += found != tensors.end() && found->second->shape == std::vector<int64_t>{layer.out, layer.in, layer.kernel, layer.kernel};
+  };
+  check(d.stem);
+  for (const BlockLayer& block : d.blocks) {
+    for (const ConvolutionLayer& layer : block.main) check(layer);
+    if (block.projected) check(block.projection);
+  }
+  if (double(matched) < least_match * double(count)) {
+    fail(SWAV_ERROR_FORMAT, "%s holds %lld of the backbone's %lld convolutions in the shape of a %s, 90 %% are needed", path.c_str(),
+         static_cast<long long>(matched), static_cast<long long>(count), architecture_name(d.config).c_str());
+  }
+}
+
 void fill(Network& network, const SafetensorsReader& file, const std::string& path, swav_load_report* report) {
   const auto tensors = canonical(file);
   Parameters loaded = network.parameters();
@@ -187,7 +206,15 @@ void load_weights(Network& network, const std::string& path, swav_load_report* r
 
 std::unique_ptr<Network> open_network(const std::string& path, swav_load_report* report) {
   const SafetensorsReader file(path);
-  auto network = std::make_unique<Network>(deduce(path, canonical(file)), 0);
+  const auto tensors = canonical(file);
+  const swav_network_config config = deduce(path, tensors);
+  try {
+    describe(config);
+  } catch (const Error& error) {
+    fail(SWAV_ERROR_UNSUPPORTED, "%s holds no network that this build knows: %s", path.c_str(), error.what());
+  }
+  check_backbone(path, describe(config), tensors);
+  auto network = std::make_unique<Network>(config, 0);
   fill(*network, file, path, report);
   return network;
 }
