@@ -372,6 +372,7 @@ typedef struct swav_trainer_config {
   float trust;                          /* larc */
   float beta1, beta2, adam_epsilon;     /* adamw */
   float weight_decay;
+  bool direct;                          /* no Winograd: every convolution as the plain sum of its products, more slowly */
 } swav_trainer_config;
 
 /* 2x224+6x96, batch 64, codes of crops 0 and 1, temperature 0.1, no queue, LARC 0.001, momentum 0.9, weight decay 1e-6,

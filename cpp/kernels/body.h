@@ -8,6 +8,7 @@ namespace {
 #include "kernels/product.h"
 #include "kernels/pack.h"
 #include "kernels/transpose.h"
+#include "kernels/winograd.h"
 #include "kernels/norm.h"
 #include "kernels/pool.h"
 #include "kernels/objective.h"

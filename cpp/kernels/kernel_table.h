@@ -30,6 +30,30 @@ SWAV_KERNEL(void, pack_gradient, const float* const* rows, int64_t partner, int6
 SWAV_KERNEL(void, transpose, const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to, int64_t to_stride)
 SWAV_KERNEL(void, transpose_add, const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to, int64_t to_stride)
 
+// -- winograd.h -- rows of transformed tiles are to_stride floats apart, number i * 6 + j for row i and column j of the 6x6
+
+// B^T d B of n channels: pixels[36] of the tile, each at its first channel, NULL for padding; to [36][to_stride]. In the variants the
+// values go through batch-norm and ReLU, or the backward of batch-norm, as in pack_*.
+SWAV_KERNEL(void, winograd_input_plain, const float* const* pixels, int64_t n, float* to, int64_t to_stride)
+SWAV_KERNEL(void, winograd_input_norm_relu, const float* const* pixels, int64_t n, const float* scale, const float* shift, float* to,
+            int64_t to_stride)
+SWAV_KERNEL(void, winograd_input_gradient, const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b,
+            const float* c, float* to, int64_t to_stride)
+
+// A^T m A of n channels: from [36][from_stride] to pixels[16], NULL for pixels outside the map.
+SWAV_KERNEL(void, winograd_output, const float* from, int64_t from_stride, int64_t n, float* const* pixels, bool accumulate)
+
+// G g G^T of n filters side by side, n a multiple of the vector width: taps [9][tap_stride] to [36][to_stride].
+SWAV_KERNEL(void, winograd_weights, const float* taps, int64_t tap_stride, int64_t n, float* to, int64_t to_stride)
+
+// G' d G'^T of a 4x4 tile of gradients: pixels[16], NULL for padding; to [36][to_stride].
+SWAV_KERNEL(void, winograd_gradient_plain, const float* const* pixels, int64_t n, float* to, int64_t to_stride)
+SWAV_KERNEL(void, winograd_gradient, const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b,
+            const float* c, float* to, int64_t to_stride)
+
+// A'^T m A' of n filters: from [36][from_stride] to the 9 taps, to [9][to_stride].
+SWAV_KERNEL(void, winograd_taps, const float* from, int64_t from_stride, int64_t n, float* to, int64_t to_stride)
+
 // -- norm.h -- matrices [rows][stride], of each row the first n; results [n]
 
 // Mean, and sum of squared deviations from it (M2), of each column. rows >= 1.

@@ -20,15 +20,15 @@ GradientBuffers GradientBufferSize::take(Arena& arena) const {
   return b;
 }
 
-Backbone::Backbone(const Description& d, int64_t images, int32_t height, int32_t width, Purpose purpose)
+Backbone::Backbone(const Description& d, int64_t images, int32_t height, int32_t width, Purpose purpose, bool direct)
     : images_(images), feature_dim_(d.feature_dim), purpose_(purpose), max_pool_(d.max_pool) {
   SWAV_REQUIRE(images >= 1, "the number of images is %lld; at least 1 is needed", static_cast<long long>(images));
   SWAV_REQUIRE(height >= 8 && width >= 8 && height <= 16384 && width <= 16384, "images are %d x %d pixels; 8 to 16384 is allowed",
                width, height);
   auto make = [&](const ConvolutionLayer& layer, int32_t h, int32_t w) {
-    return std::make_unique<Layer>(layer, images, h, w, Convolution::Input::activation);
+    return std::make_unique<Layer>(layer, images, h, w, Convolution::Input::activation, direct);
   };
-  stem_ = std::make_unique<Layer>(d.stem, images, height, width, Convolution::Input::image);
+  stem_ = std::make_unique<Layer>(d.stem, images, height, width, Convolution::Input::image, direct);
   const ConvolutionShape& s = stem_->convolution().shape();
   int32_t h = s.out_height(), w = s.out_width();
   pool_ = {images, h, w, s.filters};

@@ -29,8 +29,8 @@ class Backbone {
  public:
   enum class Purpose { training, inference };
 
-  // Throws SWAV_ERROR_ARGUMENT when the images are too small for the network.
-  Backbone(const Description& description, int64_t images, int32_t height, int32_t width, Purpose purpose);
+  // direct: no Winograd. Throws SWAV_ERROR_ARGUMENT when the images are too small for the network.
+  Backbone(const Description& description, int64_t images, int32_t height, int32_t width, Purpose purpose, bool direct = false);
 
   int64_t images() const { return images_; }
   int64_t feature_dim() const { return feature_dim_; }

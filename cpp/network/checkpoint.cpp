@@ -69,6 +69,7 @@ std::string Trainer::settings_text() const {
   line(text, "beta2", double(t.beta2));
   line(text, "adam_epsilon", double(t.adam_epsilon));
   line(text, "weight_decay", double(t.weight_decay));
+  line(text, "direct", t.direct);
   return text;
 }
 

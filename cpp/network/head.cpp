@@ -90,7 +90,7 @@ void Head::forward(const float* features, Statistics statistics, Communicator& c
                             kernel.block_moments(y, n, row1 - row0, c1 - c0, sums.first + at, sums.second + at);
                           });
     if (statistics == Statistics::batch) {
-      combine_moments(sums, l.convolution.forward_block_rows(), rows_, communicator, norm_.values);
+      combine_moments(sums, l.convolution.forward_blocks(), communicator, norm_.values);
       forward_coefficients(norm_.gamma, norm_.beta, norm_.values.mean, norm_.values.variance, norm_.values);
     } else {
       norm_.use_running();
@@ -165,7 +165,7 @@ void Head::backward(const float* features, Communicator& communicator, const Wor
         kernel.relu_backward(d_hidden_ + at, hidden_->values + at, n, row1 - row0, c1 - c0, v.scale + c0, v.shift + c0, v.mean + c0,
                              sums.first + sum, sums.second + sum);
       });
-  backward_coefficients(sums, ceil_div(rows_, output_->convolution.backward_block_rows()), norm_.gamma, communicator, norm_.values,
+  backward_coefficients(sums, output_->convolution.backward_blocks().count(), norm_.gamma, communicator, norm_.values,
                         norm_.d_gamma, norm_.d_beta);
   // The hidden bias feeds a batch-norm, which takes its mean away again: its gradient is exactly zero and is left so, where
   // summing would only collect rounding for LARC to amplify.

@@ -17,8 +17,8 @@ ConvolutionShape shape_of(const ConvolutionLayer& layer, int64_t images, int32_t
 void WorkspaceSize::include(const Convolution& convolution) {
   const ConvolutionShape& s = convolution.shape();
   products = std::max(products, convolution.workspace());
-  include_sums(ceil_div(s.out_rows(), convolution.forward_block_rows()), s.filters);
-  include_sums(ceil_div(s.images * s.height * s.width, convolution.backward_block_rows()), s.channels);
+  include_sums(convolution.forward_blocks().count(), s.filters);
+  include_sums(convolution.backward_blocks().count(), s.channels);
 }
 
 Workspace WorkspaceSize::take(Arena& arena) const {
@@ -45,8 +45,8 @@ void Norm::update_buffers() {
   ++*tracked;
 }
 
-Layer::Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input)
-    : convolution_(shape_of(layer, images, height, width), input), weight_name_(layer.name + ".weight"), norm_name_(layer.norm) {}
+Layer::Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input, bool direct)
+    : convolution_(shape_of(layer, images, height, width), input, direct), weight_name_(layer.name + ".weight"), norm_name_(layer.norm) {}
 
 void Layer::bind(Parameters& parameters, float* gradients) {
   weight_ = parameters.value(weight_name_);
@@ -67,7 +67,7 @@ void Layer::forward(const Operand& x, Statistics statistics, Communicator& commu
     const int64_t at = block * n + c0;
     kernel.block_moments(y + row0 * n + c0, n, row1 - row0, c1 - c0, sums.first + at, sums.second + at);
   });
-  combine_moments(sums, convolution_.forward_block_rows(), rows(), communicator, norm.values);
+  combine_moments(sums, convolution_.forward_blocks(), communicator, norm.values);
   forward_coefficients(norm.gamma, norm.beta, norm.values.mean, norm.values.variance, norm.values);
 }
 
@@ -91,7 +91,7 @@ void Layer::backward_data_through(Layer& before, const Operand& dy, float* dx, C
                                kernel.relu_backward(dx + at, before.y + at, n, row1 - row0, c1 - c0, v.scale + c0, v.shift + c0,
                                                     v.mean + c0, sums.first + sum, sums.second + sum);
                              });
-  before.backward_norm(sums, ceil_div(before.rows(), convolution_.backward_block_rows()), communicator);
+  before.backward_norm(sums, convolution_.backward_blocks().count(), communicator);
 }
 
 void Layer::backward_norm(const BlockSums& sums, int64_t blocks, Communicator& communicator) {

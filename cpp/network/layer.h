@@ -49,7 +49,7 @@ struct Norm {
 // A product and the batch-norm behind it.
 class Layer {
  public:
-  Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input);
+  Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input, bool direct);
 
   const Convolution& convolution() const { return convolution_; }
   int64_t rows() const { return convolution_.shape().out_rows(); }

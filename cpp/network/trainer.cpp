@@ -64,7 +64,8 @@ Trainer::Trainer(Network& network, const swav_trainer_config& config)
       groups.push_back(g);
       images += int64_t(config.crop_counts[g]) * config.batch;
     }
-    passes_.push_back({Backbone(network.description(), images, size, size, Backbone::Purpose::training), row, std::move(groups)});
+    passes_.push_back({Backbone(network.description(), images, size, size, Backbone::Purpose::training, config.direct), row,
+                       std::move(groups)});
     row += images;
   }
   queue_.emplace(config.assign_count, config.queue_length, config.batch, network.config().dim);

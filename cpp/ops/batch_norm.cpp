@@ -27,15 +27,16 @@ void BatchNormValues::take(Arena& arena, int64_t channel_count) {
   for (float** place : {&mean, &variance, &scale, &shift, &a, &b, &c}) *place = arena.take<float>(channels);
 }
 
-void combine_moments(const BlockSums& blocks, int64_t block_rows, int64_t rows, Communicator& communicator, BatchNormValues& v) {
-  const int64_t channels = v.channels, count = (rows + block_rows - 1) / block_rows;
-  double total = double(rows);
+void combine_moments(const BlockSums& parts, const RowBlocks& blocks, Communicator& communicator, BatchNormValues& v) {
+  const int64_t channels = v.channels, count = blocks.count();
+  double total = double(blocks.rows);
   double* sums = rank_sums(channels + 1);
-  auto weight = [&](int64_t block) { return double(std::min(block_rows, rows - block * block_rows)); };
+  auto weight = [&](int64_t block) { return double(blocks.end(block) - blocks.begin(block)); };
   for_channels(channels, [&](int64_t c0, int64_t c1) {
     for (int64_t c = c0; c < c1; ++c) sums[c] = 0;
     for (int64_t block = 0; block < count; ++block) {
-      for (int64_t c = c0; c < c1; ++c) sums[c] += weight(block) * double(blocks.first[block * channels + c]);
+      const double rows = weight(block);
+      for (int64_t c = c0; c < c1; ++c) sums[c] += rows * double(parts.first[block * channels + c]);
     }
   });
   if (communicator.size() > 1) {
@@ -48,9 +49,10 @@ void combine_moments(const BlockSums& blocks, int64_t block_rows, int64_t rows, 
     double mean[channel_group];
     for (int64_t c = c0; c < c1; ++c) mean[c - c0] = sums[c] / total, sums[c] = 0;
     for (int64_t block = 0; block < count; ++block) {
+      const double rows = weight(block);
       for (int64_t c = c0; c < c1; ++c) {
-        const double d = double(blocks.first[block * channels + c]) - mean[c - c0];
-        sums[c] += double(blocks.second[block * channels + c]) + weight(block) * d * d;
+        const double d = double(parts.first[block * channels + c]) - mean[c - c0];
+        sums[c] += double(parts.second[block * channels + c]) + rows * d * d;
       }
     }
   });

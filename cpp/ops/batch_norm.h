@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "comm/communicator.h"
+#include "ops/row_blocks.h"
 
 namespace swav {
 
@@ -31,8 +32,8 @@ struct BlockSums {
   float* second = nullptr;
 };
 
-// Batch moments from block moments; block i covers rows [i * block_rows, min(rows, ...)).
-void combine_moments(const BlockSums& blocks, int64_t block_rows, int64_t rows, Communicator& communicator, BatchNormValues& values);
+// Batch moments from block moments.
+void combine_moments(const BlockSums& sums, const RowBlocks& blocks, Communicator& communicator, BatchNormValues& values);
 
 // scale and shift for mean and variance given.
 void forward_coefficients(const float* gamma, const float* beta, const float* mean, const float* variance, BatchNormValues& values);

@@ -19,7 +19,14 @@ constexpr int64_t pass_block_rows = 112;
 
 }  // namespace
 
-Convolution::Convolution(const ConvolutionShape& shape, Input input) : shape_(shape) {
+WinogradShape Convolution::tiled(bool backward) const {
+  const int32_t in = shape_.channels, out = shape_.filters;
+  return {shape_.images, shape_.height, shape_.width, backward ? out : in, backward ? in : out};
+}
+
+Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct) : shape_(shape) {
+  winograd_ = !direct && input == Input::activation && shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 &&
+              winograd_pays(tiled(false));
   const int32_t k = shape.kernel, taps = k * k;
   Gather& g = forward_;
   g.images = shape.images;
@@ -85,6 +92,9 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input) : shape_(sh
 }
 
 int64_t Convolution::workspace() const {
+  if (winograd_) {
+    return std::max({winograd_weight_count(tiled(false)), winograd_weight_count(tiled(true)), winograd_gradient_workspace(tiled(false))});
+  }
   int64_t count = std::max(packed_weight_count(forward_), weight_gradient_workspace(forward_));
   for (const Phase& phase : phases_) count = std::max(count, packed_weight_count(phase.gather));
   return count;
@@ -114,17 +124,34 @@ void Convolution::pad_image(const float* image, float* frame) const {
 }
 
 void Convolution::forward(const Operand& x, const float* weights, float* workspace, float* y, Epilogue epilogue) const {
+  if (winograd_) {
+    winograd_pack(tiled(false), weights, false, workspace);
+    winograd_product(tiled(false), x, workspace, y, false, epilogue);
+    return;
+  }
   pack_weights(forward_, forward_layout_, weights, workspace);
   gather_product(forward_, x, workspace, y, false, epilogue);
 }
 
-int64_t Convolution::backward_block_rows() const {
-  return phases_.size() == 1 && phases_[0].gather.dense() ? blocking(phases_[0].gather).block_rows : pass_block_rows;
+RowBlocks Convolution::forward_blocks() const {
+  if (winograd_) return winograd_blocks(tiled(false));
+  return {shape_.out_rows(), blocking(forward_).block_rows};
+}
+
+RowBlocks Convolution::backward_blocks() const {
+  if (winograd_) return winograd_blocks(tiled(true));
+  const int64_t rows = shape_.images * shape_.height * shape_.width;
+  return {rows, dense_backward() ? blocking(phases_[0].gather).block_rows : pass_block_rows};
 }
 
 void Convolution::backward_data(const Operand& dy, const float* weights, float* workspace, float* dx, bool accumulate,
                                 Epilogue epilogue) const {
-  const bool dense = phases_.size() == 1 && phases_[0].gather.dense();
+  if (winograd_) {
+    winograd_pack(tiled(true), weights, true, workspace);
+    winograd_product(tiled(true), dy, workspace, dx, accumulate, epilogue);
+    return;
+  }
+  const bool dense = dense_backward();
   const int64_t rows = shape_.images * shape_.height * shape_.width, channels = shape_.channels;
   if (int64_t(phases_.size()) < int64_t(shape_.stride) * shape_.stride && !accumulate) {
     // Pixels that no window's centre meets get no gradient.
@@ -145,6 +172,7 @@ void Convolution::backward_data(const Operand& dy, const float* weights, float* 
 }
 
 void Convolution::backward_weights(const Operand& x, const Operand& dy, float* workspace, float* d_weights) const {
+  if (winograd_) return winograd_weight_gradient(tiled(false), x, dy, workspace, d_weights);
   weight_gradient(forward_, forward_layout_, x, dy, workspace, d_weights);
 }
 

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "ops/product.h"
+#include "ops/row_blocks.h"
+#include "ops/winograd.h"
 
 namespace swav {
 
@@ -26,7 +28,8 @@ class Convolution {
   // a whole row of the window, neighbours included. It has no backward towards the data.
   enum class Input { activation, image };
 
-  explicit Convolution(const ConvolutionShape& shape, Input input = Input::activation);
+  // direct: without Winograd, whatever the shape.
+  explicit Convolution(const ConvolutionShape& shape, Input input = Input::activation, bool direct = false);
 
   const ConvolutionShape& shape() const { return shape_; }
   const Gather& forward_gather() const { return forward_; }
@@ -48,9 +51,12 @@ class Convolution {
   // d_weights += gradient towards the weights.
   void backward_weights(const Operand& x, const Operand& dy, float* workspace, float* d_weights) const;
 
-  // Row blocks that an epilogue of forward or backward_data gets: block i covers rows [i * block_rows, ...).
-  int64_t forward_block_rows() const { return blocking(forward_).block_rows; }
-  int64_t backward_block_rows() const;
+  // Blocks that an epilogue of forward or backward_data gets.
+  RowBlocks forward_blocks() const;
+  RowBlocks backward_blocks() const;
+
+  // "direct" or "winograd".
+  const char* algorithm() const { return winograd_ ? "winograd" : "direct"; }
 
  private:
   struct Phase {
@@ -58,7 +64,12 @@ class Convolution {
     WeightLayout layout;
   };
 
+  // The shape that Winograd's products see: forward, or backward towards the data.
+  WinogradShape tiled(bool backward) const;
+  bool dense_backward() const { return phases_.size() == 1 && phases_[0].gather.dense(); }
+
   ConvolutionShape shape_;
+  bool winograd_ = false;
   Gather forward_;
   WeightLayout forward_layout_;
   std::vector<Phase> phases_;  // of the backward towards the data

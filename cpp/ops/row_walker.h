@@ -4,11 +4,10 @@
 #include <algorithm>
 
 #include "ops/product.h"
+#include "ops/row_blocks.h"
 
 namespace swav {
 
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 class RowWalker {
  public:
