@@ -195,7 +195,7 @@ TEST_CASE("batch moments from blocks are those of all rows, whatever the block s
       const Floats y = normals(uint64_t(rows), rows * channels, 2, 50);
       Values values(channels);
       Blocks blocks = moments_of(y, rows, block_rows, channels);
-      combine_moments(blocks.sums(), block_rows, rows, group_of_one(), values.v);
+      combine_moments(blocks.sums(), RowBlocks{rows, block_rows}, group_of_one(), values.v);
       CHECK(values.v.count == double(rows));
       for (int64_t c = 0; c < channels; ++c) {
         const Moments m = moments(y, rows, channels, c);
@@ -212,7 +212,7 @@ TEST_CASE("moments and gradient sums over ranks are those of all rows") {
   const Floats y = normals(1, rows * channels), d = normals(2, rows * channels), gamma = normals(3, channels);
   Values whole(channels);
   Blocks blocks = moments_of(y, rows, rows, channels);
-  combine_moments(blocks.sums(), rows, rows, group_of_one(), whole.v);
+  combine_moments(blocks.sums(), RowBlocks{rows, rows}, group_of_one(), whole.v);
   Floats d_gamma(channels), d_beta(channels);
   kernels().gradient_sums(d.data(), y.data(), channels, rows, channels, whole.v.mean, blocks.first.data(), blocks.second.data());
   backward_coefficients(blocks.sums(), 1, gamma.data(), group_of_one(), whole.v, d_gamma.data(), d_beta.data());
@@ -221,7 +221,7 @@ TEST_CASE("moments and gradient sums over ranks are those of all rows") {
     const int64_t at = rank.rank() * share * channels;
     Values part(channels);
     Blocks own = moments_of(Floats(y.begin() + at, y.begin() + at + share * channels), share, share, channels);
-    combine_moments(own.sums(), share, share, rank, part.v);
+    combine_moments(own.sums(), RowBlocks{share, share}, rank, part.v);
     kernels().gradient_sums(d.data() + at, y.data() + at, channels, share, channels, part.v.mean, own.first.data(), own.second.data());
     Floats own_gamma(channels), own_beta(channels);
     backward_coefficients(own.sums(), 1, gamma.data(), rank, part.v, own_gamma.data(), own_beta.data());
@@ -241,7 +241,7 @@ TEST_CASE("batch-norm forward and backward are the formulas in double, the backw
   Values values(channels);
   BatchNormValues& v = values.v;
   Blocks blocks = moments_of(y, rows, 28, channels);
-  combine_moments(blocks.sums(), 28, rows, group_of_one(), v);
+  combine_moments(blocks.sums(), RowBlocks{rows, 28}, group_of_one(), v);
   forward_coefficients(gamma.data(), beta.data(), v.mean, v.variance, v);
   Blocks sums(rows, rows, channels);
   kernels().gradient_sums(d.data(), y.data(), channels, rows, channels, v.mean, sums.first.data(), sums.second.data());

@@ -1,4 +1,5 @@
 // Convolutions and linear layers against plain loops. Small integers: every sum is exact, so results must be equal.
+// Winograd's rounding has a file of its own, winograd_test.cpp.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -87,14 +88,14 @@ constexpr Transform transforms[] = {Transform::plain, Transform::norm_relu, Tran
 
 int64_t weight_count(const ConvolutionShape& s) { return int64_t(s.filters) * s.channels * s.kernel * s.kernel; }
 
-// Sees every element of a matrix [rows][columns] once, complete; block i starts at row i * block_rows.
+// Sees every element of a matrix [rows][columns] once, complete, in the blocks that were announced.
 class Witness {
  public:
-  Witness(const Guarded<float>& matrix, const Floats& expected, int64_t columns, int64_t block_rows)
-      : matrix_(matrix), expected_(expected), columns_(columns), block_rows_(block_rows), seen_(expected.size(), 0) {}
+  Witness(const Guarded<float>& matrix, const Floats& expected, int64_t columns, RowBlocks blocks)
+      : matrix_(matrix), expected_(expected), columns_(columns), blocks_(blocks), seen_(expected.size(), 0) {}
 
   void operator()(int64_t block, int64_t row0, int64_t row1, int64_t column0, int64_t column1) {
-    const bool placed = row0 == block * block_rows_ && row1 <= row0 + block_rows_ && row1 * columns_ <= int64_t(seen_.size());
+    const bool placed = row0 == blocks_.begin(block) && row1 == blocks_.end(block) && row1 * columns_ <= int64_t(seen_.size());
     for (int64_t r = row0; placed && r < row1; ++r) {
       for (int64_t c = column0; c < column1; ++c) {
         const size_t i = size_t(r * columns_ + c);
@@ -109,13 +110,14 @@ class Witness {
  private:
   const Guarded<float>& matrix_;
   const Floats& expected_;
-  int64_t columns_, block_rows_;
+  int64_t columns_;
+  RowBlocks blocks_;
   std::vector<int> seen_;
 };
 
 void check_forward(const Case& test, Transform transform) {
   const ConvolutionShape& s = test.shape;
-  const Convolution convolution(s, test.input);
+  const Convolution convolution(s, test.input, true);
   const Source x(1, s.images * s.height * s.width, s.channels, transform);
   const Floats w = integers(7, weight_count(s), 2);
   Floats expected(size_t(s.out_count()), 0.0f);
@@ -129,7 +131,7 @@ void check_forward(const Case& test, Transform transform) {
     operand.data = frame.data();
   }
   Guarded<float> workspace(convolution.workspace()), y(s.out_count());
-  Witness witness(y, expected, s.filters, convolution.forward_block_rows());
+  Witness witness(y, expected, s.filters, convolution.forward_blocks());
   convolution.forward(operand, w.data(), workspace.data(), y.data(), witness);
   CHECK(y.values() == expected);
   CHECK(y.margins_intact());
@@ -139,7 +141,7 @@ void check_forward(const Case& test, Transform transform) {
 
 void check_backward_data(const Case& test, Transform transform, bool accumulate) {
   const ConvolutionShape& s = test.shape;
-  const Convolution convolution(s, test.input);
+  const Convolution convolution(s, test.input, true);
   const Source dy(11, s.out_rows(), s.filters, transform);
   const Floats w = integers(17, weight_count(s), 2), before = integers(18, s.in_count(), 9);
   Floats expected(size_t(s.in_count()), 0.0f);
@@ -147,7 +149,7 @@ void check_backward_data(const Case& test, Transform transform, bool accumulate)
   for (size_t i = 0; accumulate && i < expected.size(); ++i) expected[i] += before[i];
 
   Guarded<float> workspace(convolution.workspace()), dx(before);
-  Witness witness(dx, expected, s.channels, convolution.backward_block_rows());
+  Witness witness(dx, expected, s.channels, convolution.backward_blocks());
   convolution.backward_data(dy.operand, w.data(), workspace.data(), dx.data(), accumulate, witness);
   CHECK(dx.values() == expected);
   CHECK(dx.margins_intact());
@@ -157,7 +159,7 @@ void check_backward_data(const Case& test, Transform transform, bool accumulate)
 
 void check_backward_weights(const Case& test, Transform x_transform, Transform dy_transform) {
   const ConvolutionShape& s = test.shape;
-  const Convolution convolution(s, test.input);
+  const Convolution convolution(s, test.input, true);
   const Source x(21, s.images * s.height * s.width, s.channels, x_transform), dy(31, s.out_rows(), s.filters, dy_transform);
   const Floats before = integers(41, weight_count(s), 9);
   Floats expected = before;
