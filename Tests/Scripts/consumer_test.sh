@@ -26,6 +26,10 @@ git -C "$work/swav" add -A
 git -C "$work/swav" "${as_somebody[@]}" commit -q -m "version $tag"
 git -C "$work/swav" "${as_somebody[@]}" tag "$tag"
 
+awk '/^```swift$/ { code = ""; inside = 1; next } /^```$/ { if (code ~ /import SwAV/) printf "%s", code; code = ""; inside = 0 }
+     inside { code = code $0 "\n" }' README.md | diff - Tests/Consumer/Sources/embed/main.swift ||
+  fail "the program in README.md is not Tests/Consumer/Sources/embed/main.swift"
+
 echo "consumer test: Swift package that depends on version $tag"
 cp -r Tests/Consumer "$work/consumer"
 export SWAV_REPOSITORY="file://$work/swav"
