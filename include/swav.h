@@ -59,11 +59,11 @@ int32_t swav_version(void);
 
 typedef struct swav_runtime_info {
   int32_t version;
-  int32_t threads;     /* size of the team */
-  char isa[16];        /* instruction set of the kernels in use: "avx512", "avx2" or "baseline" */
-  char cpu[64];        /* model name as the operating system gives it */
-  char build[64];      /* compiler and its version */
-  char features[128];  /* instruction set extensions of the CPU that matter here, separated by spaces */
+  int32_t threads;    /* size of the team */
+  char isa[16];       /* instruction set of the kernels in use: "avx512", "avx2" or "baseline" */
+  char cpu[64];       /* model name as the operating system gives it */
+  char build[64];     /* compiler and its version */
+  char features[128]; /* instruction set extensions of the CPU that matter here, separated by spaces */
 } swav_runtime_info;
 
 /* The environment variable SWAV_MAX_ISA (avx512, avx2, baseline) caps the instruction set; it is read once. */
@@ -114,7 +114,8 @@ swav_status swav_image_probe(const void *bytes, size_t size, swav_image_info *in
 swav_status swav_image_decode(const void *bytes, size_t size, const swav_decode_options *options, swav_image **image);
 
 /* Copies samples [height][width][channels] (uint8_t or uint16_t, as bits says) into a new image. */
-swav_status swav_image_create(const void *samples, int32_t width, int32_t height, int32_t channels, int32_t bits, swav_image **image);
+swav_status swav_image_create(const void *samples, int32_t width, int32_t height, int32_t channels, int32_t bits,
+                              swav_image **image);
 
 swav_status swav_image_describe(const swav_image *image, swav_image_info *info);
 
@@ -136,8 +137,8 @@ swav_status swav_image_encode_png(const uint8_t *samples, int32_t width, int32_t
 /* One group of crops of equal size, as "2x224" with its area fractions. */
 typedef struct swav_crop_group {
   int32_t count;
-  int32_t size;     /* pixels a side */
-  float min_scale;  /* area fraction of the image, uniform between the two */
+  int32_t size;    /* pixels a side */
+  float min_scale; /* area fraction of the image, uniform between the two */
   float max_scale;
 } swav_crop_group;
 
@@ -151,14 +152,14 @@ typedef enum swav_precision {
 typedef struct swav_recipe {
   swav_crop_group groups[SWAV_MAX_GROUPS];
   int32_t group_count;
-  int32_t channels;                            /* 1 or 3; hue, saturation and grayscale need 3 and are skipped for 1 */
-  float min_aspect, max_aspect;                /* width / height, log-uniform */
+  int32_t channels;             /* 1 or 3; hue, saturation and grayscale need 3 and are skipped for 1 */
+  float min_aspect, max_aspect; /* width / height, log-uniform */
   float flip_probability;
   float jitter_probability;
   float brightness, contrast, saturation, hue; /* strengths: factors U(max(0, 1-s), 1+s); hue shift U(-h, h) of the circle */
   float grayscale_probability;
   float blur_probability;
-  float min_sigma, max_sigma;                  /* Gaussian blur, in output pixels */
+  float min_sigma, max_sigma;                            /* Gaussian blur, in output pixels */
   float mean[SWAV_MAX_CHANNELS], std[SWAV_MAX_CHANNELS]; /* of samples in 0..1 */
   swav_precision precision;
 } swav_recipe;
@@ -186,12 +187,13 @@ typedef struct swav_crop_plan {
   bool jitter;
   bool grayscale;
   bool blur;
-  uint8_t color_order[4];           /* swav_color_operation, in the order of execution */
-  float color_factor[4];            /* indexed by swav_color_operation */
+  uint8_t color_order[4]; /* swav_color_operation, in the order of execution */
+  float color_factor[4];  /* indexed by swav_color_operation */
   float sigma;
 } swav_crop_plan;
 
-/* Decides crop number `crop` (0..V-1, group after group) of sample `sample` in epoch `epoch`: a pure function of the arguments. */
+/* Decides crop number `crop` (0..V-1, group after group) of sample `sample` in epoch `epoch`: a pure function of the arguments.
+ */
 swav_status swav_crop_plan_sample(const swav_recipe *recipe, uint64_t seed, uint64_t epoch, uint64_t sample, int32_t crop,
                                   int32_t image_width, int32_t image_height, swav_crop_plan *plan);
 
@@ -229,15 +231,15 @@ typedef enum swav_stem {
 } swav_stem;
 
 typedef struct swav_network_config {
-  int32_t depth;                       /* 18, 34 or 50 */
-  int32_t width;                       /* multiplier of every channel count: 1, 2, 4, 5 */
-  int32_t base_width;                  /* channels of the stem before the multiplier; 64 is the published one */
+  int32_t depth;      /* 18, 34 or 50 */
+  int32_t width;      /* multiplier of every channel count: 1, 2, 4, 5 */
+  int32_t base_width; /* channels of the stem before the multiplier; 64 is the published one */
   swav_stem stem;
-  int32_t channels;                    /* of the input images, 1..SWAV_MAX_CHANNELS */
-  int32_t hidden;                      /* width of the projection head's hidden layer; 0: one linear layer */
-  int32_t dim;                         /* D, length of an embedding; 0: no head and no prototypes */
-  int32_t head_count;                  /* sets of prototypes, 0..SWAV_MAX_HEADS */
-  int32_t prototypes[SWAV_MAX_HEADS];  /* K of each */
+  int32_t channels;                   /* of the input images, 1..SWAV_MAX_CHANNELS */
+  int32_t hidden;                     /* width of the projection head's hidden layer; 0: one linear layer */
+  int32_t dim;                        /* D, length of an embedding; 0: no head and no prototypes */
+  int32_t head_count;                 /* sets of prototypes, 0..SWAV_MAX_HEADS */
+  int32_t prototypes[SWAV_MAX_HEADS]; /* K of each */
 } swav_network_config;
 
 /* ResNet-50, ImageNet stem, 3 channels, hidden 2048, dim 128, one set of 3000 prototypes. */
@@ -267,13 +269,13 @@ typedef enum swav_tensor_kind {
 /* A view of one tensor in torchvision's order (convolutions [out][in][height][width]). Borrowed from the network;
  * writing through `data` between calls is allowed. */
 typedef struct swav_tensor {
-  const char *name;  /* torchvision's key, "projection_head.*" or "prototypes.weight" */
+  const char *name; /* torchvision's key, "projection_head.*" or "prototypes.weight" */
   swav_tensor_kind kind;
   int32_t rank;
   int64_t shape[4];
   int64_t count;
-  void *data;        /* float*, or int64_t* for a counter */
-  float *gradient;   /* of the last training step, same shape; NULL for buffers and before the first step */
+  void *data;      /* float*, or int64_t* for a counter */
+  float *gradient; /* of the last training step, same shape; NULL for buffers and before the first step */
 } swav_tensor;
 
 swav_status swav_network_tensor(swav_network *network, int64_t index, swav_tensor *tensor);
@@ -285,8 +287,8 @@ typedef struct swav_load_report {
   char unexpected_names[512];
 } swav_load_report;
 
-/* Fills an existing network from a safetensors file or a checkpoint of this library. Prefixes as "module." are stripped. Fails, and
- * leaves the network as it was, when a shape differs or less than 90 % of the backbone is there. report may be NULL. */
+/* Fills an existing network from a safetensors file or a checkpoint of this library. Prefixes as "module." are stripped. Fails,
+ * and leaves the network as it was, when a shape differs or less than 90 % of the backbone is there. report may be NULL. */
 swav_status swav_network_load(swav_network *network, const char *path, swav_load_report *report);
 
 /* Creates a network as the file describes (metadata, else tensor names and shapes) and fills it. report may be NULL. */
@@ -316,19 +318,20 @@ swav_status swav_network_embed(swav_network *network, swav_output output, const 
                                int32_t width, float *result);
 
 /* The same for one encoded image: decode, centre crop of size x size (0: the network's input size), normalise, embed. */
-swav_status swav_network_embed_bytes(swav_network *network, const void *bytes, size_t size, int32_t crop_size, swav_output output,
-                                     float *result);
+swav_status swav_network_embed_bytes(swav_network *network, const void *bytes, size_t size, int32_t crop_size,
+                                     swav_output output, float *result);
 
 /* Re-estimates the batch-norm buffers as the average over batches: begin, any number of batches, end. */
 swav_status swav_network_recalibrate_begin(swav_network *network);
-swav_status swav_network_recalibrate_batch(swav_network *network, const float *images, int64_t count, int32_t height, int32_t width);
+swav_status swav_network_recalibrate_batch(swav_network *network, const float *images, int64_t count, int32_t height,
+                                           int32_t width);
 swav_status swav_network_recalibrate_end(swav_network *network);
 
 /* ---- Objective: scores -> codes -> loss -> d(scores) --------------------------------------------------------------- */
 
 typedef struct swav_codes_config {
-  float epsilon;      /* entropy regularisation: a number, or a multiple of the scores' spread */
-  bool relative;      /* epsilon x spread of the batch's scores (std over rows, mean over prototypes), at least epsilon_floor */
+  float epsilon; /* entropy regularisation: a number, or a multiple of the scores' spread */
+  bool relative; /* epsilon x spread of the batch's scores (std over rows, mean over prototypes), at least epsilon_floor */
   float epsilon_floor;
   int32_t iterations;
 } swav_codes_config;
@@ -336,8 +339,9 @@ typedef struct swav_codes_config {
 /* 0.05, not relative, floor 1e-3, 3 iterations. */
 swav_codes_config swav_codes_config_default(void);
 
-/* Sinkhorn-Knopp (paper eq. 3 to 5): scores [rows][prototypes] -> codes of the last `keep` rows [keep][prototypes], each summing to 1.
- * Earlier rows are the queue. Cannot overflow. The spread is that of the last `keep` rows. epsilon_used may be NULL. */
+/* Sinkhorn-Knopp (paper eq. 3 to 5): scores [rows][prototypes] -> codes of the last `keep` rows [keep][prototypes], each
+ * summing to 1. Earlier rows are the queue. Cannot overflow. The spread is that of the last `keep` rows. epsilon_used may be
+ * NULL. */
 swav_status swav_codes(const float *scores, int64_t rows, int64_t prototypes, int64_t keep, const swav_codes_config *config,
                        float *codes, float *epsilon_used);
 
@@ -363,16 +367,16 @@ typedef struct swav_trainer_config {
   int32_t crop_sizes[SWAV_MAX_GROUPS];  /* pixels a side; adjacent groups of equal size run as one */
   int32_t batch;                        /* B, images a step */
   int32_t assign_count;
-  int32_t assign[SWAV_MAX_GROUPS];      /* crops whose codes are computed */
+  int32_t assign[SWAV_MAX_GROUPS]; /* crops whose codes are computed */
   swav_codes_config codes;
   float temperature;
-  int32_t queue_length;                 /* embeddings kept for each assignment crop; rounded down to a multiple of batch */
+  int32_t queue_length; /* embeddings kept for each assignment crop; rounded down to a multiple of batch */
   swav_optimizer optimizer;
-  float momentum;                       /* larc, sgd */
-  float trust;                          /* larc */
-  float beta1, beta2, adam_epsilon;     /* adamw */
+  float momentum;                   /* larc, sgd */
+  float trust;                      /* larc */
+  float beta1, beta2, adam_epsilon; /* adamw */
   float weight_decay;
-  bool direct;                          /* no Winograd: every convolution as the plain sum of its products, more slowly */
+  bool direct; /* no Winograd: every convolution as the plain sum of its products, more slowly */
 } swav_trainer_config;
 
 /* 2x224+6x96, batch 64, codes of crops 0 and 1, temperature 0.1, no queue, LARC 0.001, momentum 0.9, weight decay 1e-6,
@@ -387,11 +391,11 @@ void swav_trainer_destroy(swav_trainer *trainer);
 
 /* Bytes, as planned before the first step. */
 typedef struct swav_memory_plan {
-  int64_t parameters;  /* weights and buffers */
+  int64_t parameters; /* weights and buffers */
   int64_t gradients;
-  int64_t optimizer;   /* momentum or moments */
+  int64_t optimizer; /* momentum or moments */
   int64_t activations;
-  int64_t workspace;   /* packed weights, partial sums, scores, codes */
+  int64_t workspace; /* packed weights, partial sums, scores, codes */
   int64_t queue;
   int64_t total;
 } swav_memory_plan;
@@ -399,21 +403,21 @@ typedef struct swav_memory_plan {
 swav_status swav_trainer_memory(const swav_trainer *trainer, swav_memory_plan *plan);
 
 typedef struct swav_step_input {
-  const float *const *crops;  /* one pointer a group: [count * batch][size][size][channels], crop-major (row v * batch + b) */
+  const float *const *crops; /* one pointer a group: [count * batch][size][size][channels], crop-major (row v * batch + b) */
   double learning_rate;
-  bool freeze_prototypes;     /* no gradient, no decay, no momentum for the prototypes */
-  bool use_queue;             /* fill the queue, and use it once it is full */
-  bool update;                /* false: gradients only */
+  bool freeze_prototypes; /* no gradient, no decay, no momentum for the prototypes */
+  bool use_queue;         /* fill the queue, and use it once it is full */
+  bool update;            /* false: gradients only */
 } swav_step_input;
 
 typedef struct swav_step_report {
   double loss;
-  double gradient_norm;       /* of all parameters, before the optimiser */
-  double code_entropy;        /* mean over codes, in units of ln K: 1 is uniform */
-  double score_spread;        /* std of scores over the batch's images, mean over prototypes and assignment crops */
-  double epsilon;             /* used for the codes, mean over assignment crops */
-  double similarity;          /* mean cosine of embeddings of different images, first crop: 1 is collapse */
-  int64_t prototypes_used;    /* distinct arg-max prototypes among the codes of the batch, first head */
+  double gradient_norm;    /* of all parameters, before the optimiser */
+  double code_entropy;     /* mean over codes, in units of ln K: 1 is uniform */
+  double score_spread;     /* std of scores over the batch's images, mean over prototypes and assignment crops */
+  double epsilon;          /* used for the codes, mean over assignment crops */
+  double similarity;       /* mean cosine of embeddings of different images, first crop: 1 is collapse */
+  int64_t prototypes_used; /* distinct arg-max prototypes among the codes of the batch, first head */
   bool queue_used;
   double forward_seconds, objective_seconds, backward_seconds, update_seconds;
 } swav_step_report;
@@ -422,16 +426,16 @@ typedef struct swav_step_report {
  * SWAV_ERROR_NUMERIC parameters are as before the step; the report is filled as far as the step came. */
 swav_status swav_trainer_step(swav_trainer *trainer, const swav_step_input *input, swav_step_report *report);
 
-/* Writes everything a later process needs to go on (network, buffers, optimiser, queue) and `note`, a text of the caller's (may be
- * NULL), as one safetensors file: to a file aside, flushed, renamed. */
+/* Writes everything a later process needs to go on (network, buffers, optimiser, queue) and `note`, a text of the caller's (may
+ * be NULL), as one safetensors file: to a file aside, flushed, renamed. */
 swav_status swav_trainer_save(const swav_trainer *trainer, const char *path, const char *note);
 
 /* Restores what swav_trainer_save wrote, into a trainer of the same configuration. Fails and changes nothing when the file does
  * not match, naming what differs. */
 swav_status swav_trainer_load(swav_trainer *trainer, const char *path);
 
-/* The note of a checkpoint, zero-terminated, into buffer of `capacity` bytes; *size gets its length without the zero. When capacity
- * is too small: SWAV_ERROR_LIMIT and *size is set. Validates the file's structure and length. */
+/* The note of a checkpoint, zero-terminated, into buffer of `capacity` bytes; *size gets its length without the zero. When
+ * capacity is too small: SWAV_ERROR_LIMIT and *size is set. Validates the file's structure and length. */
 swav_status swav_checkpoint_note(const char *path, char *buffer, size_t capacity, size_t *size);
 
 /* ---- Schedule -------------------------------------------------------------------------------------------------------- */
@@ -443,20 +447,22 @@ typedef struct swav_schedule {
   int64_t warmup_epochs;
 } swav_schedule;
 
-/* Linear warm-up from start_rate to base_rate, both inclusive, then a cosine to final_rate. step 0.. epochs * steps_per_epoch - 1. */
+/* Linear warm-up from start_rate to base_rate, both inclusive, then a cosine to final_rate. step 0.. epochs * steps_per_epoch
+ * - 1. */
 swav_status swav_learning_rate(const swav_schedule *schedule, int64_t step, double *rate);
 
 /* ---- Evaluation ------------------------------------------------------------------------------------------------------ */
 
-/* Weighted k-nearest-neighbour classification: rows are scaled to unit norm; each of the `neighbours` nearest by cosine votes with
- * exp(cosine / temperature). train [count][dim], labels 0..classes-1, queries [query_count][dim] -> predictions [query_count]. */
-swav_status swav_knn(const float *train, const int32_t *labels, int64_t count, const float *queries, int64_t query_count, int64_t dim,
-                     int32_t classes, int32_t neighbours, float temperature, int32_t *predictions);
+/* Weighted k-nearest-neighbour classification: rows are scaled to unit norm; each of the `neighbours` nearest by cosine votes
+ * with exp(cosine / temperature). train [count][dim], labels 0..classes-1, queries [query_count][dim] -> predictions
+ * [query_count]. */
+swav_status swav_knn(const float *train, const int32_t *labels, int64_t count, const float *queries, int64_t query_count,
+                     int64_t dim, int32_t classes, int32_t neighbours, float temperature, int32_t *predictions);
 
 /* Multinomial logistic regression on standardised features by L-BFGS: minimises mean cross-entropy + penalty * |W|^2.
  * weights [classes][dim + 1], for raw features, bias last. */
-swav_status swav_linear_fit(const float *features, const int32_t *labels, int64_t count, int64_t dim, int32_t classes, double penalty,
-                            int32_t max_iterations, float *weights);
+swav_status swav_linear_fit(const float *features, const int32_t *labels, int64_t count, int64_t dim, int32_t classes,
+                            double penalty, int32_t max_iterations, float *weights);
 
 /* arg-max class of each row. */
 swav_status swav_linear_predict(const float *weights, int64_t dim, int32_t classes, const float *features, int64_t count,

@@ -61,7 +61,9 @@ struct Blocks {
   Floats first, second;
   int64_t count;
   Blocks(int64_t rows, int64_t block_rows, int64_t channels)
-      : first(size_t((rows + block_rows - 1) / block_rows * channels)), second(first), count((rows + block_rows - 1) / block_rows) {}
+      : first(size_t((rows + block_rows - 1) / block_rows * channels)),
+        second(first),
+        count((rows + block_rows - 1) / block_rows) {}
   BlockSums sums() { return {first.data(), second.data()}; }
 };
 
@@ -98,11 +100,12 @@ TEST_CASE("moments of a block are its mean and sum of squared deviations, also f
         double expected = 0, squares = 0;
         for (int64_t r = 0; r < m.rows; ++r) expected += double(y[m.at(r, c)]) / double(m.rows);
         for (int64_t r = 0; r < m.rows; ++r) squares += std::pow(double(y[m.at(r, c)]) - expected, 2);
-        // The corrected mean is right to its own rounding; deviations from the first mean carry its error, rows eps |offset|, and the
-        // correction takes its square away up to rounding.
+        // The corrected mean is right to its own rounding; deviations from the first mean carry its error, rows eps |offset|,
+        // and the correction takes its square away up to rounding.
         CHECK(std::abs(double(mean[c]) - expected) <= 2 * FLT_EPSILON * (std::abs(expected) + 1));
         const double first_error = double(m.rows) * FLT_EPSILON * (std::abs(offset) + 3);
-        CHECK(std::abs(double(m2[c]) - squares) <= double(m.rows + 4) * FLT_EPSILON * (squares + double(m.rows) * first_error * first_error));
+        CHECK(std::abs(double(m2[c]) - squares) <=
+              double(m.rows + 4) * FLT_EPSILON * (squares + double(m.rows) * first_error * first_error));
       }
       CHECK(mean.margins_intact());
       CHECK(m2.margins_intact());
@@ -134,7 +137,8 @@ TEST_CASE("the backward of ReLU masks the gradient and sums it, exactly on integ
     const Floats d = integers(1, m.size(), 9), y = integers(2, m.size(), 9);
     const Floats scale = integers(3, m.n, 2), shift = integers(4, m.n, 4), mean = integers(5, m.n, 3);
     Guarded<float> dx(d), sum(m.n), centred(m.n), known_sum(m.n), known_centred(m.n);
-    kernel.relu_backward(dx.data(), y.data(), m.stride, m.rows, m.n, scale.data(), shift.data(), mean.data(), sum.data(), centred.data());
+    kernel.relu_backward(dx.data(), y.data(), m.stride, m.rows, m.n, scale.data(), shift.data(), mean.data(), sum.data(),
+                         centred.data());
     kernel.gradient_sums(dx.data(), y.data(), m.stride, m.rows, m.n, mean.data(), known_sum.data(), known_centred.data());
     bool equal = gaps_untouched(dx, d, m) && sum.margins_intact() && centred.margins_intact();
     for (int64_t c = 0; c < m.n; ++c) {
@@ -214,7 +218,8 @@ TEST_CASE("moments and gradient sums over ranks are those of all rows") {
   Blocks blocks = moments_of(y, rows, rows, channels);
   combine_moments(blocks.sums(), RowBlocks{rows, rows}, group_of_one(), whole.v);
   Floats d_gamma(channels), d_beta(channels);
-  kernels().gradient_sums(d.data(), y.data(), channels, rows, channels, whole.v.mean, blocks.first.data(), blocks.second.data());
+  kernels().gradient_sums(d.data(), y.data(), channels, rows, channels, whole.v.mean, blocks.first.data(),
+                          blocks.second.data());
   backward_coefficients(blocks.sums(), 1, gamma.data(), group_of_one(), whole.v, d_gamma.data(), d_beta.data());
   ThreadGroup group(3);
   group.run([&](Communicator& rank) {
@@ -222,7 +227,8 @@ TEST_CASE("moments and gradient sums over ranks are those of all rows") {
     Values part(channels);
     Blocks own = moments_of(Floats(y.begin() + at, y.begin() + at + share * channels), share, share, channels);
     combine_moments(own.sums(), RowBlocks{share, share}, rank, part.v);
-    kernels().gradient_sums(d.data() + at, y.data() + at, channels, share, channels, part.v.mean, own.first.data(), own.second.data());
+    kernels().gradient_sums(d.data() + at, y.data() + at, channels, share, channels, part.v.mean, own.first.data(),
+                            own.second.data());
     Floats own_gamma(channels), own_beta(channels);
     backward_coefficients(own.sums(), 1, gamma.data(), rank, part.v, own_gamma.data(), own_beta.data());
     for (int64_t c = 0; c < channels; ++c) {  // 60 summands of about 1: 64 eps
@@ -296,7 +302,8 @@ TEST_CASE("fact 18: the running variance gets n / (n - 1) of the batch's, the ru
     update_running(values.v, running_mean.data(), running_variance.data());
     for (int64_t c = 0; c < channels; ++c) {
       CHECK(running_mean[size_t(c)] == float(0.9 * 4 + 0.1 * double(c)));
-      CHECK(std::abs(double(running_variance[size_t(c)]) - (0.9 * 2 + 0.1 * count / (count - 1) * double(c + 1))) <= 4 * FLT_EPSILON);
+      CHECK(std::abs(double(running_variance[size_t(c)]) - (0.9 * 2 + 0.1 * count / (count - 1) * double(c + 1))) <=
+            4 * FLT_EPSILON);
     }
   }
 }
@@ -307,7 +314,8 @@ TEST_CASE("residual passes equal plain loops over more than one block, exactly o
     const Floats y = integers(1, count, 9), side = integers(2, count, 9), d = integers(3, count, 5);
     Values main(channels), other(channels);
     for (Values* values : {&main, &other}) {
-      for (int64_t c = 0; c < channels; ++c) values->v.scale[c] = float(c % 3 - 1), values->v.shift[c] = float(c % 5 - 2), values->v.mean[c] = float(c % 4);
+      for (int64_t c = 0; c < channels; ++c)
+        values->v.scale[c] = float(c % 3 - 1), values->v.shift[c] = float(c % 5 - 2), values->v.mean[c] = float(c % 4);
     }
     Guarded<float> sum(count), dz(d);
     residual_forward(y.data(), main.v, side.data(), projected ? &other.v : nullptr, rows, sum.data());

@@ -64,7 +64,8 @@ double seconds(F&& body) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) return std::fprintf(stderr, "usage: bench_data FOLDER|FILE.tar [--crops 2x224+6x96] [--limit N] [--rounds R]\n"), 2;
+  if (argc < 2)
+    return std::fprintf(stderr, "usage: bench_data FOLDER|FILE.tar [--crops 2x224+6x96] [--limit N] [--rounds R]\n"), 2;
   swav_recipe recipe = swav::image::default_recipe();
   size_t limit = 200;
   int rounds = 3;
@@ -72,27 +73,30 @@ int main(int argc, char** argv) {
     if (!std::strcmp(argv[i], "--crops")) set_crops(recipe, argv[i + 1]);
     if (!std::strcmp(argv[i], "--limit")) limit = std::strtoul(argv[i + 1], nullptr, 10);
     if (!std::strcmp(argv[i], "--rounds")) rounds = std::atoi(argv[i + 1]);
-    if (!std::strcmp(argv[i], "--precision")) recipe.precision = std::strcmp(argv[i + 1], "exact") ? SWAV_PRECISION_FAST : SWAV_PRECISION_EXACT;
+    if (!std::strcmp(argv[i], "--precision"))
+      recipe.precision = std::strcmp(argv[i + 1], "exact") ? SWAV_PRECISION_FAST : SWAV_PRECISION_EXACT;
   }
   const auto files = load(argv[1], limit);
   std::vector<std::vector<float>> crops;
   std::vector<float*> outputs;
   for (int g = 0; g < recipe.group_count; ++g) {
-    for (int v = 0; v < recipe.groups[g].count; ++v) crops.emplace_back(size_t(recipe.groups[g].size) * recipe.groups[g].size * 3);
+    for (int v = 0; v < recipe.groups[g].count; ++v)
+      crops.emplace_back(size_t(recipe.groups[g].size) * recipe.groups[g].size * 3);
   }
   for (auto& crop : crops) outputs.push_back(crop.data());
   swav::image::Image image;
   for (int round = 0; round < rounds; ++round) {
     const double decoding = seconds([&] {
-      for (const auto& file : files) swav::image::decode(file.data(), file.size(), swav::image::default_decode_options(), image);
+      for (const auto& file : files)
+        swav::image::decode(file.data(), file.size(), swav::image::default_decode_options(), image);
     });
     const double all = seconds([&] {
       for (size_t i = 0; i < files.size(); ++i) {
-        swav::image::multicrop(files[i].data(), files[i].size(), swav::image::default_decode_options(), recipe, 1, uint64_t(round), i,
-                               outputs.data());
+        swav::image::multicrop(files[i].data(), files[i].size(), swav::image::default_decode_options(), recipe, 1,
+                               uint64_t(round), i, outputs.data());
       }
     });
-    std::printf("%zu images: decode alone %.0f images/s, decode and %zu crops %.1f images/s\n", files.size(), double(files.size()) / decoding,
-                crops.size(), double(files.size()) / all);
+    std::printf("%zu images: decode alone %.0f images/s, decode and %zu crops %.1f images/s\n", files.size(),
+                double(files.size()) / decoding, crops.size(), double(files.size()) / all);
   }
 }

@@ -1,4 +1,5 @@
-/* A C11 program that uses include/swav.h alone: create, save, open, embed an encoded image, and train on two threads at once. */
+/* A C11 program that uses include/swav.h alone: create, save, open, embed an encoded image, and train on two threads at once.
+ */
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -7,12 +8,12 @@
 
 #include "swav.h"
 
-#define CHECK(condition)                                                                                   \
-  do {                                                                                                     \
-    if (!(condition)) {                                                                                    \
+#define CHECK(condition)                                                                                  \
+  do {                                                                                                    \
+    if (!(condition)) {                                                                                   \
       fprintf(stderr, "%s:%d: %s is not so; %s\n", __FILE__, __LINE__, #condition, swav_error_message()); \
-      exit(1);                                                                                             \
-    }                                                                                                      \
+      exit(1);                                                                                            \
+    }                                                                                                     \
   } while (0)
 
 enum { SIDE = 40, DIM = 8, BATCH = 4, STEPS = 3, LARGE = 2 * BATCH * 16 * 16 * 3, SMALL = 2 * BATCH * 8 * 8 * 3 };

@@ -68,7 +68,8 @@ std::string load_message(TrainingBench& bench, const std::string& path, swav_sta
 TEST_CASE("training resumed from a checkpoint has the weights of training without a break, bit for bit, for every optimiser") {
   const TemporaryFolder folder;
   for (swav_optimizer optimizer : {SWAV_OPTIMIZER_LARC, SWAV_OPTIMIZER_SGD, SWAV_OPTIMIZER_ADAMW}) {
-    for (uint64_t at : {uint64_t(1), uint64_t(4)}) {  // while the prototypes are frozen and the queue is empty, and when it is in use
+    for (uint64_t at :
+         {uint64_t(1), uint64_t(4)}) {  // while the prototypes are frozen and the queue is empty, and when it is in use
       CAPTURE(int(optimizer));
       CAPTURE(at);
       const std::string path = folder / "checkpoint", end = folder / "end", resumed_end = folder / "resumed";
@@ -128,7 +129,8 @@ TEST_CASE("a checkpoint cut anywhere is refused and nothing is changed") {
   const Saved saved;
   const std::string bytes = read_bytes(saved.path), cut = saved.folder / "cut";
   TrainingBench bench(small_network(), with_queue(), 5);
-  std::vector<int64_t> lengths = {0, 1, 7, 8, 9, header_end(bytes) - 1, header_end(bytes), header_end(bytes) + 1, int64_t(bytes.size()) - 1};
+  std::vector<int64_t> lengths = {
+      0, 1, 7, 8, 9, header_end(bytes) - 1, header_end(bytes), header_end(bytes) + 1, int64_t(bytes.size()) - 1};
   for (int64_t i = 1; i < 24; ++i) lengths.push_back(int64_t(bytes.size()) * i / 24 + i);
   for (int64_t length : lengths) {
     CAPTURE(length);
@@ -141,7 +143,8 @@ TEST_CASE("a checkpoint cut anywhere is refused and nothing is changed") {
   }
 }
 
-TEST_CASE("a flipped bit of the header is refused, or it is one of a description and what is loaded is exactly what was saved") {
+TEST_CASE(
+    "a flipped bit of the header is refused, or it is one of a description and what is loaded is exactly what was saved") {
   const Saved saved;
   const std::string bytes = read_bytes(saved.path), damaged = saved.folder / "damaged";
   const int64_t end = header_end(bytes);
@@ -192,7 +195,8 @@ TEST_CASE("a checkpoint of other settings is refused with the list of difference
   CHECK(message([](auto&, auto& t) { t.temperature = 0.2f; }) == "temperature: file has 0.100000001, this run has 0.200000003");
   // Settings that only one of the two has.
   CHECK(message([](auto&, auto& t) { t.assign_count = 1; }) == "assign1: file has 1, this run has none");
-  CHECK(message([](auto& n, auto&) { n.head_count = 2, n.prototypes[1] = 12; }) == "prototypes1: file has none, this run has 12");
+  CHECK(message([](auto& n, auto&) { n.head_count = 2, n.prototypes[1] = 12; }) ==
+        "prototypes1: file has none, this run has 12");
   CHECK(message([](auto&, auto& t) { t.optimizer = SWAV_OPTIMIZER_ADAMW, t.momentum = 0; }) ==
         "momentum: file has 0.899999976, this run has 0; optimizer: file has 0, this run has 2");
 }
@@ -200,11 +204,13 @@ TEST_CASE("a checkpoint of other settings is refused with the list of difference
 TEST_CASE("a missing file, a folder and a file of weights alone are refused, each for its reason") {
   const TemporaryFolder folder;
   TrainingBench bench(small_network(), with_queue());
-  CHECK(load_message(bench, folder / "absent", SWAV_ERROR_IO) == "cannot open " + (folder / "absent") + ": No such file or directory");
+  CHECK(load_message(bench, folder / "absent", SWAV_ERROR_IO) ==
+        "cannot open " + (folder / "absent") + ": No such file or directory");
   CHECK(load_message(bench, folder.path(), SWAV_ERROR_IO).find("not a regular file") != std::string::npos);
   const std::string weights = folder / "weights.safetensors";
   REQUIRE(swav_network_save(bench.network, weights.c_str()) == SWAV_OK);
-  CHECK(load_message(bench, weights, SWAV_ERROR_FORMAT) == weights + " is no checkpoint: it holds weights without a training state");
+  CHECK(load_message(bench, weights, SWAV_ERROR_FORMAT) ==
+        weights + " is no checkpoint: it holds weights without a training state");
   size_t size = 0;
   CHECK(swav_checkpoint_note(weights.c_str(), nullptr, 0, &size) == SWAV_ERROR_FORMAT);
   const std::string nowhere = folder / "absent/checkpoint";
@@ -223,7 +229,8 @@ TEST_CASE("a disk that fills up while a checkpoint is written leaves the one bef
   for (size_t room : {size_t(0), size_t(4), size_t(5000), before.size() / 2, before.size() - 64}) {
     const rlimit limit{room, old.rlim_max};
     REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-    const swav_status status = swav_trainer_save(bench.trainer, saved.path.c_str(), "after"), weights = swav_network_save(bench.network, saved.path.c_str());
+    const swav_status status = swav_trainer_save(bench.trainer, saved.path.c_str(), "after"),
+                      weights = swav_network_save(bench.network, saved.path.c_str());
     REQUIRE(setrlimit(RLIMIT_FSIZE, &old) == 0);
     CHECK(status == SWAV_ERROR_IO);
     if (room < before.size() / 3) CHECK(weights == SWAV_ERROR_IO);  // weights alone are a third of a checkpoint

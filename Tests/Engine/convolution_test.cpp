@@ -27,17 +27,22 @@ struct Case {
 constexpr auto activation = Convolution::Input::activation;
 constexpr auto image = Convolution::Input::image;
 
-// Images, height, width, channels, filters, kernel, stride, padding. Channels around the vector widths 4, 8, 16 and the tiles 8, 16, 32.
+// Images, height, width, channels, filters, kernel, stride, padding. Channels around the vector widths 4, 8, 16 and the tiles
+// 8, 16, 32.
 std::vector<Case> cases() {
   return {
-      {{1, 1, 1, 3, 5, 1, 1, 0}, activation},    {{7, 1, 1, 33, 31, 1, 1, 0}, activation},  {{1, 2, 2, 16, 17, 1, 2, 0}, activation},
-      {{7, 3, 3, 15, 33, 1, 1, 0}, activation},  {{1, 9, 7, 5, 9, 1, 2, 0}, activation},    {{2, 33, 33, 6, 7, 1, 2, 0}, activation},
-      {{1, 1, 1, 3, 5, 3, 1, 1}, activation},    {{7, 1, 1, 17, 9, 3, 2, 1}, activation},   {{1, 2, 2, 16, 32, 3, 1, 1}, activation},
-      {{7, 2, 2, 5, 6, 3, 2, 1}, activation},    {{1, 3, 3, 35, 33, 3, 1, 1}, activation},  {{7, 3, 3, 4, 8, 3, 2, 1}, activation},
-      {{1, 33, 33, 3, 17, 3, 1, 1}, activation}, {{2, 33, 33, 8, 9, 3, 2, 1}, activation},  {{1, 97, 97, 2, 3, 3, 2, 1}, activation},
-      {{1, 6, 11, 9, 15, 3, 1, 1}, activation},  {{1, 11, 6, 9, 15, 3, 2, 1}, activation},  {{1, 8, 8, 100, 70, 3, 1, 1}, activation},
-      {{3, 5, 5, 300, 40, 1, 1, 0}, activation}, {{1, 33, 33, 3, 8, 7, 2, 3}, image},       {{7, 9, 8, 1, 5, 7, 2, 3}, image},
-      {{1, 97, 97, 3, 17, 7, 2, 3}, image},      {{2, 16, 17, 4, 33, 3, 1, 1}, image},      {{1, 8, 8, 3, 16, 3, 1, 1}, image},
+      {{1, 1, 1, 3, 5, 1, 1, 0}, activation},    {{7, 1, 1, 33, 31, 1, 1, 0}, activation},
+      {{1, 2, 2, 16, 17, 1, 2, 0}, activation},  {{7, 3, 3, 15, 33, 1, 1, 0}, activation},
+      {{1, 9, 7, 5, 9, 1, 2, 0}, activation},    {{2, 33, 33, 6, 7, 1, 2, 0}, activation},
+      {{1, 1, 1, 3, 5, 3, 1, 1}, activation},    {{7, 1, 1, 17, 9, 3, 2, 1}, activation},
+      {{1, 2, 2, 16, 32, 3, 1, 1}, activation},  {{7, 2, 2, 5, 6, 3, 2, 1}, activation},
+      {{1, 3, 3, 35, 33, 3, 1, 1}, activation},  {{7, 3, 3, 4, 8, 3, 2, 1}, activation},
+      {{1, 33, 33, 3, 17, 3, 1, 1}, activation}, {{2, 33, 33, 8, 9, 3, 2, 1}, activation},
+      {{1, 97, 97, 2, 3, 3, 2, 1}, activation},  {{1, 6, 11, 9, 15, 3, 1, 1}, activation},
+      {{1, 11, 6, 9, 15, 3, 2, 1}, activation},  {{1, 8, 8, 100, 70, 3, 1, 1}, activation},
+      {{3, 5, 5, 300, 40, 1, 1, 0}, activation}, {{1, 33, 33, 3, 8, 7, 2, 3}, image},
+      {{7, 9, 8, 1, 5, 7, 2, 3}, image},         {{1, 97, 97, 3, 17, 7, 2, 3}, image},
+      {{2, 16, 17, 4, 33, 3, 1, 1}, image},      {{1, 8, 8, 3, 16, 3, 1, 1}, image},
   };
 }
 
@@ -72,9 +77,14 @@ struct Source {
   Operand operand;
 
   Source(uint64_t seed, int64_t rows, int64_t channels, Transform transform)
-      : data(integers(seed, rows * channels, 3)), partner(integers(seed + 1, rows * channels, 3)), a(integers(seed + 2, channels, 2)),
-        b(integers(seed + 3, channels, 2)), c(integers(seed + 4, channels, 2)), values(data) {
-    operand = {data.data(), transform, transform == Transform::gradient ? partner.data() : nullptr, a.data(), b.data(), c.data()};
+      : data(integers(seed, rows * channels, 3)),
+        partner(integers(seed + 1, rows * channels, 3)),
+        a(integers(seed + 2, channels, 2)),
+        b(integers(seed + 3, channels, 2)),
+        c(integers(seed + 4, channels, 2)),
+        values(data) {
+    operand = {data.data(), transform, transform == Transform::gradient ? partner.data() : nullptr,
+               a.data(),    b.data(),  c.data()};
     if (transform == Transform::plain) return;
     for (size_t i = 0; i < data.size(); ++i) {
       const size_t k = i % size_t(channels);

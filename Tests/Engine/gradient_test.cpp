@@ -60,7 +60,8 @@ class TwinLoss {
         Doubles x;
         for (int64_t i = 0; i < k; ++i) x.push_back(scores[size_t(row * k + i)] / double(t.temperature));
         const double normalizer = log_sum_exp(x);
-        for (int64_t i = 0; i < k; ++i) total -= codes[size_t((a * t.batch + row % t.batch) * k + i)] * (x[size_t(i)] - normalizer);
+        for (int64_t i = 0; i < k; ++i)
+          total -= codes[size_t((a * t.batch + row % t.batch) * k + i)] * (x[size_t(i)] - normalizer);
       }
     }
     return total / double(t.assign_count * (crops - 1) * t.batch);
@@ -97,13 +98,14 @@ std::vector<LayerTensors> layers_of(const Parameters& parameters) {
   return layers;
 }
 
-// The relative error of a gradient in float, after 20 to 53 layers of rounding and of batch-norms over a few dozen values, which divide by
-// small deviations: about seven times the largest that was seen. A forgotten or doubled term shows as about 1; a value so near to zero
-// that float and double disagree about its ReLU as a few hundredths, so sizes and seeds are such that there is none.
+// The relative error of a gradient in float, after 20 to 53 layers of rounding and of batch-norms over a few dozen values,
+// which divide by small deviations: about seven times the largest that was seen. A forgotten or doubled term shows as about 1;
+// a value so near to zero that float and double disagree about its ReLU as a few hundredths, so sizes and seeds are such that
+// there is none.
 constexpr double relative_error = 1e-2;
 
-// Checks the slope of the loss along random signs s of all tensors of a layer, each scaled by 1 / |g|: an error e of one gradient g shows
-// as about |e| / |g|, wherever in the tensor it is.
+// Checks the slope of the loss along random signs s of all tensors of a layer, each scaled by 1 / |g|: an error e of one
+// gradient g shows as about |e| / |g|, wherever in the tensor it is.
 void check_layer(TrainingBench& bench, TwinLoss& loss, const LayerTensors& layer) {
   std::map<std::string, Doubles> directions;
   double along = 0;
@@ -153,7 +155,8 @@ TEST_CASE("gradients of ResNet-18 with the small stem are the slopes of the netw
   check_gradients(small_network(18, SWAV_STEM_SMALL, 16), small_training());
 }
 
-TEST_CASE("gradients of ResNet-18 with the ImageNet stem, one linear layer as head and three sets of prototypes are the slopes") {
+TEST_CASE(
+    "gradients of ResNet-18 with the ImageNet stem, one linear layer as head and three sets of prototypes are the slopes") {
   swav_network_config network = small_network(18, SWAV_STEM_IMAGENET, 0);
   network.head_count = 3;
   network.prototypes[1] = 5;

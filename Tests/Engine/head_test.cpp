@@ -29,7 +29,9 @@ struct HeadBench {
   Workspace workspace;
 
   HeadBench(const swav_network_config& config, int64_t rows, int64_t queue_rows)
-      : description(describe(config)), parameters(description), gradients(size_t(parameters.size())),
+      : description(describe(config)),
+        parameters(description),
+        gradients(size_t(parameters.size())),
         head(description, rows, Head::Purpose::training, queue_rows) {
     parameters.initialize(3);
     WorkspaceSize size;
@@ -67,7 +69,8 @@ TEST_CASE("fact 15: rows get unit norm within 1e-6, and a row of zeros stays zer
     CHECK(unit.margins_intact());
     CHECK(norms.margins_intact());
     for (int64_t r = 0; r < rows; ++r) {
-      const double length = std::sqrt(dot(&unit.data()[r * n], &unit.data()[r * n], n)), from = std::sqrt(dot(&x[size_t(r * n)], &x[size_t(r * n)], n));
+      const double length = std::sqrt(dot(&unit.data()[r * n], &unit.data()[r * n], n)),
+                   from = std::sqrt(dot(&x[size_t(r * n)], &x[size_t(r * n)], n));
       if (r == 2) CHECK(length == 0);
       else if (r == 3) CHECK(std::abs(length - from / 1e-12) <= 1e-6 * from / 1e-12);  // under the floor of 1e-12
       else CHECK(std::abs(length - 1) <= 1e-6);
@@ -116,7 +119,8 @@ TEST_CASE("the gradient of a bias is the sum over rows, added") {
   }
 }
 
-TEST_CASE("fact 15: scores are cosines in [-1, 1] once prototypes are renormalised, for a head with and without a hidden layer") {
+TEST_CASE(
+    "fact 15: scores are cosines in [-1, 1] once prototypes are renormalised, for a head with and without a hidden layer") {
   for (int32_t hidden : {0, 9}) {
     const int64_t rows = 20;
     HeadBench bench(head_config(hidden), rows, 0);
@@ -152,6 +156,7 @@ TEST_CASE("scores of queued embeddings are the scores that these embeddings have
     Guarded<float> scores(queue_rows * count);
     bench.head.score_queue(h, queue.data(), bench.workspace, scores.data());
     CHECK(scores.margins_intact());
-    for (int64_t i = 0; i < queue_rows * count; ++i) CHECK(std::abs(scores[i] - bench.head.scores(h)[i % (rows * count)]) <= 5 * FLT_EPSILON);
+    for (int64_t i = 0; i < queue_rows * count; ++i)
+      CHECK(std::abs(scores[i] - bench.head.scores(h)[i % (rows * count)]) <= 5 * FLT_EPSILON);
   }
 }

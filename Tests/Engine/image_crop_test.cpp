@@ -142,8 +142,8 @@ TEST_CASE("16-bit crops agree with 8-bit crops of the same picture") {
     std::vector<float> x(24 * 24), y(24 * 24);
     REQUIRE(swav_crop_execute(a.get(), &plan, &recipe, x.data()) == SWAV_OK);
     REQUIRE(swav_crop_execute(b.get(), &plan, &recipe, y.data()) == SWAV_OK);
-    // The 8-bit chain rounds or truncates after each of at most 11 steps (2 of resize, brightness, contrast, 6 of blur), each off by
-    // at most 1 level; brightness and contrast multiply by at most 1.8 each what stands before them.
+    // The 8-bit chain rounds or truncates after each of at most 11 steps (2 of resize, brightness, contrast, 6 of blur), each
+    // off by at most 1 level; brightness and contrast multiply by at most 1.8 each what stands before them.
     const double levels = (2 * 1.8 + 1) * 1.8 + 1 + 6;
     for (size_t i = 0; i < x.size(); ++i) CHECK(std::abs(x[i] - y[i]) <= levels / 255 / recipe.std[0]);
   }
@@ -210,9 +210,18 @@ TEST_CASE("a plan that does not fit its image is refused, and nothing is written
   refused([](swav_crop_plan& p) { p.width = 0; });
   refused([](swav_crop_plan& p) { p.resized_width = 7; });
   refused([](swav_crop_plan& p) { p.offset_y = 1; });
-  refused([](swav_crop_plan& p) { p.blur = true; p.sigma = NAN; });
-  refused([](swav_crop_plan& p) { p.jitter = true; p.color_order[0] = 1; });
-  refused([](swav_crop_plan& p) { p.jitter = true; p.color_factor[SWAV_COLOR_HUE] = 0.7f; });
+  refused([](swav_crop_plan& p) {
+    p.blur = true;
+    p.sigma = NAN;
+  });
+  refused([](swav_crop_plan& p) {
+    p.jitter = true;
+    p.color_order[0] = 1;
+  });
+  refused([](swav_crop_plan& p) {
+    p.jitter = true;
+    p.color_factor[SWAV_COLOR_HUE] = 0.7f;
+  });
   swav_recipe recipe = swav_recipe_default();
   recipe.channels = 1;
   std::vector<float> pixels(8 * 8 * 3);

@@ -77,7 +77,8 @@ TEST_CASE("a whole chain differs from the twin by 0.003 levels on average and 1 
     Image image;
     decode(bytes.data(), bytes.size(), default_decode_options(), image);
     for (int crop = 0; crop < 8; ++crop) {
-      const auto difference = differences(image, sample_plan(recipe, 1, 0, sample, crop, image.width(), image.height()), recipe);
+      const auto difference =
+          differences(image, sample_plan(recipe, 1, 0, sample, crop, image.width(), image.height()), recipe);
       all.insert(all.end(), difference.begin(), difference.end());
     }
     ++sample;

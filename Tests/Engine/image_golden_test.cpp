@@ -27,7 +27,8 @@ Image picture(int width, int height) {
       for (int64_t c = 0; c < 3; ++c) {
         const int64_t rise = (x * (5 + c) + y * (3 + 2 * c)) % 256, slant = ((x * 2 - y * 3 + 40 * c) % 192 + 192) % 192;
         const int64_t noise = ((x * 73856093 ^ y * 19349663 ^ c * 83492791) & 0xFFFFFFFF) >> 7 & 31;
-        image.row<uint8_t>(int(y))[x * 3 + c] = uint8_t(std::min<int64_t>(255, std::abs(rise - 128) + std::abs(slant - 96) + noise));
+        image.row<uint8_t>(int(y))[x * 3 + c] =
+            uint8_t(std::min<int64_t>(255, std::abs(rise - 128) + std::abs(slant - 96) + noise));
       }
     }
   }

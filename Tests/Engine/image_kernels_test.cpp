@@ -75,13 +75,14 @@ TEST_CASE("resample equals the weighted sum, forwards and backwards") {
         const int64_t out_stride = (n + 15) / 16 * 16;
         Bytes out(7 * out_stride, 3);
         uint8_t* const first = out.data + (direction > 0 ? 0 : 6 * out_stride);
-        k.image_resample(lines.data, stride, filter.start.data(), filter.length.data(), filter.fixed.data(), filter.stride, 7, n, first,
-                         direction * out_stride);
+        k.image_resample(lines.data, stride, filter.start.data(), filter.length.data(), filter.fixed.data(), filter.stride, 7,
+                         n, first, direction * out_stride);
         for (int64_t i = 0; i < 7; ++i) {
           for (int64_t x = 0; x < n; ++x) {
             int64_t sum = 1 << 21;
             for (int t = 0; t < filter.length[size_t(i)]; ++t) {
-              sum += int64_t(filter.fixed[size_t(i * filter.stride + t)]) * lines.data[(filter.start[size_t(i)] + t) * stride + x];
+              sum +=
+                  int64_t(filter.fixed[size_t(i * filter.stride + t)]) * lines.data[(filter.start[size_t(i)] + t) * stride + x];
             }
             CHECK(first[direction * i * out_stride + x] == std::min<int64_t>(255, sum >> 22));
           }

@@ -80,7 +80,8 @@ TEST_CASE("an extreme image falls back to the largest central box of an allowed 
   CHECK(pixel.height == 1);
 }
 
-TEST_CASE("flip, jitter, grayscale and blur come with probabilities 0.5, 0.8, 0.2 and 0.5; orders of jitter are equally frequent") {
+TEST_CASE(
+    "flip, jitter, grayscale and blur come with probabilities 0.5, 0.8, 0.2 and 0.5; orders of jitter are equally frequent") {
   const swav_recipe recipe = default_recipe();
   int flip = 0, jitter = 0, gray = 0, blur = 0;
   std::vector<int> orders(256, 0);
@@ -194,7 +195,8 @@ TEST_CASE("every sample comes to every position equally often, and neighbours ar
   constexpr uint64_t length = 1000000007;
   double total = 0;
   for (uint64_t i = 0; i < trials; ++i) {
-    total += std::abs(double(swav_epoch_order(9, 0, length, i)) - double(swav_epoch_order(9, 0, length, i + 1))) / double(length);
+    total +=
+        std::abs(double(swav_epoch_order(9, 0, length, i)) - double(swav_epoch_order(9, 0, length, i + 1))) / double(length);
   }
   // Standard deviation of |u - v| is 1 / sqrt(18).
   CHECK(std::abs(total / trials - 1.0 / 3) < 5 / std::sqrt(18.0 * trials) * 1.5);

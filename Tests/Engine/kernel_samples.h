@@ -1,4 +1,5 @@
-// What the tests of kernels and operations share: instruction sets, edge sizes, exact data, and arrays that notice a write outside.
+// What the tests of kernels and operations share: instruction sets, edge sizes, exact data, and arrays that notice a write
+// outside.
 #pragma once
 
 #include <algorithm>

@@ -49,7 +49,8 @@ struct Handle {
 
 Floats embed(swav_network* network, swav_output output, const Floats& images, int64_t count, int32_t size, int64_t dim) {
   Floats result(size_t(count * dim), -7.0f);
-  REQUIRE_MESSAGE(swav_network_embed(network, output, images.data(), count, size, size, result.data()) == SWAV_OK, swav_error_message());
+  REQUIRE_MESSAGE(swav_network_embed(network, output, images.data(), count, size, size, result.data()) == SWAV_OK,
+                  swav_error_message());
   return result;
 }
 
@@ -98,24 +99,34 @@ TEST_CASE("fact 14: tensors have torchvision's names, order and shapes") {
   }
   // 53 convolutions with a batch-norm of five tensors, the head's two linear layers and batch-norm, the prototypes.
   CHECK(names.size() == 53 * 6 + 2 * 2 + 5 + 1);
-  const std::vector<std::string> first = {"conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var",
-                                          "bn1.num_batches_tracked", "layer1.0.conv1.weight"};
+  const std::vector<std::string> first = {"conv1.weight",         "bn1.weight",      "bn1.bias",
+                                          "bn1.running_mean",     "bn1.running_var", "bn1.num_batches_tracked",
+                                          "layer1.0.conv1.weight"};
   CHECK(std::vector<std::string>(names.begin(), names.begin() + 7) == first);
-  const std::vector<std::string> last = {"projection_head.0.weight", "projection_head.0.bias", "projection_head.1.weight",
-                                         "projection_head.1.bias", "projection_head.1.running_mean", "projection_head.1.running_var",
-                                         "projection_head.1.num_batches_tracked", "projection_head.3.weight", "projection_head.3.bias",
+  const std::vector<std::string> last = {"projection_head.0.weight",
+                                         "projection_head.0.bias",
+                                         "projection_head.1.weight",
+                                         "projection_head.1.bias",
+                                         "projection_head.1.running_mean",
+                                         "projection_head.1.running_var",
+                                         "projection_head.1.num_batches_tracked",
+                                         "projection_head.3.weight",
+                                         "projection_head.3.bias",
                                          "prototypes.weight"};
   CHECK(std::vector<std::string>(names.end() - 10, names.end()) == last);
   // A block's own layers come before its projection.
   const auto place = [&](const char* name) { return std::find(names.begin(), names.end(), name) - names.begin(); };
   CHECK(place("layer2.0.downsample.0.weight") == place("layer2.0.bn3.num_batches_tracked") + 1);
   CHECK(place("layer2.0.downsample.1.num_batches_tracked") + 1 == place("layer2.1.conv1.weight"));
-  const std::map<std::string, std::vector<int64_t>> expected = {
-      {"conv1.weight", {64, 3, 7, 7}},           {"bn1.num_batches_tracked", {}},
-      {"layer1.0.conv1.weight", {64, 64, 1, 1}}, {"layer1.0.downsample.0.weight", {256, 64, 1, 1}},
-      {"layer4.2.conv2.weight", {512, 512, 3, 3}}, {"layer4.0.downsample.1.running_var", {2048}},
-      {"projection_head.0.weight", {2048, 2048}}, {"projection_head.3.weight", {128, 2048}},
-      {"prototypes.weight", {3000, 128}}};
+  const std::map<std::string, std::vector<int64_t>> expected = {{"conv1.weight", {64, 3, 7, 7}},
+                                                                {"bn1.num_batches_tracked", {}},
+                                                                {"layer1.0.conv1.weight", {64, 64, 1, 1}},
+                                                                {"layer1.0.downsample.0.weight", {256, 64, 1, 1}},
+                                                                {"layer4.2.conv2.weight", {512, 512, 3, 3}},
+                                                                {"layer4.0.downsample.1.running_var", {2048}},
+                                                                {"projection_head.0.weight", {2048, 2048}},
+                                                                {"projection_head.3.weight", {128, 2048}},
+                                                                {"prototypes.weight", {3000, 128}}};
   for (const auto& [name, shape] : expected) CHECK_MESSAGE(shapes[name] == shape, name);
 }
 
@@ -155,9 +166,9 @@ TEST_CASE("initial values are the reference's distributions, a pure function of 
     return std::sqrt(square / double(x.size()));
   };
   // The standard deviation of n samples is within 5 / sqrt(2 n) of the true one: five standard errors.
-  for (const auto& [name, expected] : {std::pair{"conv1.weight", std::sqrt(2.0 / (16 * 49))},
-                                       std::pair{"layer3.1.conv2.weight", std::sqrt(2.0 / (64 * 9))},
-                                       std::pair{"layer2.0.downsample.0.weight", std::sqrt(2.0 / 32)}}) {
+  for (const auto& [name, expected] :
+       {std::pair{"conv1.weight", std::sqrt(2.0 / (16 * 49))}, std::pair{"layer3.1.conv2.weight", std::sqrt(2.0 / (64 * 9))},
+        std::pair{"layer2.0.downsample.0.weight", std::sqrt(2.0 / 32)}}) {
     const Floats x = values(name);
     CHECK_MESSAGE(std::abs(deviation(x) / expected - 1) < 5 / std::sqrt(2 * double(x.size())), name);
   }
@@ -179,8 +190,9 @@ TEST_CASE("initial values are the reference's distributions, a pure function of 
 }
 
 TEST_CASE("inference is the network in double with running statistics, for both depths, stems and heads") {
-  for (const auto& [config, size] : {std::pair{small_network(18, SWAV_STEM_IMAGENET, 16), 33}, std::pair{small_network(50, SWAV_STEM_SMALL, 0), 16},
-                                     std::pair{small_network(34, SWAV_STEM_SMALL, 16), 8}}) {
+  for (const auto& [config, size] :
+       {std::pair{small_network(18, SWAV_STEM_IMAGENET, 16), 33}, std::pair{small_network(50, SWAV_STEM_SMALL, 0), 16},
+        std::pair{small_network(34, SWAV_STEM_SMALL, 16), 8}}) {
     CAPTURE(config.depth);
     Handle handle(config);
     disturb_buffers(handle.network);
@@ -194,7 +206,8 @@ TEST_CASE("inference is the network in double with running statistics, for both 
       for (size_t i = 0; i < 8; ++i) square += prototypes[k * 8 + i] * prototypes[k * 8 + i];
       for (size_t i = 0; i < 8; ++i) prototypes[k * 8 + i] /= std::sqrt(square);
     }
-    const Doubles features = twin.features(images, count, size, false), z = twin.embeddings(features, false), s = twin.scores(z, 0);
+    const Doubles features = twin.features(images, count, size, false), z = twin.embeddings(features, false),
+                  s = twin.scores(z, 0);
     const auto close = [](const Floats& ours, const Doubles& exact) {
       double largest = 0, error = 0;
       for (double v : exact) largest = std::max(largest, std::abs(v));
@@ -214,7 +227,8 @@ TEST_CASE("fact 18: an image's embedding does not depend on the batch around it,
   const Floats images = normals(3, count * pixels);
   const Floats together = embed(handle.network, SWAV_OUTPUT_EMBEDDINGS, images, count, 16, 8);
   for (int64_t i : {0, 31, 32, 39}) {
-    const Floats alone = embed(handle.network, SWAV_OUTPUT_EMBEDDINGS, Floats(images.begin() + i * pixels, images.begin() + (i + 1) * pixels), 1, 16, 8);
+    const Floats alone = embed(handle.network, SWAV_OUTPUT_EMBEDDINGS,
+                               Floats(images.begin() + i * pixels, images.begin() + (i + 1) * pixels), 1, 16, 8);
     // Blocks of rows may differ with the number of rows; sums do not: each row is summed over the depth in the same order.
     CHECK(Floats(together.begin() + i * 8, together.begin() + (i + 1) * 8) == alone);
   }
@@ -300,7 +314,8 @@ TEST_CASE("settings out of range are refused, naming the setting, the value and 
   Handle handle(none);
   const Floats image = normals(1, 16 * 16 * 3);
   Floats result(64, 3.0f);
-  CHECK(swav_network_embed(handle.network, SWAV_OUTPUT_EMBEDDINGS, image.data(), 1, 16, 16, result.data()) == SWAV_ERROR_ARGUMENT);
+  CHECK(swav_network_embed(handle.network, SWAV_OUTPUT_EMBEDDINGS, image.data(), 1, 16, 16, result.data()) ==
+        SWAV_ERROR_ARGUMENT);
   CHECK(swav_network_embed(handle.network, SWAV_OUTPUT_SCORES, image.data(), 1, 16, 16, result.data()) == SWAV_ERROR_ARGUMENT);
   CHECK(swav_network_embed(handle.network, SWAV_OUTPUT_FEATURES, image.data(), 1, 7, 16, result.data()) == SWAV_ERROR_ARGUMENT);
   CHECK(std::string(swav_error_message()) == "images are 16 x 7 pixels; 8 to 16384 is allowed");

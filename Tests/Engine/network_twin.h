@@ -1,5 +1,5 @@
-// The whole network in double, by plain loops over the description: the oracle of the engine's forward and backward. The backward
-// needs no code here: tests differentiate the twin by finite differences.
+// The whole network in double, by plain loops over the description: the oracle of the engine's forward and backward. The
+// backward needs no code here: tests differentiate the twin by finite differences.
 #pragma once
 
 #include <cmath>
@@ -83,7 +83,8 @@ class Twin {
 
   // embeddings [rows][dim] -> [rows][K], with the prototypes as they are.
   Doubles scores(const Doubles& embeddings, int32_t head) {
-    return linear(embeddings, description_.config.dim, prototypes_name(description_.config, head).substr(0, prototypes_name(description_.config, head).rfind('.')));
+    return linear(embeddings, description_.config.dim,
+                  prototypes_name(description_.config, head).substr(0, prototypes_name(description_.config, head).rfind('.')));
   }
 
  private:
@@ -95,7 +96,11 @@ class Twin {
 
   Maps convolution(const Maps& x, const ConvolutionLayer& l) const {
     const Doubles& w = tensors.at(l.name + ".weight");
-    Maps y{x.images, (x.height + 2 * l.padding - l.kernel) / l.stride + 1, (x.width + 2 * l.padding - l.kernel) / l.stride + 1, l.out, {}};
+    Maps y{x.images,
+           (x.height + 2 * l.padding - l.kernel) / l.stride + 1,
+           (x.width + 2 * l.padding - l.kernel) / l.stride + 1,
+           l.out,
+           {}};
     y.values.assign(size_t(y.rows() * l.out), 0.0);
     // [r][s][c][f], so that the inner loop runs over neighbours.
     Doubles v(w.size());

@@ -19,7 +19,8 @@ struct Values {
     v.take(arena, channels);
     arena.allocate();
     v.take(arena, channels);
-    for (int64_t c = 0; c < channels; ++c) v.scale[c] = float(c % 4 - 1), v.shift[c] = float(c % 3), v.mean[c] = float(c % 5 - 2);
+    for (int64_t c = 0; c < channels; ++c)
+      v.scale[c] = float(c % 4 - 1), v.shift[c] = float(c % 3), v.mean[c] = float(c % 5 - 2);
   }
 };
 
@@ -58,7 +59,8 @@ void for_each_window(const PoolShape& s, const Floats& y, const BatchNormValues&
   }
 }
 
-const PoolShape shapes[] = {{1, 1, 1, 5}, {2, 2, 2, 16}, {1, 3, 3, 17}, {3, 5, 4, 33}, {1, 16, 17, 8}, {1, 49, 49, 3}, {2, 24, 24, 15}};
+const PoolShape shapes[] = {{1, 1, 1, 5},   {2, 2, 2, 16},  {1, 3, 3, 17},  {3, 5, 4, 33},
+                            {1, 16, 17, 8}, {1, 49, 49, 3}, {2, 24, 24, 15}};
 
 }  // namespace
 
@@ -113,9 +115,8 @@ TEST_CASE("max-pooling of a batch equals plain loops: the first of equal values 
     Guarded<uint8_t> index(s.out_count());
     max_pool_forward(s, y.data(), values.v, out.data(), index.data());
     bool equal = out.margins_intact() && index.margins_intact();
-    for_each_window(s, y, values.v, [&](int64_t at, const Window& w, int64_t) {
-      equal = equal && out[at] == w.value && index[at] == w.place;
-    });
+    for_each_window(s, y, values.v,
+                    [&](int64_t at, const Window& w, int64_t) { equal = equal && out[at] == w.value && index[at] == w.place; });
     CHECK(equal);
   }
 }

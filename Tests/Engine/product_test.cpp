@@ -77,7 +77,8 @@ void check_pack(const Kernels& kernel, int64_t n, Pack pack, Expected expected) 
   for (int64_t r = 0; r < count; ++r) {
     for (int64_t i = 0; i < stride; ++i) {
       if (i >= n) equal = equal && to.untouched(r * stride + i);
-      else equal = equal && to[r * stride + i] == (rows.pointers[size_t(r)] ? expected(r, i, rows.pointers[size_t(r)][i]) : 0.0f);
+      else
+        equal = equal && to[r * stride + i] == (rows.pointers[size_t(r)] ? expected(r, i, rows.pointers[size_t(r)][i]) : 0.0f);
     }
   }
   CHECK_MESSAGE(equal, kernel.isa, " n ", n);
@@ -115,7 +116,9 @@ TEST_CASE("packing copies rows, with zeros for padding, and writes nothing else"
     for (int64_t n : sizes_around(kernel->lanes)) {
       check_pack(
           *kernel, n,
-          [&](const Rows& rows, int64_t count, float* to, int64_t stride) { kernel->pack_plain(rows.pointers.data(), count, n, to, stride); },
+          [&](const Rows& rows, int64_t count, float* to, int64_t stride) {
+            kernel->pack_plain(rows.pointers.data(), count, n, to, stride);
+          },
           [](int64_t, int64_t, float x) { return x; });
     }
   }
@@ -142,7 +145,8 @@ TEST_CASE("packing applies the backward of batch-norm to pairs of rows and keeps
       check_pack(
           *kernel, n,
           [&](const Rows& rows, int64_t count, float* to, int64_t stride) {
-            kernel->pack_gradient(rows.pointers.data(), y.data() - rows.values.data(), count, n, a.data(), b.data(), c.data(), to, stride);
+            kernel->pack_gradient(rows.pointers.data(), y.data() - rows.values.data(), count, n, a.data(), b.data(), c.data(),
+                                  to, stride);
           },
           [&](int64_t r, int64_t i, float x) {
             return a[size_t(i)] * x + (b[size_t(i)] * y[size_t(r * n + i)] + c[size_t(i)]);

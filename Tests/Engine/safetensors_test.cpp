@@ -1,4 +1,5 @@
-// Weights in files: the format byte for byte, number types, names with prefixes, what is refused, and what a file says of its network.
+// Weights in files: the format byte for byte, number types, names with prefixes, what is refused, and what a file says of its
+// network.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -54,8 +55,8 @@ const auto same_name = [](const std::string& name) { return name; };
 bool is_backbone(const std::string& name) { return name.rfind("projection", 0) != 0 && name.rfind("prototypes", 0) != 0; }
 
 bool equal(const swav_network_config& a, const swav_network_config& b) {
-  return a.depth == b.depth && a.width * a.base_width == b.width * b.base_width && a.stem == b.stem && a.channels == b.channels &&
-         a.hidden == b.hidden && a.dim == b.dim && a.head_count == b.head_count &&
+  return a.depth == b.depth && a.width * a.base_width == b.width * b.base_width && a.stem == b.stem &&
+         a.channels == b.channels && a.hidden == b.hidden && a.dim == b.dim && a.head_count == b.head_count &&
          std::memcmp(a.prototypes, b.prototypes, sizeof a.prototypes) == 0;
 }
 
@@ -75,8 +76,9 @@ TEST_CASE("a file is the format byte for byte: length, header with sorted keys p
   const float a[] = {1, 2, 3, 4, 5, 6};
   const int64_t b = 7;
   write_safetensors(path, {{"z", DataType::f32, {2, 3}, a}, {"b", DataType::i64, {}, &b}}, {{"k", "v\n"}});
-  std::string header = "{\"__metadata__\":{\"k\":\"v\\n\"},\"b\":{\"data_offsets\":[24,32],\"dtype\":\"I64\",\"shape\":[]},"
-                       "\"z\":{\"data_offsets\":[0,24],\"dtype\":\"F32\",\"shape\":[2,3]}}";
+  std::string header =
+      "{\"__metadata__\":{\"k\":\"v\\n\"},\"b\":{\"data_offsets\":[24,32],\"dtype\":\"I64\",\"shape\":[]},"
+      "\"z\":{\"data_offsets\":[0,24],\"dtype\":\"F32\",\"shape\":[2,3]}}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
   CHECK(read_bytes(path) == file_of(header, bytes_of(std::vector<float>(a, a + 6)) + bytes_of(std::vector<int64_t>{b})));
 
@@ -124,7 +126,8 @@ TEST_CASE("every half is read as the number it stands for; bfloat16 and float64 
   for (int i = 0; i < 65536; ++i) {
     const double expected = half_value(uint16_t(i));
     const float ours = half[size_t(i)];
-    wrong += std::isnan(expected) ? !std::isnan(ours) : !(double(ours) == expected && std::signbit(ours) == std::signbit(expected));
+    wrong +=
+        std::isnan(expected) ? !std::isnan(ours) : !(double(ours) == expected && std::signbit(ours) == std::signbit(expected));
     const uint32_t bits = uint32_t(i) << 16;
     wrong += std::memcmp(&bfloat[size_t(i)], &bits, 4) != 0;
   }
@@ -151,16 +154,19 @@ TEST_CASE("a file that is no safetensors file, or lies about itself, is refused 
   CHECK(reason(file_of(std::string(100, '['), "")) == " is not a safetensors file: its header is not JSON");
   CHECK(reason(file_of("{}", "").substr(0, 9)) == " is cut short: its header is not complete");
   CHECK(entry("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}") == ": tensor t: its shape and its length differ");
-  CHECK(entry("{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}") == ": tensor t: the file ends before its data; it was cut short");
+  CHECK(entry("{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}") ==
+        ": tensor t: the file ends before its data; it was cut short");
   CHECK(entry("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}") == ": tensor t: its data offsets are impossible");
   CHECK(entry("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}") == ": tensor t: its data offsets are impossible");
   CHECK(entry("{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}") == ": tensor t: its shape is impossible");
-  CHECK(entry("{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4],\"data_offsets\":[0,8]}") == ": tensor t: its shape is impossible");
+  CHECK(entry("{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4],\"data_offsets\":[0,8]}") ==
+        ": tensor t: its shape is impossible");
   CHECK(entry("{\"dtype\":\"F32\",\"shape\":[2]}") == ": tensor t: its header entry is damaged");
   CHECK(entry("{\"dtype\":5,\"shape\":[2],\"data_offsets\":[0,8]}") == ": tensor t: its header entry is damaged");
   CHECK(entry("{\"dtype\":\"F32\",\"shape\":\"x\",\"data_offsets\":[0,8]}") == ": tensor t: its header entry is damaged");
   CHECK(entry("7") == ": tensor t: its header entry is damaged");
-  CHECK(entry("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}") == " holds no ResNet: there is no tensor conv1.weight of rank 4");
+  CHECK(entry("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}") ==
+        " holds no ResNet: there is no tensor conv1.weight of rank 4");
 }
 
 TEST_CASE("a small file that claims a huge network is refused without the memory of one") {
@@ -176,15 +182,18 @@ TEST_CASE("a small file that claims a huge network is refused without the memory
   CHECK(std::string(swav_error_message()) ==
         path + " holds 1 of the backbone's 53 convolutions in the shape of a resnet50w16, 90 % are needed");
   // One of a width that is not known at all.
-  write_bytes(path, file_of("{\"conv1.weight\":{\"dtype\":\"F32\",\"shape\":[600,1,3,3],\"data_offsets\":[0,21600]}}", std::string(21600, 'x')));
+  write_bytes(path, file_of("{\"conv1.weight\":{\"dtype\":\"F32\",\"shape\":[600,1,3,3],\"data_offsets\":[0,21600]}}",
+                            std::string(21600, 'x')));
   CHECK(swav_network_open(path.c_str(), &network, nullptr) == SWAV_ERROR_UNSUPPORTED);
-  CHECK(std::string(swav_error_message()) == path + " holds no network that this build knows: base_width is 600; 1 to 512 is allowed");
+  CHECK(std::string(swav_error_message()) ==
+        path + " holds no network that this build knows: base_width is 600; 1 to 512 is allowed");
 }
 
 TEST_CASE("a network is opened from names and shapes alone: depths, stems, channels and heads of every kind") {
   const TemporaryFolder folder;
   const std::string path = folder / "weights.safetensors";
-  std::vector<swav_network_config> configs = {small_network(18, SWAV_STEM_IMAGENET), small_network(34), small_network(50, SWAV_STEM_IMAGENET, 0)};
+  std::vector<swav_network_config> configs = {small_network(18, SWAV_STEM_IMAGENET), small_network(34),
+                                              small_network(50, SWAV_STEM_IMAGENET, 0)};
   configs[0].channels = 1;
   configs[1].head_count = 3;
   configs[1].prototypes[1] = 5;
@@ -234,7 +243,9 @@ TEST_CASE("a backbone without a head loads and the report says what was missing 
   const std::string path = folder / "weights.safetensors";
   const Handle original(small_network(), 1), other(small_network(), 2);
   const State head_before = state_of(other.network);
-  write_renamed(original.network, path, [](const std::string& name) { return is_backbone(name) ? name : "of_another_kind." + name; }, everything);
+  write_renamed(
+      original.network, path, [](const std::string& name) { return is_backbone(name) ? name : "of_another_kind." + name; },
+      everything);
   swav_load_report report;
   REQUIRE_MESSAGE(swav_network_load(other.network, path.c_str(), &report) == SWAV_OK, swav_error_message());
   CHECK(report.missing == 10);
@@ -245,7 +256,9 @@ TEST_CASE("a backbone without a head loads and the report says what was missing 
     CHECK_MESSAGE((bytes == (is_backbone(name) ? state_of(original.network) : head_before).at(name)), name);
   }
   // More names than fit.
-  write_renamed(original.network, path, [](const std::string& name) { return is_backbone(name) ? name : std::string(200, 'x') + name; }, everything);
+  write_renamed(
+      original.network, path, [](const std::string& name) { return is_backbone(name) ? name : std::string(200, 'x') + name; },
+      everything);
   REQUIRE(swav_network_load(other.network, path.c_str(), &report) == SWAV_OK);
   const std::string names = report.unexpected_names;
   CHECK(names.size() < sizeof report.unexpected_names);
@@ -267,7 +280,8 @@ TEST_CASE("less than 90 % of the backbone, another shape or another network is r
     return swav_network_load(other.network, path.c_str(), nullptr);
   };
   CHECK(without(11) == SWAV_ERROR_FORMAT);
-  CHECK(std::string(swav_error_message()).find(" holds 89 of the backbone's 100 tensors, 90 % are needed; missing: layer4.0.conv1.weight") !=
+  CHECK(std::string(swav_error_message())
+            .find(" holds 89 of the backbone's 100 tensors, 90 % are needed; missing: layer4.0.conv1.weight") !=
         std::string::npos);
   CHECK(state_of(other.network) == before);
   CHECK(without(10) == SWAV_OK);

@@ -75,11 +75,13 @@ TEST_CASE("fact 16: batch-norm statistics are per resolution, large crops first,
   const auto unbiased = [](const TwinMoments& m, size_t c) { return m.variance[c] * m.count / (m.count - 1); };
   for (const auto& [name, a] : first) {
     const TwinMoments& b = second.at(name);
-    const Floats mean = values_of(bench.network, name + ".running_mean"), variance = values_of(bench.network, name + ".running_var");
+    const Floats mean = values_of(bench.network, name + ".running_mean"),
+                 variance = values_of(bench.network, name + ".running_var");
     for (size_t c = 0; c < mean.size(); ++c) {
       const double expected_mean = 0.9 * 0.1 * a.mean[c] + 0.1 * b.mean[c];
       const double expected_variance = 0.9 * (0.9 + 0.1 * unbiased(a, c)) + 0.1 * unbiased(b, c);
-      CHECK_MESSAGE(std::abs(double(mean[c]) - expected_mean) <= 1e-4 * (std::abs(a.mean[c]) + std::sqrt(a.variance[c]) + 1), name);
+      CHECK_MESSAGE(std::abs(double(mean[c]) - expected_mean) <= 1e-4 * (std::abs(a.mean[c]) + std::sqrt(a.variance[c]) + 1),
+                    name);
       CHECK_MESSAGE(std::abs(double(variance[c]) - expected_variance) <= 1e-4 * expected_variance, name);
     }
   }
@@ -87,7 +89,8 @@ TEST_CASE("fact 16: batch-norm statistics are per resolution, large crops first,
   CHECK(head.count == 24);
   for (size_t c = 0; c < head.mean.size(); ++c) {
     CHECK(std::abs(double(values_of(bench.network, "projection_head.1.running_mean")[c]) - 0.1 * head.mean[c]) <= 1e-5);
-    CHECK(std::abs(double(values_of(bench.network, "projection_head.1.running_var")[c]) - 0.9 - 0.1 * unbiased(head, c)) <= 1e-5);
+    CHECK(std::abs(double(values_of(bench.network, "projection_head.1.running_var")[c]) - 0.9 - 0.1 * unbiased(head, c)) <=
+          1e-5);
   }
 }
 
@@ -142,7 +145,8 @@ TEST_CASE("fact 21: frozen prototypes keep their direction, and their first upda
     Floats moved = values_of(bench.network, "prototypes.weight");
     for (size_t i = 0; i < moved.size(); ++i) moved[i] -= before[i];
     if (optimizer == SWAV_OPTIMIZER_LARC) {  // trust |p| / (|g| + wd |p|) makes the step a thousandth of |p| = sqrt(K) times lr
-      CHECK(norm(moved.data(), moved.size()) == doctest::Approx(0.1 * 0.001 * std::sqrt(double(prototype_count))).epsilon(1e-3));
+      CHECK(norm(moved.data(), moved.size()) ==
+            doctest::Approx(0.1 * 0.001 * std::sqrt(double(prototype_count))).epsilon(1e-3));
     } else {  // Adam's first step: lr for each weight, and lr wd p, where the step counter starts with the first unfrozen one
       for (size_t i = 0; i < moved.size(); ++i) CHECK(std::abs(std::abs(moved[i] + 0.1f * 0.1f * before[i]) - 0.1f) <= 1e-3f);
     }
@@ -165,7 +169,8 @@ TEST_CASE("fact 23: prototypes have unit norm at every forward, and not after an
   }
 }
 
-TEST_CASE("the same weights after some steps, bit for bit, on 1, 2, 3 and 5 threads, also when their number changes on the way") {
+TEST_CASE(
+    "the same weights after some steps, bit for bit, on 1, 2, 3 and 5 threads, also when their number changes on the way") {
   swav_trainer_config config = groups({{2, 33, 0, 0}, {2, 20, 0, 0}}, 4);
   config.queue_length = 8;
   const auto run = [&](std::initializer_list<int32_t> threads) {
@@ -237,14 +242,17 @@ TEST_CASE("gradients are gone when their trainer is") {
   CHECK(tensor_of(bench.network, "conv1.weight").gradient == nullptr);
 }
 
-TEST_CASE("a value that is not finite ends the step naming where it is; nothing is changed and training goes on as if it had not been") {
+TEST_CASE(
+    "a value that is not finite ends the step naming where it is; nothing is changed and training goes on as if it had not "
+    "been") {
   const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
   swav_trainer_config config = small_training();
   config.queue_length = 6;
   TrainingBench bench(small_network(), config), untroubled(small_network(), config);
   for (uint64_t t = 0; t < 3; ++t) {
     const State before = state_of(bench.network);
-    for (const auto& [value, group] : {std::pair{nan, size_t(0)}, std::pair{infinity, size_t(1)}, std::pair{-infinity, size_t(0)}}) {
+    for (const auto& [value, group] :
+         {std::pair{nan, size_t(0)}, std::pair{infinity, size_t(1)}, std::pair{-infinity, size_t(0)}}) {
       std::vector<Floats> crops = bench.crops(t);
       crops[group][1234] = value;
       CHECK(bench.step_on(crops) == SWAV_ERROR_NUMERIC);
@@ -288,7 +296,8 @@ TEST_CASE("a step allocates nothing") {
   const std::vector<Floats> crops = bench.crops(0);
   const float* pointers[] = {crops[0].data(), crops[1].data(), crops[2].data()};
   const swav_step_input input{pointers, 0.1, false, true, true};
-  for (int t = 0; t < 3; ++t) REQUIRE(swav_trainer_step(bench.trainer, &input, &bench.report) == SWAV_OK);  // scratch grows once
+  for (int t = 0; t < 3; ++t)
+    REQUIRE(swav_trainer_step(bench.trainer, &input, &bench.report) == SWAV_OK);  // scratch grows once
   const int64_t before = allocations;
   for (int t = 0; t < 3; ++t) swav_trainer_step(bench.trainer, &input, &bench.report);
   CHECK(allocations == before);
@@ -327,7 +336,8 @@ TEST_CASE("settings of the trainer out of range are refused, naming the setting,
     return std::string(swav_error_message());
   };
   CHECK(message([](auto& c) { c.group_count = 0; }) == "group_count is 0; 1 to 8 is allowed");
-  CHECK(message([](auto& c) { c.group_count = 1, c.crop_counts[0] = 1; }) == "there is 1 crop; swapped prediction needs at least 2");
+  CHECK(message([](auto& c) { c.group_count = 1, c.crop_counts[0] = 1; }) ==
+        "there is 1 crop; swapped prediction needs at least 2");
   CHECK(message([](auto& c) { c.crop_sizes[1] = 7; }) == "images are 7 x 7 pixels; 8 to 16384 is allowed");
   CHECK(message([](auto& c) { c.batch = 0; }) == "batch is 0; 1 to 65536 is allowed");
   CHECK(message([](auto& c) { c.assign[1] = 4; }).find("4") != std::string::npos);

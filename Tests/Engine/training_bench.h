@@ -91,7 +91,8 @@ class TrainingBench {
     return groups;
   }
 
-  swav_status step_on(const std::vector<Floats>& groups, double rate = 0.1, bool update = true, bool queue = true, bool freeze = false) {
+  swav_status step_on(const std::vector<Floats>& groups, double rate = 0.1, bool update = true, bool queue = true,
+                      bool freeze = false) {
     std::vector<const float*> pointers;
     for (const Floats& group : groups) pointers.push_back(group.data());
     const swav_step_input input{pointers.data(), rate, freeze, queue, update};

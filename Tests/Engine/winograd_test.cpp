@@ -13,9 +13,9 @@ using namespace swav::test;
 
 namespace {
 
-// Rounding of F(m x m, r x r) for values and weights of variance 1, in units of eps sqrt(depth): each of the 36 products carries the
-// relative rounding of its factors, whose spread is the row norm of B^T and G, and goes into the output with the weight of A^T:
-// sqrt(sum_j A_ij^2 |B_j|^2 |G_j|^2), for both dimensions.
+// Rounding of F(m x m, r x r) for values and weights of variance 1, in units of eps sqrt(depth): each of the 36 products
+// carries the relative rounding of its factors, whose spread is the row norm of B^T and G, and goes into the output with the
+// weight of A^T: sqrt(sum_j A_ij^2 |B_j|^2 |G_j|^2), for both dimensions.
 double growth(const std::vector<std::vector<double>>& a, const std::vector<std::vector<double>>& g) {
   const double b_squares[6] = {42, 34, 34, 10, 10, 42};
   double worst = 0;
@@ -31,22 +31,25 @@ double growth(const std::vector<std::vector<double>>& a, const std::vector<std::
   return worst;  // the square root of each dimension, multiplied
 }
 
-const std::vector<std::vector<double>> to_four = {{1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
+const std::vector<std::vector<double>> to_four = {
+    {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
 const std::vector<std::vector<double>> to_three = {{1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 1}};
 const double s = 1.0 / 6, t = 1.0 / 24;
-const std::vector<std::vector<double>> of_three = {{0.25, 0, 0}, {s, s, s}, {s, s, s}, {t, 2 * t, 4 * t}, {t, 2 * t, 4 * t}, {0, 0, 1}};
-const std::vector<std::vector<double>> of_four = {{0.25, 0, 0, 0},       {s, s, s, s},           {s, s, s, s},
-                                                  {t, 2 * t, 4 * t, 8 * t}, {t, 2 * t, 4 * t, 8 * t}, {0, 0, 0, 1}};
+const std::vector<std::vector<double>> of_three = {{0.25, 0, 0},      {s, s, s},         {s, s, s},
+                                                   {t, 2 * t, 4 * t}, {t, 2 * t, 4 * t}, {0, 0, 1}};
+const std::vector<std::vector<double>> of_four = {
+    {0.25, 0, 0, 0}, {s, s, s, s}, {s, s, s, s}, {t, 2 * t, 4 * t, 8 * t}, {t, 2 * t, 4 * t, 8 * t}, {0, 0, 0, 1}};
 
-// 6 standard deviations. One rounding has (eps / 2) / sqrt(3) of its value; a factor's transforms and the product come to about 8 a
-// summand, and the partial sums, growing as sqrt(k), to depth^2 / 2 in all.
+// 6 standard deviations. One rounding has (eps / 2) / sqrt(3) of its value; a factor's transforms and the product come to about
+// 8 a summand, and the partial sums, growing as sqrt(k), to depth^2 / 2 in all.
 double tolerance(double factor, double depth) {
   return 6 * (FLT_EPSILON / 2 / std::sqrt(3.0)) * factor * std::sqrt(8 * depth + depth * depth / 2);
 }
 
 std::vector<ConvolutionShape> shapes() {
-  return {{5, 8, 8, 32, 32, 3, 1, 1},   {1, 40, 40, 64, 64, 3, 1, 1}, {13, 7, 7, 48, 72, 3, 1, 1},  {33, 4, 4, 40, 33, 3, 1, 1},
-          {1, 33, 19, 35, 37, 3, 1, 1}, {3, 14, 14, 300, 64, 3, 1, 1}, {50, 3, 3, 64, 320, 3, 1, 1}, {7, 12, 6, 100, 50, 3, 1, 1}};
+  return {{5, 8, 8, 32, 32, 3, 1, 1},   {1, 40, 40, 64, 64, 3, 1, 1}, {13, 7, 7, 48, 72, 3, 1, 1},
+          {33, 4, 4, 40, 33, 3, 1, 1},  {1, 33, 19, 35, 37, 3, 1, 1}, {3, 14, 14, 300, 64, 3, 1, 1},
+          {50, 3, 3, 64, 320, 3, 1, 1}, {7, 12, 6, 100, 50, 3, 1, 1}};
 }
 
 std::string text(const ConvolutionShape& shape) {
@@ -82,7 +85,10 @@ struct Sample {
   ConvolutionShape shape;
   Floats x, w, dy;
   explicit Sample(const ConvolutionShape& of)
-      : shape(of), x(normals(1, of.in_count())), w(normals(2, int64_t(of.filters) * of.channels * 9)), dy(normals(3, of.out_count())) {}
+      : shape(of),
+        x(normals(1, of.in_count())),
+        w(normals(2, int64_t(of.filters) * of.channels * 9)),
+        dy(normals(3, of.out_count())) {}
 };
 
 }  // namespace

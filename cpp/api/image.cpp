@@ -24,14 +24,15 @@ swav_decode_options options_or_default(const swav_decode_options* options) {
 }
 
 void check_shape(int32_t width, int32_t height, int32_t channels, const char* function) {
-  SWAV_REQUIRE(width >= 1 && height >= 1 && width <= 65500 && height <= 65500, "%s: size is %d x %d; 1 to 65500 a side is allowed",
-               function, width, height);
+  SWAV_REQUIRE(width >= 1 && height >= 1 && width <= 65500 && height <= 65500,
+               "%s: size is %d x %d; 1 to 65500 a side is allowed", function, width, height);
   SWAV_REQUIRE(channels == 1 || channels == 3, "%s: channels is %d; 1 or 3 is allowed", function, channels);
 }
 
 void deliver(const std::vector<uint8_t>& bytes, void* buffer, size_t capacity, size_t* size, const char* function) {
   *size = bytes.size();
-  if (bytes.size() > capacity) fail(SWAV_ERROR_LIMIT, "%s: capacity is %zu bytes; %zu are needed", function, capacity, bytes.size());
+  if (bytes.size() > capacity)
+    fail(SWAV_ERROR_LIMIT, "%s: capacity is %zu bytes; %zu are needed", function, capacity, bytes.size());
   SWAV_REQUIRE(buffer != nullptr, "%s: buffer is NULL", function);
   std::memcpy(buffer, bytes.data(), bytes.size());
 }
@@ -60,7 +61,8 @@ swav_status swav_image_decode(const void* bytes, size_t size, const swav_decode_
   });
 }
 
-swav_status swav_image_create(const void* samples, int32_t width, int32_t height, int32_t channels, int32_t bits, swav_image** image) {
+swav_status swav_image_create(const void* samples, int32_t width, int32_t height, int32_t channels, int32_t bits,
+                              swav_image** image) {
   return api::guarded([&] {
     SWAV_REQUIRE(samples && image, "swav_image_create: samples or image is NULL");
     check_shape(width, height, channels, "swav_image_create");
@@ -143,8 +145,8 @@ swav_status swav_multicrop(const void* bytes, size_t size, const swav_decode_opt
                            uint64_t seed, uint64_t epoch, uint64_t sample, float* const* outputs) {
   return api::guarded([&] {
     SWAV_REQUIRE(recipe && outputs, "swav_multicrop: recipe or outputs is NULL");
-    image::multicrop(checked_bytes(bytes, size, "swav_multicrop"), size, options_or_default(options), *recipe, seed, epoch, sample,
-                     outputs);
+    image::multicrop(checked_bytes(bytes, size, "swav_multicrop"), size, options_or_default(options), *recipe, seed, epoch,
+                     sample, outputs);
   });
 }
 

@@ -38,7 +38,8 @@ swav_status swav_network_describe(const swav_network* network, swav_network_info
   return api::guarded([&] {
     SWAV_REQUIRE(network && info, "swav_network_describe: an argument is NULL");
     const Network& n = *network->network;
-    *info = {n.config(), n.description().feature_dim, n.parameters().parameter_count(), int64_t(n.parameters().entries().size())};
+    *info = {n.config(), n.description().feature_dim, n.parameters().parameter_count(),
+             int64_t(n.parameters().entries().size())};
   });
 }
 
@@ -110,8 +111,8 @@ swav_status swav_network_embed(swav_network* network, swav_output output, const 
   });
 }
 
-swav_status swav_network_embed_bytes(swav_network* network, const void* bytes, size_t size, int32_t crop_size, swav_output output,
-                                     float* result) {
+swav_status swav_network_embed_bytes(swav_network* network, const void* bytes, size_t size, int32_t crop_size,
+                                     swav_output output, float* result) {
   return api::guarded([&] {
     SWAV_REQUIRE(network && bytes && result, "swav_network_embed_bytes: an argument is NULL");
     Network& n = *network->network;
@@ -142,7 +143,8 @@ swav_status swav_network_recalibrate_begin(swav_network* network) {
   });
 }
 
-swav_status swav_network_recalibrate_batch(swav_network* network, const float* images, int64_t count, int32_t height, int32_t width) {
+swav_status swav_network_recalibrate_batch(swav_network* network, const float* images, int64_t count, int32_t height,
+                                           int32_t width) {
   return api::computed([&] {
     SWAV_REQUIRE(network && images, "swav_network_recalibrate_batch: an argument is NULL");
     network->network->recalibrate_batch(images, count, height, width);

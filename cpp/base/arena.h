@@ -35,8 +35,8 @@ class Arena {
   int64_t used_ = 0;
 };
 
-// Scratch of the calling thread: at least `count` floats, 64-byte aligned, valid until the next call on this thread with the same slot.
-// Grows on first use and stays, so that later steps allocate nothing.
+// Scratch of the calling thread: at least `count` floats, 64-byte aligned, valid until the next call on this thread with the
+// same slot. Grows on first use and stays, so that later steps allocate nothing.
 enum class Scratch { operand, gradient, result, last };
 float* scratch(Scratch slot, int64_t count);
 

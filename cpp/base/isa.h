@@ -1,4 +1,5 @@
-// Which instruction set the kernels use: the best that this CPU has, capped by SWAV_MAX_ISA. The only reader of the environment.
+// Which instruction set the kernels use: the best that this CPU has, capped by SWAV_MAX_ISA. The only reader of the
+// environment.
 #pragma once
 
 #include <string>

@@ -54,7 +54,9 @@ class EngineThread {
     bool done;
   };
 
-  EngineThread() { std::thread([this] { serve(); }).detach(); }
+  EngineThread() {
+    std::thread([this] { serve(); }).detach();
+  }
 
   void serve() {
     on_engine_thread = true;
@@ -102,7 +104,8 @@ void for_each(int64_t count, Task task, void* context) {
 #pragma omp parallel num_threads(team)
   {
     const int worker = omp_get_thread_num();
-    for (int64_t i = next.fetch_add(1, std::memory_order_relaxed); i < count; i = next.fetch_add(1, std::memory_order_relaxed)) {
+    for (int64_t i = next.fetch_add(1, std::memory_order_relaxed); i < count;
+         i = next.fetch_add(1, std::memory_order_relaxed)) {
       task(context, i, worker);
     }
   }

@@ -27,7 +27,8 @@ void run_on_engine(Job job, void* context);
 template <class F>
 void for_each(int64_t count, F&& task) {
   detail::for_each(
-      count, [](void* context, int64_t index, int worker) { (*static_cast<std::remove_reference_t<F>*>(context))(index, worker); },
+      count,
+      [](void* context, int64_t index, int worker) { (*static_cast<std::remove_reference_t<F>*>(context))(index, worker); },
       &task);
 }
 

@@ -35,9 +35,7 @@ class Random {
   }
 
   // Number i of the stream, 32 uniform bits, without advancing.
-  uint32_t bits(uint64_t i) const {
-    return philox({uint32_t(i >> 2), uint32_t(i >> 34), stream_[0], stream_[1]}, key_)[i & 3];
-  }
+  uint32_t bits(uint64_t i) const { return philox({uint32_t(i >> 2), uint32_t(i >> 34), stream_[0], stream_[1]}, key_)[i & 3]; }
   uint32_t next_bits() { return bits(position_++); }
 
   // [0, 1) with 24 bits, exact in float.

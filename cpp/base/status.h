@@ -22,8 +22,8 @@ class Error : public std::runtime_error {
 [[noreturn]] __attribute__((format(printf, 2, 3))) void fail(swav_status status, const char* format, ...);
 
 // Throws SWAV_ERROR_ARGUMENT with the message unless the condition holds.
-#define SWAV_REQUIRE(condition, ...)                         \
-  do {                                                       \
+#define SWAV_REQUIRE(condition, ...)                                \
+  do {                                                              \
     if (!(condition)) swav::fail(SWAV_ERROR_ARGUMENT, __VA_ARGS__); \
   } while (0)
 

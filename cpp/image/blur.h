@@ -1,5 +1,5 @@
-// Gaussian blur as Pillow does it: three box passes an axis, with a fractional radius (Gwosdek et al., "Theoretical foundations of
-// Gaussian convolution by extended box filtering", SSVM 2011), edge samples repeated, rounded to samples after each pass.
+// Gaussian blur as Pillow does it: three box passes an axis, with a fractional radius (Gwosdek et al., "Theoretical foundations
+// of Gaussian convolution by extended box filtering", SSVM 2011), edge samples repeated, rounded to samples after each pass.
 #pragma once
 
 #include <cstdint>

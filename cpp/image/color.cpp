@@ -60,7 +60,8 @@ Pixel<T> hsv_of(T r, T g, T b) {
     h = float(4.0 + double(gc) - double(rc));
   }
   h = float(std::fmod(double(h) / 6.0 + 1.0, 1.0));
-  return {T(std::clamp(int(double(h) * maximum<T>), 0, maximum<T>)), T(std::clamp(int(double(s) * maximum<T>), 0, maximum<T>)), high};
+  return {T(std::clamp(int(double(h) * maximum<T>), 0, maximum<T>)), T(std::clamp(int(double(s) * maximum<T>), 0, maximum<T>)),
+          high};
 }
 
 template <class T>
@@ -70,9 +71,7 @@ Pixel<T> rgb_of(T h, T s, T v) {
   const int sector = int(std::floor(position));
   const float f = float(position - double(float(sector)));
   const float fs = float(double(float(s)) / maximum<T>);
-  const auto level = [v](double part) {
-    return T(std::clamp(int(std::round(double(float(v)) * part)), 0, maximum<T>));
-  };
+  const auto level = [v](double part) { return T(std::clamp(int(std::round(double(float(v)) * part)), 0, maximum<T>)); };
   const T p = level(1.0 - double(fs));
   const T q = level(1.0 - double(fs * f));
   const T t = level(1.0 - double(fs) * (1.0 - double(f)));
@@ -149,12 +148,12 @@ void flip_rows(T* pixels, int width, int height, int channels) {
   }
 }
 
-#define SWAV_INSTANTIATE(T)                                        \
-  template void adjust_brightness<T>(T*, int64_t, int, float);     \
-  template void adjust_contrast<T>(T*, int64_t, int, float);       \
-  template void adjust_saturation<T>(T*, int64_t, int, float);     \
-  template void adjust_hue<T>(T*, int64_t, int, float);            \
-  template void to_grayscale<T>(T*, int64_t, int);                 \
+#define SWAV_INSTANTIATE(T)                                    \
+  template void adjust_brightness<T>(T*, int64_t, int, float); \
+  template void adjust_contrast<T>(T*, int64_t, int, float);   \
+  template void adjust_saturation<T>(T*, int64_t, int, float); \
+  template void adjust_hue<T>(T*, int64_t, int, float);        \
+  template void to_grayscale<T>(T*, int64_t, int);             \
   template void flip_rows<T>(T*, int, int, int);
 SWAV_INSTANTIATE(uint8_t)
 SWAV_INSTANTIATE(uint16_t)

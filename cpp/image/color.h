@@ -1,5 +1,5 @@
-// Colour operations with Pillow's arithmetic, in place on dense pixels. Samples are uint8_t or uint16_t; for 16 bit, which Pillow's
-// enhancers do not take, the same formulas run over 0..65535.
+// Colour operations with Pillow's arithmetic, in place on dense pixels. Samples are uint8_t or uint16_t; for 16 bit, which
+// Pillow's enhancers do not take, the same formulas run over 0..65535.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ T luminance(T r, T g, T b) {
   return T((uint64_t(r) * 19595 + uint64_t(g) * 38470 + uint64_t(b) * 7471 + 0x8000) >> 16);
 }
 
-// blend(degenerate, image, factor) = degenerate + factor * (image - degenerate): truncated for a factor in [0, 1], else clipped as
-// well; factor 1 leaves the pixels as they are. The degenerate image is black (brightness), the rounded mean luminance
+// blend(degenerate, image, factor) = degenerate + factor * (image - degenerate): truncated for a factor in [0, 1], else clipped
+// as well; factor 1 leaves the pixels as they are. The degenerate image is black (brightness), the rounded mean luminance
 // (contrast), or the pixel's own luminance (saturation; nothing to do for one channel).
 template <class T>
 void adjust_brightness(T* pixels, int64_t count, int channels, float factor);

@@ -97,8 +97,8 @@ void render_crop(const Image& image, const swav_crop_plan& plan, uint8_t* sample
 }
 
 void execute_crop(const Image& image, const swav_crop_plan& plan, const swav_recipe& recipe, float* pixels) {
-  SWAV_REQUIRE(image.channels() == recipe.channels, "image has %d channels, the recipe %d; decode with channels %d", image.channels(),
-               recipe.channels, recipe.channels);
+  SWAV_REQUIRE(image.channels() == recipe.channels, "image has %d channels, the recipe %d; decode with channels %d",
+               image.channels(), recipe.channels, recipe.channels);
   const int64_t count = int64_t(plan.size) * plan.size;
   if (image.info.bits == 8 && recipe.precision == SWAV_PRECISION_FAST) {
     check_plan(plan, image.width(), image.height());

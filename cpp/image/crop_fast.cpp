@@ -1,9 +1,9 @@
 // The fast path of a crop: planes of bytes, and vector kernels for every step.
 //
-// Resizing needs weighted sums along both axes, and vectors want contiguous samples across the axis of the sum. So the source box
-// is transposed as a matrix of bytes, which also separates the channels (line 3 x + c holds channel c of column x), the horizontal
-// pass combines whole lines, and its result is transposed back into planes for the vertical pass. Mirroring is the order
-// in which the horizontal pass writes its lines.
+// Resizing needs weighted sums along both axes, and vectors want contiguous samples across the axis of the sum. So the source
+// box is transposed as a matrix of bytes, which also separates the channels (line 3 x + c holds channel c of column x), the
+// horizontal pass combines whole lines, and its result is transposed back into planes for the vertical pass. Mirroring is the
+// order in which the horizontal pass writes its lines.
 #include <algorithm>
 #include <cstring>
 
@@ -34,9 +34,10 @@ struct Planes {
   uint8_t* row(int c, int y) const { return plane(c) + int64_t(y) * size; }
 };
 
-void resample(const uint8_t* lines, int64_t stride, const Filter& filter, int count, int64_t n, uint8_t* out, int64_t out_stride) {
-  kernels().image_resample(lines, stride, filter.start.data(), filter.length.data(), filter.fixed.data(), filter.stride, count, n, out,
-                           out_stride);
+void resample(const uint8_t* lines, int64_t stride, const Filter& filter, int count, int64_t n, uint8_t* out,
+              int64_t out_stride) {
+  kernels().image_resample(lines, stride, filter.start.data(), filter.length.data(), filter.fixed.data(), filter.stride, count,
+                           n, out, out_stride);
 }
 
 // Lines of the source box (line x * channels + c holds column x of channel c, `rows` samples) -> for each channel
@@ -145,7 +146,8 @@ void blur_columns(const Planes& from, const Planes& to, const BoxPass& pass) {
   const uint8_t* window[2 * 66 + 3];  // the radius is below 65 for the largest sigma allowed, 64
   for (int c = 0; c < from.count; ++c) {
     for (int y = 0; y < from.size; ++y) {
-      for (int k = 0; k < 2 * pass.radius + 3; ++k) window[k] = from.row(c, std::clamp(y + k - pass.radius - 1, 0, from.size - 1));
+      for (int k = 0; k < 2 * pass.radius + 3; ++k)
+        window[k] = from.row(c, std::clamp(y + k - pass.radius - 1, 0, from.size - 1));
       kernels().image_box_column(window, pass.radius, pass.inner, pass.outer, to.row(c, y), from.size);
     }
   }

@@ -11,7 +11,7 @@
 namespace swav::image {
 namespace {
 
-constexpr int max_side = 65500;          // JPEG's own limit
+constexpr int max_side = 65500;           // JPEG's own limit
 constexpr int64_t max_pixels = 89478485;  // above this Pillow warns of a decompression bomb
 
 bool starts_with(const uint8_t* bytes, size_t size, const char* magic, size_t length) {
@@ -52,7 +52,9 @@ Color<S> color_of(const S* p, const Color<S>* background) {
   if ((C == 2 || C == 4) && background) {
     constexpr uint64_t maximum = S(~S(0));
     const uint64_t alpha = p[C - 1];
-    const auto over = [alpha](S front, S back) { return S((front * alpha + back * (maximum - alpha) + maximum / 2) / maximum); };
+    const auto over = [alpha](S front, S back) {
+      return S((front * alpha + back * (maximum - alpha) + maximum / 2) / maximum);
+    };
     color = {over(color.r, background->r), over(color.g, background->g), over(color.b, background->b)};
   }
   return color;
@@ -100,11 +102,12 @@ swav_decode_options default_decode_options() {
 }
 
 void check_decode_options(const swav_decode_options& o) {
-  SWAV_REQUIRE(o.channels == 0 || o.channels == 1 || o.channels == 3, "options.channels is %d; 0, 1 or 3 is allowed", o.channels);
+  SWAV_REQUIRE(o.channels == 0 || o.channels == 1 || o.channels == 3, "options.channels is %d; 0, 1 or 3 is allowed",
+               o.channels);
   SWAV_REQUIRE(o.bits == 0 || o.bits == 8, "options.bits is %d; 0 or 8 is allowed", o.bits);
   SWAV_REQUIRE(o.max_pixels >= 1, "options.max_pixels is %lld; at least 1 is allowed", static_cast<long long>(o.max_pixels));
-  SWAV_REQUIRE(o.max_dimension >= 1 && o.max_dimension <= 1 << 20, "options.max_dimension is %d; 1 to %d is allowed", o.max_dimension,
-               1 << 20);
+  SWAV_REQUIRE(o.max_dimension >= 1 && o.max_dimension <= 1 << 20, "options.max_dimension is %d; 1 to %d is allowed",
+               o.max_dimension, 1 << 20);
   for (int c = 0; c < 3; ++c) {
     SWAV_REQUIRE(o.background[c] <= 1, "options.background[%d] is %g; 0 to 1, or below 0 to drop alpha, is allowed", c,
                  double(o.background[c]));
@@ -116,7 +119,8 @@ swav_image_format sniff(const uint8_t* bytes, size_t size) {
   if (starts_with(bytes, size, "\x89PNG\r\n\x1A\n", 8)) return SWAV_FORMAT_PNG;
   if (is_webp(bytes, size)) return SWAV_FORMAT_WEBP;
   if (starts_with(bytes, size, "BM", 2)) return SWAV_FORMAT_BMP;
-  if (size >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6' && std::strchr(" \t\r\n#", bytes[2])) return SWAV_FORMAT_PNM;
+  if (size >= 3 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6' && std::strchr(" \t\r\n#", bytes[2]))
+    return SWAV_FORMAT_PNM;
   return SWAV_FORMAT_UNKNOWN;
 }
 
@@ -138,7 +142,8 @@ Target target_of(int stored_channels, int stored_bits, const swav_decode_options
   return {options.channels ? options.channels : (stored_channels >= 3 ? 3 : 1), options.bits ? options.bits : stored_bits};
 }
 
-void convert_row(const void* stored, int width, int channels, int bits, const swav_decode_options& options, Image& image, int y) {
+void convert_row(const void* stored, int width, int channels, int bits, const swav_decode_options& options, Image& image,
+                 int y) {
   const bool blend = options.background[0] >= 0 && options.background[1] >= 0 && options.background[2] >= 0;
   const auto level = [&](int c, float maximum) { return std::lround(options.background[c] * maximum); };
   const int target = image.channels();

@@ -36,7 +36,8 @@ inline uint8_t reduced(uint16_t v) { return uint8_t((uint32_t(v) * 255 + 32895) 
 
 // One row as a library delivers it -> the target. `channels` is 1 gray, 2 gray + alpha, 3 RGB or 4 RGBA; `bits` 8 or 16 in the
 // machine's byte order. Transparent pixels are laid over options.background, or alpha is dropped when that is negative.
-void convert_row(const void* stored, int width, int channels, int bits, const swav_decode_options& options, Image& image, int y);
+void convert_row(const void* stored, int width, int channels, int bits, const swav_decode_options& options, Image& image,
+                 int y);
 
 // One file a format. They fill `image` with the pixels as stored, converted to the target, and return the EXIF orientation
 // (1 to 8; 1 is upright), which decode() applies.

@@ -16,7 +16,7 @@ struct Bmp {
   size_t pixels_at;  // offset of the first stored row
   size_t row_bytes;
   const uint8_t* palette;
-  int palette_step;   // bytes an entry
+  int palette_step;  // bytes an entry
   int palette_count;
 };
 
@@ -43,7 +43,8 @@ Bmp parse(const uint8_t* bytes, size_t size) {
   const size_t header_size = u32(bytes + 14);
   if (header_size != 12 && header_size < 40) fail_header("its size is", static_cast<long long>(header_size));
   // 66: as far as the fields below reach.
-  if (header_size > size - 14 || (header_size >= 40 && size < 66)) fail(SWAV_ERROR_FORMAT, "BMP: the data ends within the header");
+  if (header_size > size - 14 || (header_size >= 40 && size < 66))
+    fail(SWAV_ERROR_FORMAT, "BMP: the data ends within the header");
   Bmp bmp{};
   const bool core = header_size == 12;
   const int64_t height = core ? int64_t(u16(bytes + 20)) : int64_t(int32_t(u32(bytes + 22)));
@@ -51,8 +52,9 @@ Bmp parse(const uint8_t* bytes, size_t size) {
   bmp.height = height < 0 ? -height : height;
   bmp.bottom_up = height > 0;
   bmp.bits = int(core ? u16(bytes + 24) : u16(bytes + 28));
-  if (bmp.width < 1 || bmp.height < 1) fail(SWAV_ERROR_FORMAT, "BMP: header claims %lld x %lld pixels", static_cast<long long>(bmp.width),
-                                            static_cast<long long>(bmp.height));
+  if (bmp.width < 1 || bmp.height < 1)
+    fail(SWAV_ERROR_FORMAT, "BMP: header claims %lld x %lld pixels", static_cast<long long>(bmp.width),
+         static_cast<long long>(bmp.height));
   if (bmp.bits != 1 && bmp.bits != 4 && bmp.bits != 8 && bmp.bits != 24 && bmp.bits != 32) {
     fail(SWAV_ERROR_UNSUPPORTED, "BMP: %d bits a pixel; 1, 4, 8, 24 and 32 are supported", bmp.bits);
   }

@@ -1,5 +1,5 @@
-// PNG through libpng: every colour type and depth, interlaced or not; palettes and low depths are expanded, gamma is ignored (as
-// Pillow does), the first frame of an animation is taken.
+// PNG through libpng: every colour type and depth, interlaced or not; palettes and low depths are expanded, gamma is ignored
+// (as Pillow does), the first frame of an animation is taken.
 #include <png.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// PNM (Netpbm): P1 to P6, that is bitmap, gray and RGB, as text or binary, up to 16 bits. The reader is our own: the format is a
-// line of header, and no library of note reads it.
+// PNM (Netpbm): P1 to P6, that is bitmap, gray and RGB, as text or binary, up to 16 bits. The reader is our own: the format is
+// a line of header, and no library of note reads it.
 #include <algorithm>
 
 #include "base/status.h"
@@ -66,8 +66,9 @@ Pnm parse(const uint8_t* bytes, size_t size) {
   pnm.height = cursor.number();
   pnm.maximum = pnm.bitmap ? 1 : cursor.number();
   if (pnm.maximum < 1 || pnm.maximum > 65535) fail(SWAV_ERROR_FORMAT, "PNM: maximum is %u; 1 to 65535 is allowed", pnm.maximum);
-  if (pnm.width < 1 || pnm.height < 1) fail(SWAV_ERROR_FORMAT, "PNM: header claims %lld x %lld pixels", static_cast<long long>(pnm.width),
-                                            static_cast<long long>(pnm.height));
+  if (pnm.width < 1 || pnm.height < 1)
+    fail(SWAV_ERROR_FORMAT, "PNM: header claims %lld x %lld pixels", static_cast<long long>(pnm.width),
+         static_cast<long long>(pnm.height));
   pnm.pixels_at = cursor.at + (pnm.text ? 0 : 1);  // one white-space byte ends a binary header
   return pnm;
 }
@@ -108,8 +109,8 @@ int decode_pnm(const uint8_t* bytes, size_t size, const swav_decode_options& opt
   const uint64_t needed = bytes_needed(pnm);
   if (pnm.pixels_at > size || needed > size - pnm.pixels_at) {
     fail(SWAV_ERROR_FORMAT, "PNM: %lld x %lld pixels need at least %llu bytes from byte %zu on; the file has %zu",
-         static_cast<long long>(pnm.width), static_cast<long long>(pnm.height), static_cast<unsigned long long>(needed), pnm.pixels_at,
-         size);
+         static_cast<long long>(pnm.width), static_cast<long long>(pnm.height), static_cast<unsigned long long>(needed),
+         pnm.pixels_at, size);
   }
   const Target target = target_of(pnm.channels, pnm.bits(), options);
   image.allocate(int(pnm.width), int(pnm.height), target.channels, target.bits, SWAV_FORMAT_PNM);

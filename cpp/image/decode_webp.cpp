@@ -25,7 +25,8 @@ int orientation_of(const uint8_t* bytes, size_t size) {
 
 WebPBitstreamFeatures features_of(const uint8_t* bytes, size_t size) {
   WebPBitstreamFeatures features;
-  if (WebPGetFeatures(bytes, size, &features) != VP8_STATUS_OK) fail(SWAV_ERROR_FORMAT, "WebP: the header is damaged or incomplete");
+  if (WebPGetFeatures(bytes, size, &features) != VP8_STATUS_OK)
+    fail(SWAV_ERROR_FORMAT, "WebP: the header is damaged or incomplete");
   return features;
 }
 

@@ -13,7 +13,8 @@
 namespace swav::image {
 namespace {
 
-// The encoder's state with the memory that libjpeg writes to; errors come back by longjmp, so that no exception crosses C frames.
+// The encoder's state with the memory that libjpeg writes to; errors come back by longjmp, so that no exception crosses C
+// frames.
 struct JpegWriter {
   jpeg_compress_struct info{};
   jpeg_error_mgr errors{};

@@ -27,13 +27,13 @@ struct Walk {
 Walk walk(int orientation, int64_t width, int64_t height) {
   const int64_t right = width - 1, bottom = (height - 1) * width;
   switch (orientation) {
-    case 2: return {right, -1, width};              // mirrored
-    case 3: return {bottom + right, -1, -width};    // turned by 180 degrees
-    case 4: return {bottom, 1, -width};             // mirrored top to bottom
-    case 5: return {0, width, 1};                   // transposed
-    case 6: return {bottom, -width, 1};             // to be turned clockwise
-    case 7: return {bottom + right, -width, -1};    // transposed along the other diagonal
-    case 8: return {right, width, -1};              // to be turned anticlockwise
+    case 2: return {right, -1, width};            // mirrored
+    case 3: return {bottom + right, -1, -width};  // turned by 180 degrees
+    case 4: return {bottom, 1, -width};           // mirrored top to bottom
+    case 5: return {0, width, 1};                 // transposed
+    case 6: return {bottom, -width, 1};           // to be turned clockwise
+    case 7: return {bottom + right, -width, -1};  // transposed along the other diagonal
+    case 8: return {right, width, -1};            // to be turned anticlockwise
     default: return {0, 1, width};
   }
 }

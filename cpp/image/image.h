@@ -53,7 +53,8 @@ struct Image {
   size_t row_bytes() const { return size_t(info.width) * size_t(info.channels) * size_t(bytes_a_sample()); }
   size_t size_bytes() const { return row_bytes() * size_t(info.height); }
 
-  // Takes the shape and makes room for it, and for the vector kernels to read past its end. Dimensions are checked by the caller.
+  // Takes the shape and makes room for it, and for the vector kernels to read past its end. Dimensions are checked by the
+  // caller.
   void allocate(int width, int height, int channels, int bits, swav_image_format format) {
     info = {width, height, channels, bits, format};
     samples.reserve(size_bytes() + image_slack);

@@ -69,8 +69,8 @@ boolean JpegReader::on_end_of_data(j_decompress_ptr info) {
     on_error(reinterpret_cast<j_common_ptr>(info));
   }
   if (info->input_iMCU_row + 1 < info->total_iMCU_rows) {
-    std::snprintf(reader.message_, sizeof reader.message_, "the data ends early, at block row %u of %u", info->input_iMCU_row + 1,
-                  info->total_iMCU_rows);
+    std::snprintf(reader.message_, sizeof reader.message_, "the data ends early, at block row %u of %u",
+                  info->input_iMCU_row + 1, info->total_iMCU_rows);
     on_error(reinterpret_cast<j_common_ptr>(info));
   }
   static const JOCTET end[2] = {0xFF, JPEG_EOI};

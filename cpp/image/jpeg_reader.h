@@ -24,8 +24,8 @@ class JpegReader {
   int components() const { return info_.num_components; }
   int orientation() const { return orientation_; }
 
-  // Starts decoding to gray (1), RGB (3) or CMYK (4) samples, whichever the file and `channels` ask for: 4-component files give 4.
-  // Call once.
+  // Starts decoding to gray (1), RGB (3) or CMYK (4) samples, whichever the file and `channels` ask for: 4-component files
+  // give 4. Call once.
   void start(int channels);
   int output_channels() const { return int(info_.output_components); }
 

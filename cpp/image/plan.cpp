@@ -47,7 +47,8 @@ swav_crop_plan plain_plan(const Box& box, int size) {
   plan.height = box.height;
   plan.resized_width = plan.resized_height = plan.size = size;
   for (int i = 0; i < 4; ++i) plan.color_order[i] = uint8_t(i);
-  plan.color_factor[SWAV_COLOR_BRIGHTNESS] = plan.color_factor[SWAV_COLOR_CONTRAST] = plan.color_factor[SWAV_COLOR_SATURATION] = 1;
+  plan.color_factor[SWAV_COLOR_BRIGHTNESS] = plan.color_factor[SWAV_COLOR_CONTRAST] = plan.color_factor[SWAV_COLOR_SATURATION] =
+      1;
   return plan;
 }
 
@@ -117,15 +118,17 @@ void check_recipe(const swav_recipe& r) {
     SWAV_REQUIRE(group.count >= 1 && group.count <= 1024, "groups[%d].count is %d; 1 to 1024 is allowed", g, group.count);
     check_size(group.size);
     SWAV_REQUIRE(group.min_scale > 0 && group.min_scale <= group.max_scale && group.max_scale <= 1,
-                 "groups[%d] takes area fractions %g to %g; 0 < min_scale <= max_scale <= 1 is allowed", g, double(group.min_scale),
-                 double(group.max_scale));
+                 "groups[%d] takes area fractions %g to %g; 0 < min_scale <= max_scale <= 1 is allowed", g,
+                 double(group.min_scale), double(group.max_scale));
   }
   SWAV_REQUIRE(r.channels == 1 || r.channels == 3, "recipe.channels is %d; 1 or 3 is allowed", r.channels);
   SWAV_REQUIRE(r.min_aspect > 0 && r.min_aspect <= r.max_aspect && r.max_aspect < 1e6f,
-               "aspect ratios are %g to %g; 0 < min_aspect <= max_aspect is allowed", double(r.min_aspect), double(r.max_aspect));
+               "aspect ratios are %g to %g; 0 < min_aspect <= max_aspect is allowed", double(r.min_aspect),
+               double(r.max_aspect));
   SWAV_REQUIRE(probability(r.flip_probability), "flip_probability is %g; 0 to 1 is allowed", double(r.flip_probability));
   SWAV_REQUIRE(probability(r.jitter_probability), "jitter_probability is %g; 0 to 1 is allowed", double(r.jitter_probability));
-  SWAV_REQUIRE(probability(r.grayscale_probability), "grayscale_probability is %g; 0 to 1 is allowed", double(r.grayscale_probability));
+  SWAV_REQUIRE(probability(r.grayscale_probability), "grayscale_probability is %g; 0 to 1 is allowed",
+               double(r.grayscale_probability));
   SWAV_REQUIRE(probability(r.blur_probability), "blur_probability is %g; 0 to 1 is allowed", double(r.blur_probability));
   const float strengths[3] = {r.brightness, r.contrast, r.saturation};
   const char* const names[3] = {"brightness", "contrast", "saturation"};
@@ -134,13 +137,14 @@ void check_recipe(const swav_recipe& r) {
   }
   SWAV_REQUIRE(r.hue >= 0 && r.hue <= 0.5f, "hue is %g; 0 to 0.5 is allowed", double(r.hue));
   SWAV_REQUIRE(r.min_sigma >= 0 && r.min_sigma <= r.max_sigma && r.max_sigma <= max_sigma,
-               "blur sigmas are %g to %g; 0 <= min_sigma <= max_sigma <= %g is allowed", double(r.min_sigma), double(r.max_sigma),
-               double(max_sigma));
+               "blur sigmas are %g to %g; 0 <= min_sigma <= max_sigma <= %g is allowed", double(r.min_sigma),
+               double(r.max_sigma), double(max_sigma));
   SWAV_REQUIRE(r.precision == SWAV_PRECISION_FAST || r.precision == SWAV_PRECISION_EXACT,
                "precision is %d; SWAV_PRECISION_FAST (0) or _EXACT (1) is allowed", int(r.precision));
   for (int c = 0; c < r.channels; ++c) {
     SWAV_REQUIRE(std::isfinite(r.mean[c]), "mean[%d] is %g; a finite number is allowed", c, double(r.mean[c]));
-    SWAV_REQUIRE(r.std[c] > 0 && std::isfinite(r.std[c]), "std[%d] is %g; a finite number above 0 is allowed", c, double(r.std[c]));
+    SWAV_REQUIRE(r.std[c] > 0 && std::isfinite(r.std[c]), "std[%d] is %g; a finite number above 0 is allowed", c,
+                 double(r.std[c]));
   }
 }
 
@@ -186,12 +190,14 @@ void check_plan(const swav_crop_plan& p, int image_width, int image_height) {
   check_size(p.size);
   SWAV_REQUIRE(p.width >= 1 && p.height >= 1 && p.left >= 0 && p.top >= 0 && p.left <= image_width - p.width &&
                    p.top <= image_height - p.height,
-               "source box is %d x %d at (%d, %d); it must lie in the image of %d x %d", p.width, p.height, p.left, p.top, image_width,
-               image_height);
-  SWAV_REQUIRE(p.offset_x >= 0 && p.offset_y >= 0 && p.offset_x <= p.resized_width - p.size && p.offset_y <= p.resized_height - p.size,
-               "window of %d pixels at (%d, %d) must lie in the resized image of %d x %d", p.size, p.offset_x, p.offset_y,
-               p.resized_width, p.resized_height);
-  if (p.blur) SWAV_REQUIRE(p.sigma >= 0 && p.sigma <= max_sigma, "sigma is %g; 0 to %g is allowed", double(p.sigma), double(max_sigma));
+               "source box is %d x %d at (%d, %d); it must lie in the image of %d x %d", p.width, p.height, p.left, p.top,
+               image_width, image_height);
+  SWAV_REQUIRE(
+      p.offset_x >= 0 && p.offset_y >= 0 && p.offset_x <= p.resized_width - p.size && p.offset_y <= p.resized_height - p.size,
+      "window of %d pixels at (%d, %d) must lie in the resized image of %d x %d", p.size, p.offset_x, p.offset_y,
+      p.resized_width, p.resized_height);
+  if (p.blur)
+    SWAV_REQUIRE(p.sigma >= 0 && p.sigma <= max_sigma, "sigma is %g; 0 to %g is allowed", double(p.sigma), double(max_sigma));
   if (!p.jitter) return;
   unsigned seen = 0;
   for (int i = 0; i < 4; ++i) {
@@ -199,14 +205,15 @@ void check_plan(const swav_crop_plan& p, int image_width, int image_height) {
     seen |= 1u << p.color_order[i];
     const float factor = p.color_factor[i];
     const bool hue = i == SWAV_COLOR_HUE;
-    SWAV_REQUIRE(hue ? factor >= -0.5f && factor <= 0.5f : factor >= 0 && factor <= 101, "color_factor[%d] is %g; %s is allowed", i,
-                 double(factor), hue ? "-0.5 to 0.5" : "0 to 101");
+    SWAV_REQUIRE(hue ? factor >= -0.5f && factor <= 0.5f : factor >= 0 && factor <= 101,
+                 "color_factor[%d] is %g; %s is allowed", i, double(factor), hue ? "-0.5 to 0.5" : "0 to 101");
   }
   SWAV_REQUIRE(seen == 15, "color_order must name each of the four operations once");
 }
 
-// A balanced Feistel network on the smallest even number of bits that covers count; results outside 0..count-1 are put through it
-// again (cycle walking: at most 4 times on average, as the domain is below 4 * count). Eight rounds, Philox as round function.
+// A balanced Feistel network on the smallest even number of bits that covers count; results outside 0..count-1 are put through
+// it again (cycle walking: at most 4 times on average, as the domain is below 4 * count). Eight rounds, Philox as round
+// function.
 uint64_t epoch_order(uint64_t seed, uint64_t epoch, uint64_t count, uint64_t position) {
   if (count <= 1) return 0;
   int half = 1;

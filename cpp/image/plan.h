@@ -1,5 +1,5 @@
-// Decisions of the image stage: which pixels a crop takes and what is done to them, and in which order samples come. Pure functions
-// of their arguments; no pixel is touched here.
+// Decisions of the image stage: which pixels a crop takes and what is done to them, and in which order samples come. Pure
+// functions of their arguments; no pixel is touched here.
 #pragma once
 
 #include <cstdint>

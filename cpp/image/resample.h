@@ -1,7 +1,7 @@
-// Antialiased bilinear resizing with Pillow's arithmetic: the triangle filter widens with the reduction, and a horizontal and a vertical
-// pass each round to samples. 8-bit samples use weights in 22-bit fixed point, 16-bit samples in double. The horizontal
-// pass comes first, unless the height shrinks by more than twice as many pixels as the width: Pillow's rule since version 13;
-// earlier ones always begin horizontally, which differs by at most one level.
+// Antialiased bilinear resizing with Pillow's arithmetic: the triangle filter widens with the reduction, and a horizontal and a
+// vertical pass each round to samples. 8-bit samples use weights in 22-bit fixed point, 16-bit samples in double. The
+// horizontal pass comes first, unless the height shrinks by more than twice as many pixels as the width: Pillow's rule since
+// version 13; earlier ones always begin horizontally, which differs by at most one level.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,8 @@ void InputFile::read(int64_t offset, void* bytes, int64_t count) const {
     const ssize_t got = pread(descriptor_, to, size_t(std::min(count, piece)), off_t(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail(SWAV_ERROR_IO, "cannot read %s: %s", path_.c_str(), std::strerror(errno));
-    if (got == 0) fail(SWAV_ERROR_FORMAT, "%s ends too early: %lld bytes are missing", path_.c_str(), static_cast<long long>(count));
+    if (got == 0)
+      fail(SWAV_ERROR_FORMAT, "%s ends too early: %lld bytes are missing", path_.c_str(), static_cast<long long>(count));
     to += got;
     offset += got;
     count -= got;

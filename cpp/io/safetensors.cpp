@@ -18,8 +18,11 @@ struct TypeRow {
   DataType type;
   int64_t bytes;
 };
-constexpr TypeRow type_table[] = {{"F16", DataType::f16, 2}, {"BF16", DataType::bf16, 2}, {"F32", DataType::f32, 4},
-                                  {"F64", DataType::f64, 8}, {"I64", DataType::i64, 8}};
+constexpr TypeRow type_table[] = {{"F16", DataType::f16, 2},
+                                  {"BF16", DataType::bf16, 2},
+                                  {"F32", DataType::f32, 4},
+                                  {"F64", DataType::f64, 8},
+                                  {"I64", DataType::i64, 8}};
 
 const TypeRow* row_of(DataType type) {
   for (const TypeRow& row : type_table) {
@@ -51,7 +54,8 @@ float bfloat_to_float(uint16_t stored) {
   return value;
 }
 
-StoredTensor parse_tensor(const std::string& path, const std::string& name, const json& row, int64_t data_begin, int64_t file_size) {
+StoredTensor parse_tensor(const std::string& path, const std::string& name, const json& row, int64_t data_begin,
+                          int64_t file_size) {
   StoredTensor tensor;
   const auto broken = [&](const char* what) { fail(SWAV_ERROR_FORMAT, "%s: tensor %s: %s", path.c_str(), name.c_str(), what); };
   try {
@@ -90,11 +94,15 @@ int64_t StoredTensor::count() const {
 
 SafetensorsReader::SafetensorsReader(const std::string& path) : path_(path), file_(path) {
   uint8_t length_bytes[8];
-  if (file_.size() < 8) fail(SWAV_ERROR_FORMAT, "%s is not a safetensors file: it has only %lld bytes", path.c_str(), static_cast<long long>(file_.size()));
+  if (file_.size() < 8)
+    fail(SWAV_ERROR_FORMAT, "%s is not a safetensors file: it has only %lld bytes", path.c_str(),
+         static_cast<long long>(file_.size()));
   file_.read(0, length_bytes, 8);
   uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | length_bytes[i];
-  if (length > uint64_t(header_limit)) fail(SWAV_ERROR_FORMAT, "%s is not a safetensors file: its header would be %llu bytes", path.c_str(), static_cast<unsigned long long>(length));
+  if (length > uint64_t(header_limit))
+    fail(SWAV_ERROR_FORMAT, "%s is not a safetensors file: its header would be %llu bytes", path.c_str(),
+         static_cast<unsigned long long>(length));
   if (int64_t(length) > file_.size() - 8) fail(SWAV_ERROR_FORMAT, "%s is cut short: its header is not complete", path.c_str());
   std::string text(size_t(length), '\0');
   file_.read(8, text.data(), int64_t(length));
@@ -148,7 +156,8 @@ void write_safetensors(const std::string& path, const std::vector<TensorSource>&
   for (const TensorSource& tensor : tensors) {
     int64_t bytes = row_of(tensor.type)->bytes;
     for (int64_t n : tensor.shape) bytes *= n;
-    header[tensor.name] = {{"dtype", row_of(tensor.type)->name}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
+    header[tensor.name] = {
+        {"dtype", row_of(tensor.type)->name}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
     sizes.push_back(bytes);
   }

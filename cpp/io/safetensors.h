@@ -1,5 +1,5 @@
-// The safetensors format: 8 bytes length of a JSON header, the header (name -> dtype, shape, data_offsets; "__metadata__" -> texts),
-// then the data. Written with sorted keys, so that equal contents are equal files.
+// The safetensors format: 8 bytes length of a JSON header, the header (name -> dtype, shape, data_offsets; "__metadata__" ->
+// texts), then the data. Written with sorted keys, so that equal contents are equal files.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,8 @@ struct StoredTensor {
   int64_t count() const;
 };
 
-// A file opened for reading: its header, checked against its length. Throws SWAV_ERROR_FORMAT naming the path and what is wrong.
+// A file opened for reading: its header, checked against its length. Throws SWAV_ERROR_FORMAT naming the path and what is
+// wrong.
 class SafetensorsReader {
  public:
   explicit SafetensorsReader(const std::string& path);

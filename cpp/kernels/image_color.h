@@ -8,11 +8,14 @@ SWAV_INLINE vec higher(vec a, vec b) { return a > b ? a : b; }
 SWAV_INLINE ivec luminance(ivec r, ivec g, ivec b) { return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16; }
 
 // degenerate + factor * (sample - degenerate), truncated; storing clips.
-SWAV_INLINE ivec blended(vec degenerate, vec sample, float factor) { return truncated(degenerate + (sample - degenerate) * factor); }
+SWAV_INLINE ivec blended(vec degenerate, vec sample, float factor) {
+  return truncated(degenerate + (sample - degenerate) * factor);
+}
 
 void image_blend(uint8_t* samples, float degenerate, float factor, int64_t n) {
   const vec constant = splat(degenerate);
-  for (int64_t i = 0; i < n; i += lanes) store_samples(samples + i, blended(constant, floats(load_samples(samples + i)), factor));
+  for (int64_t i = 0; i < n; i += lanes)
+    store_samples(samples + i, blended(constant, floats(load_samples(samples + i)), factor));
 }
 
 int64_t image_luminance_sum(const uint8_t* r, const uint8_t* g, const uint8_t* b, int64_t n) {
@@ -95,8 +98,8 @@ SWAV_INLINE vec interleaved(vec a, vec b, vec c) {
   return __builtin_shufflevector(two, c, SWAV_LIST(from_third, J));
 }
 
-void image_normalise_rgb(const uint8_t* r, const uint8_t* g, const uint8_t* b, const float* scale, const float* shift, float* pixels,
-                         int64_t n) {
+void image_normalise_rgb(const uint8_t* r, const uint8_t* g, const uint8_t* b, const float* scale, const float* shift,
+                         float* pixels, int64_t n) {
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     const vec red = floats(load_samples(r + i)) * scale[0] + shift[0];

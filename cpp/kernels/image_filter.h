@@ -27,7 +27,8 @@ SWAV_INLINE void store_samples(uint8_t* p, ivec v) {
 #elif defined(__x86_64__) && SWAV_LANES == 8
   typedef int32_t half __attribute__((vector_size(16)));
   half high;
-  asm("vextracti128 $1, %t1, %2\n\tvpackssdw %2, %x1, %x1\n\tvpackuswb %x1, %x1, %x1\n\tvmovq %x1, %0" : "=m"(to), "+x"(v), "=&x"(high));
+  asm("vextracti128 $1, %t1, %2\n\tvpackssdw %2, %x1, %x1\n\tvpackuswb %x1, %x1, %x1\n\tvmovq %x1, %0"
+      : "=m"(to), "+x"(v), "=&x"(high));
 #elif defined(__x86_64__)
   asm("packssdw %1, %1\n\tpackuswb %1, %1\n\tmovd %1, %0" : "=m"(to), "+x"(v));
 #else

@@ -3,13 +3,14 @@
 // -- product.h --
 
 // C[rows][columns] = A B, or C += A B with accumulate. A [rows][panel_stride], of each row the first `depth` <= panel_depth; B
-// [depth][tile_columns]; C rows c_stride apart. 1 <= rows <= tile_rows, 1 <= columns <= tile_columns; nothing outside is written.
-SWAV_KERNEL(void, product_rows, int64_t depth, const float* a, const float* b, float* c, int64_t c_stride, int rows, int64_t columns,
-            bool accumulate)
+// [depth][tile_columns]; C rows c_stride apart. 1 <= rows <= tile_rows, 1 <= columns <= tile_columns; nothing outside is
+// written.
+SWAV_KERNEL(void, product_rows, int64_t depth, const float* a, const float* b, float* c, int64_t c_stride, int rows,
+            int64_t columns, bool accumulate)
 
 // The same with A [depth][a_stride], of each row the first `rows`.
-SWAV_KERNEL(void, product_depth, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride, int rows,
-            int64_t columns, bool accumulate)
+SWAV_KERNEL(void, product_depth, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
+            int rows, int64_t columns, bool accumulate)
 
 // -- pack.h --
 
@@ -27,18 +28,20 @@ SWAV_KERNEL(void, pack_gradient, const float* const* rows, int64_t partner, int6
 // -- transpose.h --
 
 // to[c][r] = from[r][c], or += in transpose_add, for r < rows, c < columns. The arrays must not overlap.
-SWAV_KERNEL(void, transpose, const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to, int64_t to_stride)
-SWAV_KERNEL(void, transpose_add, const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to, int64_t to_stride)
+SWAV_KERNEL(void, transpose, const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,
+            int64_t to_stride)
+SWAV_KERNEL(void, transpose_add, const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,
+            int64_t to_stride)
 
 // -- winograd.h -- rows of transformed tiles are to_stride floats apart, number i * 6 + j for row i and column j of the 6x6
 
-// B^T d B of n channels: pixels[36] of the tile, each at its first channel, NULL for padding; to [36][to_stride]. In the variants the
-// values go through batch-norm and ReLU, or the backward of batch-norm, as in pack_*.
+// B^T d B of n channels: pixels[36] of the tile, each at its first channel, NULL for padding; to [36][to_stride]. In the
+// variants the values go through batch-norm and ReLU, or the backward of batch-norm, as in pack_*.
 SWAV_KERNEL(void, winograd_input_plain, const float* const* pixels, int64_t n, float* to, int64_t to_stride)
-SWAV_KERNEL(void, winograd_input_norm_relu, const float* const* pixels, int64_t n, const float* scale, const float* shift, float* to,
-            int64_t to_stride)
-SWAV_KERNEL(void, winograd_input_gradient, const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b,
-            const float* c, float* to, int64_t to_stride)
+SWAV_KERNEL(void, winograd_input_norm_relu, const float* const* pixels, int64_t n, const float* scale, const float* shift,
+            float* to, int64_t to_stride)
+SWAV_KERNEL(void, winograd_input_gradient, const float* const* pixels, int64_t partner, int64_t n, const float* a,
+            const float* b, const float* c, float* to, int64_t to_stride)
 
 // A^T m A of n channels: from [36][from_stride] to pixels[16], NULL for pixels outside the map.
 SWAV_KERNEL(void, winograd_output, const float* from, int64_t from_stride, int64_t n, float* const* pixels, bool accumulate)
@@ -85,33 +88,35 @@ SWAV_KERNEL(void, residual_projected, const float* y, const float* projected, in
 
 // -- pool.h --
 
-// out[c] = largest over t < count of max(rows[t][c] * scale[c] + shift[c], 0), skipping NULL rows (padding); index[c] the first t that has
-// it, 255 where the result is 0 (no gradient passes).
+// out[c] = largest over t < count of max(rows[t][c] * scale[c] + shift[c], 0), skipping NULL rows (padding); index[c] the first
+// t that has it, 255 where the result is 0 (no gradient passes).
 SWAV_KERNEL(void, max_pool, const float* const* rows, int count, int64_t n, const float* scale, const float* shift, float* out,
             uint8_t* index)
 
 // dz[c] = sum of d_out[w][c] over the windows w < count whose index[w][c] is taps[w], the place of this pixel in window w.
-SWAV_KERNEL(void, max_pool_backward, const float* const* d_out, const uint8_t* const* index, const int* taps, int count, int64_t n,
-            float* dz)
+SWAV_KERNEL(void, max_pool_backward, const float* const* d_out, const uint8_t* const* index, const int* taps, int count,
+            int64_t n, float* dz)
 
 // -- image_filter.h, image_color.h --
-// Samples are bytes. Unless a row says "exactly n", kernels read and write whole vectors: up to 15 bytes beyond what the arguments
-// name (image_slack, kernels.h) must be there, and are overwritten in outputs.
+// Samples are bytes. Unless a row says "exactly n", kernels read and write whole vectors: up to 15 bytes beyond what the
+// arguments name (image_slack, kernels.h) must be there, and are overwritten in outputs.
 
 // to[c * to_stride + r] = from[r * from_stride + c]. Exactly rows x columns are read and written.
-SWAV_KERNEL(void, image_transpose, const uint8_t* from, int64_t from_stride, int64_t rows, int64_t columns, uint8_t* to, int64_t to_stride)
+SWAV_KERNEL(void, image_transpose, const uint8_t* from, int64_t from_stride, int64_t rows, int64_t columns, uint8_t* to,
+            int64_t to_stride)
 
 // Line i of out (lines are n samples, `stride` and `out_stride` apart; out_stride may be negative) = (sum over k < length[i] of
 // weight[i * weight_stride + k] * line start[i] + k of lines + 2^21) >> 22, at most 255. Weights are not negative.
-SWAV_KERNEL(void, image_resample, const uint8_t* lines, int64_t stride, const int32_t* start, const int32_t* length, const int32_t* weight,
-            int64_t weight_stride, int64_t count, int64_t n, uint8_t* out, int64_t out_stride)
+SWAV_KERNEL(void, image_resample, const uint8_t* lines, int64_t stride, const int32_t* start, const int32_t* length,
+            const int32_t* weight, int64_t weight_stride, int64_t count, int64_t n, uint8_t* out, int64_t out_stride)
 
-// out[x] = (inner * (in[x - radius] + ... + in[x + radius]) + outer * (in[x - radius - 1] + in[x + radius + 1]) + 2^23) >> 24 (Gwosdek et
-// al., SSVM 2011). `in` is readable from -radius - 1 to n + radius.
+// out[x] = (inner * (in[x - radius] + ... + in[x + radius]) + outer * (in[x - radius - 1] + in[x + radius + 1]) + 2^23) >> 24
+// (Gwosdek et al., SSVM 2011). `in` is readable from -radius - 1 to n + radius.
 SWAV_KERNEL(void, image_box_row, const uint8_t* in, int radius, uint32_t inner, uint32_t outer, uint8_t* out, int64_t n)
 
 // The same down a column of 2 * radius + 3 rows: out[x] is made of rows[0][x], rows[1][x], ...
-SWAV_KERNEL(void, image_box_column, const uint8_t* const* rows, int radius, uint32_t inner, uint32_t outer, uint8_t* out, int64_t n)
+SWAV_KERNEL(void, image_box_column, const uint8_t* const* rows, int radius, uint32_t inner, uint32_t outer, uint8_t* out,
+            int64_t n)
 
 // samples[i] = degenerate + factor * (samples[i] - degenerate), clipped to 0..255, truncated. In float.
 SWAV_KERNEL(void, image_blend, uint8_t* samples, float degenerate, float factor, int64_t n)
@@ -129,8 +134,8 @@ SWAV_KERNEL(void, image_gray, const uint8_t* r, const uint8_t* g, const uint8_t*
 SWAV_KERNEL(void, image_hue, uint8_t* r, uint8_t* g, uint8_t* b, int steps, int64_t n)
 
 // pixels[3 * i + c] = channel c of pixel i * scale[c] + shift[c]. Exactly n pixels are written.
-SWAV_KERNEL(void, image_normalise_rgb, const uint8_t* r, const uint8_t* g, const uint8_t* b, const float* scale, const float* shift,
-            float* pixels, int64_t n)
+SWAV_KERNEL(void, image_normalise_rgb, const uint8_t* r, const uint8_t* g, const uint8_t* b, const float* scale,
+            const float* shift, float* pixels, int64_t n)
 
 // pixels[i] = samples[i] * scale + shift. Exactly n pixels are written.
 SWAV_KERNEL(void, image_normalise, const uint8_t* samples, float scale, float shift, float* pixels, int64_t n)
@@ -158,7 +163,8 @@ SWAV_KERNEL(void, exp_multiply, const float* x, const float* shift, float scale,
 SWAV_KERNEL(float, potential_max, const float* x, const float* high, const float* low, float scale, int64_t n)
 
 // y[i] = exp(t[i] - shift) with the t above; returns the sum of y. y may be x.
-SWAV_KERNEL(double, potential_exp, const float* x, const float* high, const float* low, float scale, float shift, float* y, int64_t n)
+SWAV_KERNEL(double, potential_exp, const float* x, const float* high, const float* low, float scale, float shift, float* y,
+            int64_t n)
 
 // y[i] += x[i] * scale.
 SWAV_KERNEL(void, add_scaled, const float* x, float scale, float* y, int64_t n)
@@ -181,8 +187,8 @@ SWAV_KERNEL(double, row_entropy, const float* q, int64_t n)
 SWAV_KERNEL(double, sum_squares, const float* x, int64_t n)
 
 // g = scale * (gradient + decay * value); momentum = factor * momentum + g; value -= rate * momentum.
-SWAV_KERNEL(void, momentum_step, float* value, const float* gradient, float* momentum, float rate, float factor, float scale, float decay,
-            int64_t n)
+SWAV_KERNEL(void, momentum_step, float* value, const float* gradient, float* momentum, float rate, float factor, float scale,
+            float decay, int64_t n)
 
 // Moments m = beta1 m + rest1 g, v = beta2 v + rest2 g^2; value = keep * value - rate * m / (sqrt(v) * root + epsilon).
 // factors = {keep, rate, beta1, rest1, beta2, rest2, root, epsilon}; rest = 1 - beta, rounded once: 1.0f - 0.999f is 5e-5 off.

@@ -1,8 +1,8 @@
 // The serial leaves of the engine: their contracts, and the table that holds one version of each for an instruction set.
 //
-// Every kernel is written once, in a header of this folder over `vec` (vector.h), and compiled three times, by isa_baseline.cpp,
-// isa_avx2.cpp and isa_avx512.cpp. Kernels know nothing of threads, shapes of networks or allocation. Letters: M rows
-// (pixels or samples), N columns (output channels or prototypes), K depth of a product.
+// Every kernel is written once, in a header of this folder over `vec` (vector.h), and compiled three times, by
+// isa_baseline.cpp, isa_avx2.cpp and isa_avx512.cpp. Kernels know nothing of threads, shapes of networks or allocation.
+// Letters: M rows (pixels or samples), N columns (output channels or prototypes), K depth of a product.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace swav {
 
-// Depth of a packed panel of A, and the distance of its rows: 19 cache lines, an odd number, so that the rows of a tile fall into
-// different sets of the first-level cache. 288 divides the depths 576, 1152, 2304, 4608 of 3x3 convolutions.
+// Depth of a packed panel of A, and the distance of its rows: 19 cache lines, an odd number, so that the rows of a tile fall
+// into different sets of the first-level cache. 288 divides the depths 576, 1152, 2304, 4608 of 3x3 convolutions.
 constexpr int64_t panel_depth = 288;
 constexpr int64_t panel_stride = 304;
 
@@ -21,8 +21,8 @@ constexpr int image_slack = 16;
 
 struct Kernels {
   const char* isa;
-  int lanes;         // floats in a vector
-  int tile_rows;     // of the product's register tile
+  int lanes;      // floats in a vector
+  int tile_rows;  // of the product's register tile
   int tile_columns;
 #define SWAV_KERNEL(result, name, ...) result (*name)(__VA_ARGS__);
 #include "kernels/kernel_table.h"

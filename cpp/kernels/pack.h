@@ -1,4 +1,5 @@
-// Copies of rows into the layout that the product reads, with what batch-norm asks for done on the way. Contracts: kernel_table.h.
+// Copies of rows into the layout that the product reads, with what batch-norm asks for done on the way. Contracts:
+// kernel_table.h.
 
 // Applies body(i, width) over [0, n): whole vectors, then one part of a vector.
 template <class Body>

@@ -4,7 +4,8 @@ typedef uint8_t bvec __attribute__((vector_size(SWAV_LANES), aligned(1)));
 
 SWAV_INLINE ivec widen(const uint8_t* p) { return __builtin_convertvector(*reinterpret_cast<const bvec*>(p), ivec); }
 
-void max_pool(const float* const* rows, int count, int64_t n, const float* scale, const float* shift, float* out, uint8_t* index) {
+void max_pool(const float* const* rows, int count, int64_t n, const float* scale, const float* shift, float* out,
+              uint8_t* index) {
   int64_t c = 0;
   for (; c + lanes <= n; c += lanes) {
     const vec a = load(scale + c), b = load(shift + c);
@@ -32,7 +33,8 @@ void max_pool(const float* const* rows, int count, int64_t n, const float* scale
   }
 }
 
-void max_pool_backward(const float* const* d_out, const uint8_t* const* index, const int* taps, int count, int64_t n, float* dz) {
+void max_pool_backward(const float* const* d_out, const uint8_t* const* index, const int* taps, int count, int64_t n,
+                       float* dz) {
   int64_t c = 0;
   for (; c + lanes <= n; c += lanes) {
     vec total{};

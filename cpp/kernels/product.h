@@ -1,8 +1,8 @@
 // The matrix product's register tile. Contracts: kernel_table.h.
 //
-// A tile is tile_rows x 2 vectors of accumulators. With 32 registers (AVX-512): 14 x 2 accumulators, 2 for the row of B, the rest for
-// broadcasts: per step of the depth 28 multiply-adds against 2 + 14 loads, so the loads hide on two load ports. With 16 registers (AVX2,
-// SSE): 6 x 2 accumulators, 2 of B, 2 broadcasts.
+// A tile is tile_rows x 2 vectors of accumulators. With 32 registers (AVX-512): 14 x 2 accumulators, 2 for the row of B, the
+// rest for broadcasts: per step of the depth 28 multiply-adds against 2 + 14 loads, so the loads hide on two load ports. With
+// 16 registers (AVX2, SSE): 6 x 2 accumulators, 2 of B, 2 broadcasts.
 
 constexpr int tile_rows = SWAV_LANES == 16 ? 14 : 6;
 constexpr int tile_columns = 2 * lanes;
@@ -60,10 +60,12 @@ void product_rows(int64_t depth, const float* a, const float* b, float* c, int64
   switch (rows) {
 #define SWAV_ROWS(n) \
   case n: return product_tile_rows<n>(depth, a, b, c, c_stride, columns, accumulate);
+    // clang-format off
     SWAV_ROWS(1) SWAV_ROWS(2) SWAV_ROWS(3) SWAV_ROWS(4) SWAV_ROWS(5) SWAV_ROWS(6)
 #if SWAV_LANES == 16
     SWAV_ROWS(7) SWAV_ROWS(8) SWAV_ROWS(9) SWAV_ROWS(10) SWAV_ROWS(11) SWAV_ROWS(12) SWAV_ROWS(13) SWAV_ROWS(14)
 #endif
+    // clang-format on
 #undef SWAV_ROWS
   }
 }
@@ -73,10 +75,12 @@ void product_depth(int64_t depth, const float* a, int64_t a_stride, const float*
   switch (rows) {
 #define SWAV_ROWS(n) \
   case n: return product_tile_depth<n>(depth, a, a_stride, b, c, c_stride, columns, accumulate);
+    // clang-format off
     SWAV_ROWS(1) SWAV_ROWS(2) SWAV_ROWS(3) SWAV_ROWS(4) SWAV_ROWS(5) SWAV_ROWS(6)
 #if SWAV_LANES == 16
     SWAV_ROWS(7) SWAV_ROWS(8) SWAV_ROWS(9) SWAV_ROWS(10) SWAV_ROWS(11) SWAV_ROWS(12) SWAV_ROWS(13) SWAV_ROWS(14)
 #endif
+    // clang-format on
 #undef SWAV_ROWS
   }
 }

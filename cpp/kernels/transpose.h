@@ -27,7 +27,8 @@ SWAV_INLINE void transpose_step(vec* rows) {
 }
 
 template <bool add>
-SWAV_INLINE void transpose_any(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to, int64_t to_stride) {
+SWAV_INLINE void transpose_any(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,
+                               int64_t to_stride) {
   for (int64_t r = 0; r < rows; r += lanes) {
     int64_t c = 0;
     if (r + lanes <= rows) {

@@ -1,8 +1,8 @@
 // `vec`: as many floats as the instruction set's registers hold, as a compiler vector type, so that one source serves all.
 // Included inside the unnamed namespace of an isa_*.cpp, which defines SWAV_LANES first; everything here is internal to it.
 //
-// No standard header may be included from here or from the kernel headers: an inline function of the standard library, compiled with
-// AVX-512 flags, could be the copy that the linker keeps for everybody.
+// No standard header may be included from here or from the kernel headers: an inline function of the standard library, compiled
+// with AVX-512 flags, could be the copy that the linker keeps for everybody.
 
 typedef float vec __attribute__((vector_size(SWAV_LANES * 4), aligned(4)));  // loads and stores need no alignment
 typedef int32_t ivec __attribute__((vector_size(SWAV_LANES * 4), aligned(4)));

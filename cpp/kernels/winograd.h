@@ -1,8 +1,9 @@
-// Transforms of Winograd's convolution of 6x6 tiles (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016), with
-// the interpolation points 0, 1, -1, 2, -2 and infinity. Contracts: kernel_table.h.
+// Transforms of Winograd's convolution of 6x6 tiles (Lavin and Gray, "Fast algorithms for convolutional neural networks",
+// 2016), with the interpolation points 0, 1, -1, 2, -2 and infinity. Contracts: kernel_table.h.
 //
-// F(4x4, 3x3): output = A^T [(G g G^T) * (B^T d B)] A, 36 multiplications for 16 outputs where the direct method takes 144. The weight
-// gradient is F(3x3, 4x4) on the same input tiles: the gradient's 4x4 tile is the filter, the 3x3 weights are the output.
+// F(4x4, 3x3): output = A^T [(G g G^T) * (B^T d B)] A, 36 multiplications for 16 outputs where the direct method takes 144. The
+// weight gradient is F(3x3, 4x4) on the same input tiles: the gradient's 4x4 tile is the filter, the 3x3 weights are the
+// output.
 
 struct Tile {
   vec v[6][6];
@@ -53,8 +54,8 @@ void winograd_input_norm_relu(const float* const* pixels, int64_t n, const float
   });
 }
 
-void winograd_input_gradient(const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b, const float* c,
-                             float* to, int64_t to_stride) {
+void winograd_input_gradient(const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b,
+                             const float* c, float* to, int64_t to_stride) {
   winograd_input_any(pixels, n, to, to_stride, [=](const float* d, int64_t at, int64_t width) {
     return load_up_to(d, width) * load_up_to(a + at, width) +
            (load_up_to(d + partner, width) * load_up_to(b + at, width) + load_up_to(c + at, width));
@@ -111,7 +112,8 @@ void winograd_weights(const float* taps, int64_t tap_stride, int64_t n, float* t
     vec half[6][3], whole[6];
     for (int j = 0; j < 3; ++j) {
       vec column[6];
-      weight_1d(load(taps + j * tap_stride + c), load(taps + (3 + j) * tap_stride + c), load(taps + (6 + j) * tap_stride + c), column, 1);
+      weight_1d(load(taps + j * tap_stride + c), load(taps + (3 + j) * tap_stride + c), load(taps + (6 + j) * tap_stride + c),
+                column, 1);
       for (int i = 0; i < 6; ++i) half[i][j] = column[i];
     }
     for (int i = 0; i < 6; ++i) {

@@ -23,8 +23,8 @@ GradientBuffers GradientBufferSize::take(Arena& arena) const {
 Backbone::Backbone(const Description& d, int64_t images, int32_t height, int32_t width, Purpose purpose, bool direct)
     : images_(images), feature_dim_(d.feature_dim), purpose_(purpose), max_pool_(d.max_pool) {
   SWAV_REQUIRE(images >= 1, "the number of images is %lld; at least 1 is needed", static_cast<long long>(images));
-  SWAV_REQUIRE(height >= 8 && width >= 8 && height <= 16384 && width <= 16384, "images are %d x %d pixels; 8 to 16384 is allowed",
-               width, height);
+  SWAV_REQUIRE(height >= 8 && width >= 8 && height <= 16384 && width <= 16384,
+               "images are %d x %d pixels; 8 to 16384 is allowed", width, height);
   auto make = [&](const ConvolutionLayer& layer, int32_t h, int32_t w) {
     return std::make_unique<Layer>(layer, images, h, w, Convolution::Input::activation, direct);
   };
@@ -115,7 +115,8 @@ void Backbone::bind(Parameters& parameters, float* gradients) {
   }
 }
 
-void Backbone::forward_stem(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace) {
+void Backbone::forward_stem(const float* images, Statistics statistics, Communicator& communicator,
+                            const Workspace& workspace) {
   stem_->convolution().pad_image(images, frame_);
   stem_->forward({frame_}, statistics, communicator, workspace);
   if (max_pool_) {

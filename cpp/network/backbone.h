@@ -1,8 +1,8 @@
-// The backbone in one pass: a group of images of one size on its way through the ResNet and back (reference: multi-crop forward by
-// resolution; batch-norm statistics are those of the group).
+// The backbone in one pass: a group of images of one size on its way through the ResNet and back (reference: multi-crop forward
+// by resolution; batch-norm statistics are those of the group).
 //
-// What is kept of a training pass: each convolution's output before batch-norm and each residual sum, once. Normalised values are
-// recomputed where they are read. An inference pass reuses a few buffers.
+// What is kept of a training pass: each convolution's output before batch-norm and each residual sum, once. Normalised values
+// are recomputed where they are read. An inference pass reuses a few buffers.
 #pragma once
 
 #include <functional>
@@ -43,10 +43,12 @@ class Backbone {
   void bind(Parameters& parameters, float* gradients);
 
   // images [images][height][width][channels] -> features [images][feature_dim].
-  void forward(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace, float* features);
+  void forward(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace,
+               float* features);
 
   // Adds all parameter gradients for d_features, of the last forward. Training passes only.
-  void backward(const float* d_features, Communicator& communicator, const Workspace& workspace, const GradientBuffers& buffers);
+  void backward(const float* d_features, Communicator& communicator, const Workspace& workspace,
+                const GradientBuffers& buffers);
 
   // Running statistics of the last forward with batch statistics.
   void update_buffers();
@@ -54,7 +56,8 @@ class Backbone {
   // Calls visit(norm) for every batch-norm in the order of the state dict.
   void for_each_norm(const std::function<void(Norm&)>& visit);
 
-  // Calls visit(name, data, count) for every activation of the last forward, in order: to find where a value stopped being finite.
+  // Calls visit(name, data, count) for every activation of the last forward, in order: to find where a value stopped being
+  // finite.
   void for_each_activation(const std::function<void(const std::string&, const float*, int64_t)>& visit) const;
 
  private:

@@ -87,7 +87,8 @@ void Trainer::save(const std::string& path, const std::string& note) const {
   }
   tensors.push_back({"optimizer.steps", DataType::i64, {int64_t(steps.size())}, steps.data()});
   if (queue_->length() > 0) {
-    tensors.push_back({"queue", DataType::f32, {config_.assign_count, queue_->length(), network_.config().dim}, queue_->values().data()});
+    tensors.push_back(
+        {"queue", DataType::f32, {config_.assign_count, queue_->length(), network_.config().dim}, queue_->values().data()});
     tensors.push_back({"queue.inserted", DataType::i64, {}, &queue_inserted});
   }
   std::map<std::string, std::string> metadata = weights_metadata(network_);
@@ -99,9 +100,11 @@ void Trainer::save(const std::string& path, const std::string& note) const {
 void Trainer::load(const std::string& path) {
   const SafetensorsReader file(path);
   const auto settings = file.metadata().find(settings_key);
-  if (settings == file.metadata().end()) fail(SWAV_ERROR_FORMAT, "%s is no checkpoint: it holds weights without a training state", path.c_str());
+  if (settings == file.metadata().end())
+    fail(SWAV_ERROR_FORMAT, "%s is no checkpoint: it holds weights without a training state", path.c_str());
   if (settings->second != settings_text()) {
-    fail(SWAV_ERROR_FORMAT, "%s belongs to other settings: %s", path.c_str(), difference(settings->second, settings_text()).c_str());
+    fail(SWAV_ERROR_FORMAT, "%s belongs to other settings: %s", path.c_str(),
+         difference(settings->second, settings_text()).c_str());
   }
   auto find = [&](const std::string& name, const std::vector<int64_t>& shape) -> const StoredTensor& {
     const auto found = file.tensors().find(name);

@@ -25,7 +25,8 @@ void Head::Linear::bind(Parameters& parameters, float* gradients, bool has_bias)
   if (has_bias) d_bias = gradients + parameters.entry(name + ".bias").offset;
 }
 
-Head::Head(const Description& d, int64_t rows, Purpose purpose, int64_t queue_rows) : rows_(rows), dim_(d.config.dim), purpose_(purpose) {
+Head::Head(const Description& d, int64_t rows, Purpose purpose, int64_t queue_rows)
+    : rows_(rows), dim_(d.config.dim), purpose_(purpose) {
   const swav_network_config& c = d.config;
   if (c.hidden > 0) hidden_ = std::make_unique<Linear>(make("projection_head.0", rows, d.feature_dim, c.hidden));
   output_ = std::make_unique<Linear>(c.hidden > 0 ? make("projection_head.3", rows, c.hidden, c.dim)
@@ -111,8 +112,8 @@ void Head::forward_scores(const Workspace& workspace) {
       l.convolution.forward({unit_}, l.weight, workspace.products, l.values, Epilogue());
       continue;
     }
-    // Training renormalises prototypes in place before the forward, so stored ones are an update past unit norm; inference leaves the
-    // parameters alone and divides the products instead.
+    // Training renormalises prototypes in place before the forward, so stored ones are an update past unit norm; inference
+    // leaves the parameters alone and divides the products instead.
     const int64_t count = l.convolution.shape().filters;
     for (int64_t k = 0; k < count; ++k) {
       double square = 0;
@@ -158,13 +159,13 @@ void Head::backward(const float* features, Communicator& communicator, const Wor
   }
   const BatchNormValues& v = norm_.values;
   const BlockSums& sums = workspace.sums;
-  output_->convolution.backward_data(
-      d_raw, output_->weight, workspace.products, d_hidden_, false,
-      [&](int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
-        const int64_t n = v.channels, at = row0 * n + c0, sum = block * n + c0;
-        kernel.relu_backward(d_hidden_ + at, hidden_->values + at, n, row1 - row0, c1 - c0, v.scale + c0, v.shift + c0, v.mean + c0,
-                             sums.first + sum, sums.second + sum);
-      });
+  output_->convolution.backward_data(d_raw, output_->weight, workspace.products, d_hidden_, false,
+                                     [&](int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
+                                       const int64_t n = v.channels, at = row0 * n + c0, sum = block * n + c0;
+                                       kernel.relu_backward(d_hidden_ + at, hidden_->values + at, n, row1 - row0, c1 - c0,
+                                                            v.scale + c0, v.shift + c0, v.mean + c0, sums.first + sum,
+                                                            sums.second + sum);
+                                     });
   backward_coefficients(sums, output_->convolution.backward_blocks().count(), norm_.gamma, communicator, norm_.values,
                         norm_.d_gamma, norm_.d_beta);
   // The hidden bias feeds a batch-norm, which takes its mean away again: its gradient is exactly zero and is left so, where

@@ -4,8 +4,11 @@
 
 namespace swav {
 
-InferencePlan::InferencePlan(const Description& description, Parameters& parameters, int64_t images, int32_t height, int32_t width)
-    : images_(images), height_(height), width_(width),
+InferencePlan::InferencePlan(const Description& description, Parameters& parameters, int64_t images, int32_t height,
+                             int32_t width)
+    : images_(images),
+      height_(height),
+      width_(width),
       backbone_(description, images, height, width, Backbone::Purpose::inference) {
   if (description.config.dim > 0) head_ = std::make_unique<Head>(description, images, Head::Purpose::inference);
   WorkspaceSize size;
@@ -32,7 +35,8 @@ void InferencePlan::run(const float* images, Statistics statistics, swav_output 
   }
   if (!head_) return;
   head_->forward(features_, statistics, alone, workspace_);
-  if (output == SWAV_OUTPUT_EMBEDDINGS) std::memcpy(result, head_->embeddings(), size_t(images_ * head_->dim()) * sizeof(float));
+  if (output == SWAV_OUTPUT_EMBEDDINGS)
+    std::memcpy(result, head_->embeddings(), size_t(images_ * head_->dim()) * sizeof(float));
   if (output == SWAV_OUTPUT_SCORES) {
     head_->forward_scores(workspace_);
     std::memcpy(result, head_->scores(0), size_t(images_ * head_->prototypes(0)) * sizeof(float));

@@ -19,7 +19,8 @@ class InferencePlan {
   // images [images][height][width][channels]; with batch statistics nothing is written to the running ones.
   void run(const float* images, Statistics statistics, swav_output output, float* result);
 
-  // Adds the batch moments of the last run with batch statistics, norm after norm: [2][channels] (mean, unbiased variance) each.
+  // Adds the batch moments of the last run with batch statistics, norm after norm: [2][channels] (mean, unbiased variance)
+  // each.
   void add_moments(double* sums);
 
  private:

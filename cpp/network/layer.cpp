@@ -24,7 +24,8 @@ void WorkspaceSize::include(const Convolution& convolution) {
 Workspace WorkspaceSize::take(Arena& arena) const {
   Workspace w;
   w.products = arena.take<float>(products);
-  for (float** place : {&w.sums.first, &w.sums.second, &w.side_sums.first, &w.side_sums.second}) *place = arena.take<float>(sums);
+  for (float** place : {&w.sums.first, &w.sums.second, &w.side_sums.first, &w.side_sums.second})
+    *place = arena.take<float>(sums);
   return w;
 }
 
@@ -45,8 +46,11 @@ void Norm::update_buffers() {
   ++*tracked;
 }
 
-Layer::Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input, bool direct)
-    : convolution_(shape_of(layer, images, height, width), input, direct), weight_name_(layer.name + ".weight"), norm_name_(layer.norm) {}
+Layer::Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input,
+             bool direct)
+    : convolution_(shape_of(layer, images, height, width), input, direct),
+      weight_name_(layer.name + ".weight"),
+      norm_name_(layer.norm) {}
 
 void Layer::bind(Parameters& parameters, float* gradients) {
   weight_ = parameters.value(weight_name_);
@@ -63,10 +67,11 @@ void Layer::forward(const Operand& x, Statistics statistics, Communicator& commu
   const Kernels& kernel = kernels();
   const int64_t n = convolution_.shape().filters;
   const BlockSums& sums = workspace.sums;
-  convolution_.forward(x, weight_, workspace.products, y, [&](int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
-    const int64_t at = block * n + c0;
-    kernel.block_moments(y + row0 * n + c0, n, row1 - row0, c1 - c0, sums.first + at, sums.second + at);
-  });
+  convolution_.forward(x, weight_, workspace.products, y,
+                       [&](int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
+                         const int64_t at = block * n + c0;
+                         kernel.block_moments(y + row0 * n + c0, n, row1 - row0, c1 - c0, sums.first + at, sums.second + at);
+                       });
   combine_moments(sums, convolution_.forward_blocks(), communicator, norm.values);
   forward_coefficients(norm.gamma, norm.beta, norm.values.mean, norm.values.variance, norm.values);
 }

@@ -41,9 +41,7 @@ struct Norm {
   void use_running() { forward_coefficients(gamma, beta, running_mean, running_variance, values); }
   void update_buffers();
   Operand activated(const float* y) const { return {y, Transform::norm_relu, nullptr, values.scale, values.shift, nullptr}; }
-  Operand gradient(const float* d, const float* y) const {
-    return {d, Transform::gradient, y, values.a, values.b, values.c};
-  }
+  Operand gradient(const float* d, const float* y) const { return {d, Transform::gradient, y, values.a, values.b, values.c}; }
 };
 
 // A product and the batch-norm behind it.
@@ -67,8 +65,10 @@ class Layer {
   // dx (+)= the gradient towards x.
   void backward_data(const Operand& dy, float* dx, bool accumulate, const Workspace& workspace);
 
-  // The same where x = ReLU(batch-norm of before.y): dx becomes the gradient behind that batch-norm, whose coefficients are set.
-  void backward_data_through(Layer& before, const Operand& dy, float* dx, Communicator& communicator, const Workspace& workspace);
+  // The same where x = ReLU(batch-norm of before.y): dx becomes the gradient behind that batch-norm, whose coefficients are
+  // set.
+  void backward_data_through(Layer& before, const Operand& dy, float* dx, Communicator& communicator,
+                             const Workspace& workspace);
 
   // Coefficients of the backward of this batch-norm from sums over `blocks` blocks.
   void backward_norm(const BlockSums& sums, int64_t blocks, Communicator& communicator);

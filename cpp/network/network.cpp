@@ -47,7 +47,8 @@ int64_t Network::output_dim(swav_output output) const {
 }
 
 InferencePlan& Network::plan_for(int64_t count, int32_t height, int32_t width) {
-  const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const auto& plan) { return plan->fits(count, height, width); });
+  const auto found =
+      std::find_if(plans_.begin(), plans_.end(), [&](const auto& plan) { return plan->fits(count, height, width); });
   if (found != plans_.end()) {
     std::rotate(found, found + 1, plans_.end());
   } else {

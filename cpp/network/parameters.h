@@ -27,8 +27,8 @@ class Parameters {
   const TensorEntry& entry(const std::string& name) const;
   bool contains(const std::string& name) const { return index_.count(name) > 0; }
 
-  int64_t parameter_count() const;                            // of the model
-  int64_t size() const { return int64_t(values_.size()); }    // of the array, padding included
+  int64_t parameter_count() const;                          // of the model
+  int64_t size() const { return int64_t(values_.size()); }  // of the array, padding included
 
   float* values() { return values_.data(); }
   const float* values() const { return values_.data(); }
@@ -39,8 +39,8 @@ class Parameters {
   float* value(const std::string& name) { return static_cast<float*>(data(entry(name))); }
   int64_t* counter(const std::string& name) { return static_cast<int64_t*>(data(entry(name))); }
 
-  // The reference's initialisation (reference: Kaiming-normal fan-out, batch-norm 1 and 0, linear U(+-1/sqrt(fan-in))); tensor i draws
-  // from a stream of its own.
+  // The reference's initialisation (reference: Kaiming-normal fan-out, batch-norm 1 and 0, linear U(+-1/sqrt(fan-in))); tensor
+  // i draws from a stream of its own.
   void initialize(uint64_t seed);
 
   // Copies values into the arrays in place, so that pointers of plans stay valid. Both have the same description.

@@ -29,13 +29,15 @@ void check(const swav_trainer_config& c, const swav_network_config& network) {
   SWAV_REQUIRE(c.group_count >= 1 && c.group_count <= SWAV_MAX_GROUPS, "group_count is %d; 1 to %d is allowed", c.group_count,
                SWAV_MAX_GROUPS);
   for (int32_t g = 0; g < c.group_count; ++g) {
-    SWAV_REQUIRE(c.crop_counts[g] >= 1 && c.crop_counts[g] <= 64, "crop_counts[%d] is %d; 1 to 64 is allowed", g, c.crop_counts[g]);
+    SWAV_REQUIRE(c.crop_counts[g] >= 1 && c.crop_counts[g] <= 64, "crop_counts[%d] is %d; 1 to 64 is allowed", g,
+                 c.crop_counts[g]);
   }
   const int64_t crops = crop_count(c);
   SWAV_REQUIRE(crops >= 2, "there is 1 crop; swapped prediction needs at least 2");
   SWAV_REQUIRE(c.batch >= 1 && c.batch <= 1 << 16, "batch is %d; 1 to 65536 is allowed", c.batch);
   SWAV_REQUIRE(crops * c.batch >= 2, "one row has no batch statistics");
-  SWAV_REQUIRE(c.queue_length >= 0 && c.queue_length <= 1 << 24, "queue_length is %d; 0 to 16777216 is allowed", c.queue_length);
+  SWAV_REQUIRE(c.queue_length >= 0 && c.queue_length <= 1 << 24, "queue_length is %d; 0 to 16777216 is allowed",
+               c.queue_length);
 }
 
 SwappedLoss loss_shape(const swav_trainer_config& c, int64_t prototypes, int32_t heads) {
@@ -47,8 +49,8 @@ SwappedLoss loss_shape(const swav_trainer_config& c, int64_t prototypes, int32_t
 Trainer::Trainer(Network& network, const swav_trainer_config& config)
     : network_(network), config_(config), group_(group_of_one()) {
   check(config, network.config());
-  const OptimizerConfig rule{config.optimizer, config.momentum, config.trust, config.beta1, config.beta2, config.adam_epsilon,
-                             config.weight_decay};
+  const OptimizerConfig rule{config.optimizer, config.momentum,     config.trust,       config.beta1,
+                             config.beta2,     config.adam_epsilon, config.weight_decay};
   swav::check(rule);
   swav::check(config.codes);
   const int32_t heads = network.config().head_count;
@@ -84,7 +86,8 @@ void Trainer::plan() {
   GradientBufferSize gradient_size;
   for (const Pass& pass : passes_) pass.backbone.include(size, gradient_size);
   head_->include(size);
-  const int64_t batch = config_.batch, rows = head_->rows(), queue = queue_->length(), parameters = network_.parameters().size();
+  const int64_t batch = config_.batch, rows = head_->rows(), queue = queue_->length(),
+                parameters = network_.parameters().size();
   const int64_t most = *std::max_element(c.prototypes, c.prototypes + c.head_count);
   prototypes_offset_ = network_.parameters().entry(prototypes_name(c, 0)).offset;  // they are the last tensors
   int64_t objective = std::max(codes_workspace(queue + batch, most), health_workspace(batch, most));
@@ -165,8 +168,9 @@ void Trainer::fail_not_finite(const char* what) const {
   }
   for (const Pass& pass : passes_) pass.backbone.for_each_activation(visit);
   head_->for_each_activation(visit);
-  fail(SWAV_ERROR_NUMERIC, "%s is not finite; the first value that is not is in %s. A lower learning rate or a longer warm-up may help",
-       what, where.empty() ? "the gradients" : where.c_str());
+  fail(SWAV_ERROR_NUMERIC,
+       "%s is not finite; the first value that is not is in %s. A lower learning rate or a longer warm-up may help", what,
+       where.empty() ? "the gradients" : where.c_str());
 }
 
 void Trainer::forward(const swav_step_input& input, swav_step_report& report) {
@@ -265,8 +269,8 @@ void Trainer::update(const swav_step_input& input) {
 void Trainer::step(const swav_step_input& input, swav_step_report& report) {
   SWAV_REQUIRE(input.crops != nullptr, "step: crops is NULL");
   for (int32_t g = 0; g < config_.group_count; ++g) SWAV_REQUIRE(input.crops[g] != nullptr, "step: crops[%d] is NULL", g);
-  SWAV_REQUIRE(std::isfinite(input.learning_rate) && input.learning_rate >= 0, "learning_rate is %g; a number from 0 up is allowed",
-               input.learning_rate);
+  SWAV_REQUIRE(std::isfinite(input.learning_rate) && input.learning_rate >= 0,
+               "learning_rate is %g; a number from 0 up is allowed", input.learning_rate);
   report = {};
   network_.gradients = gradients_;
   // The forward renormalises the prototypes in place; a step that fails puts them back.

@@ -1,7 +1,7 @@
 // One training step (paper algorithm 1), and all state that it carries from step to step.
 //
-// The step in order: prototypes to unit norm, forward by resolution, head over all crops, codes of the assignment crops (with the
-// queue), swapped loss, backward in reverse, update, running statistics, queue.
+// The step in order: prototypes to unit norm, forward by resolution, head over all crops, codes of the assignment crops (with
+// the queue), swapped loss, backward in reverse, update, running statistics, queue.
 #pragma once
 
 #include <memory>
@@ -33,9 +33,9 @@ class Trainer {
   // Crops of one size, on their way through the backbone together.
   struct Pass {
     Backbone backbone;
-    int64_t first_row;         // of features
+    int64_t first_row;            // of features
     std::vector<int32_t> groups;  // of the configuration that it joins
-    float* joined = nullptr;   // their crops, where it joins more than one
+    float* joined = nullptr;      // their crops, where it joins more than one
   };
 
   void plan();

@@ -12,8 +12,8 @@ namespace {
 
 constexpr double least_match = 0.9;  // share of the backbone's tensors that a file must hold
 
-// File key -> stored tensor under the name that the network uses. "module." (data-parallel wrappers) goes wherever it stands; a common prefix
-// before "conv1.weight" ("backbone.", "encoder.") goes at the front.
+// File key -> stored tensor under the name that the network uses. "module." (data-parallel wrappers) goes wherever it stands; a
+// common prefix before "conv1.weight" ("backbone.", "encoder.") goes at the front.
 std::map<std::string, const StoredTensor*> canonical(const SafetensorsReader& file) {
   std::map<std::string, const StoredTensor*> found;
   std::string prefix;
@@ -26,7 +26,8 @@ std::map<std::string, const StoredTensor*> canonical(const SafetensorsReader& fi
     const std::string stem = ".conv1.weight";
     for (const auto& [name, tensor] : found) {
       const bool ends = name.size() > stem.size() && name.compare(name.size() - stem.size(), stem.size(), stem) == 0;
-      if (ends && name.find("layer") == std::string::npos && (prefix.empty() || name.size() - stem.size() + 1 < prefix.size())) {
+      if (ends && name.find("layer") == std::string::npos &&
+          (prefix.empty() || name.size() - stem.size() + 1 < prefix.size())) {
         prefix = name.substr(0, name.size() - stem.size() + 1);
       }
     }
@@ -56,9 +57,7 @@ void list(char* names, size_t capacity, const std::string& name) {
   }
 }
 
-bool is_head(const std::string& name) {
-  return name.rfind("projection_head", 0) == 0 || name.rfind("prototypes", 0) == 0;
-}
+bool is_head(const std::string& name) { return name.rfind("projection_head", 0) == 0 || name.rfind("prototypes", 0) == 0; }
 
 // Tensors of a checkpoint that are not the network's.
 bool is_trainer_state(const std::string& name) { return name.rfind("optimizer.", 0) == 0 || name.rfind("queue", 0) == 0; }
@@ -143,7 +142,8 @@ void check_backbone(const std::string& path, const Description& d, const std::ma
   auto check = [&](const ConvolutionLayer& layer) {
     const auto found = tensors.find(layer.name + ".weight");
     ++count;
-    matched += found != tensors.end() && found->second->shape == std::vector<int64_t>{layer.out, layer.in, layer.kernel, layer.kernel};
+    matched +=
+        found != tensors.end() && found->second->shape == std::vector<int64_t>{layer.out, layer.in, layer.kernel, layer.kernel};
   };
   check(d.stem);
   for (const BlockLayer& block : d.blocks) {
@@ -151,8 +151,8 @@ void check_backbone(const std::string& path, const Description& d, const std::ma
     if (block.projected) check(block.projection);
   }
   if (double(matched) < least_match * double(count)) {
-    fail(SWAV_ERROR_FORMAT, "%s holds %lld of the backbone's %lld convolutions in the shape of a %s, 90 %% are needed", path.c_str(),
-         static_cast<long long>(matched), static_cast<long long>(count), architecture_name(d.config).c_str());
+    fail(SWAV_ERROR_FORMAT, "%s holds %lld of the backbone's %lld convolutions in the shape of a %s, 90 %% are needed",
+         path.c_str(), static_cast<long long>(matched), static_cast<long long>(count), architecture_name(d.config).c_str());
   }
 }
 

@@ -12,9 +12,8 @@ constexpr int64_t channel_group = 64;  // channels a task
 
 template <class F>
 void for_channels(int64_t channels, F&& body) {
-  parallel::for_each((channels + channel_group - 1) / channel_group, [&](int64_t group, int) {
-    body(group * channel_group, std::min(channels, (group + 1) * channel_group));
-  });
+  parallel::for_each((channels + channel_group - 1) / channel_group,
+                     [&](int64_t group, int) { body(group * channel_group, std::min(channels, (group + 1) * channel_group)); });
 }
 
 // The sums of a group of ranks need a double array of the whole; with one rank nothing is gathered.

@@ -18,10 +18,10 @@ constexpr double batch_norm_momentum = 0.1;
 // Per-channel values of one batch-norm in one pass, all [channels].
 struct BatchNormValues {
   int64_t channels = 0;
-  float *mean, *variance;   // of the batch, biased
-  float *scale, *shift;     // forward
-  float *a, *b, *c;         // backward
-  double count = 0;         // values a channel, over all ranks
+  float *mean, *variance;  // of the batch, biased
+  float *scale, *shift;    // forward
+  float *a, *b, *c;        // backward
+  double count = 0;        // values a channel, over all ranks
 
   void take(Arena& arena, int64_t channel_count);
 };
@@ -36,7 +36,8 @@ struct BlockSums {
 void combine_moments(const BlockSums& sums, const RowBlocks& blocks, Communicator& communicator, BatchNormValues& values);
 
 // scale and shift for mean and variance given.
-void forward_coefficients(const float* gamma, const float* beta, const float* mean, const float* variance, BatchNormValues& values);
+void forward_coefficients(const float* gamma, const float* beta, const float* mean, const float* variance,
+                          BatchNormValues& values);
 
 // Adds to d_gamma and d_beta, and sets a, b, c, from block sums of d and d * (y - mean).
 void backward_coefficients(const BlockSums& blocks, int64_t block_count, const float* gamma, Communicator& communicator,

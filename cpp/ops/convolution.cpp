@@ -93,7 +93,8 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct
 
 int64_t Convolution::workspace() const {
   if (winograd_) {
-    return std::max({winograd_weight_count(tiled(false)), winograd_weight_count(tiled(true)), winograd_gradient_workspace(tiled(false))});
+    return std::max(
+        {winograd_weight_count(tiled(false)), winograd_weight_count(tiled(true)), winograd_gradient_workspace(tiled(false))});
   }
   int64_t count = std::max(packed_weight_count(forward_), weight_gradient_workspace(forward_));
   for (const Phase& phase : phases_) count = std::max(count, packed_weight_count(phase.gather));

@@ -1,4 +1,5 @@
-// A convolution with its two backward products. Activations NHWC, weights in torchvision's order [filters][channels][kernel][kernel].
+// A convolution with its two backward products. Activations NHWC, weights in torchvision's order
+// [filters][channels][kernel][kernel].
 #pragma once
 
 #include <vector>
@@ -24,8 +25,8 @@ struct ConvolutionShape {
 
 class Convolution {
  public:
-  // An image convolution has few channels: its input is first copied into a frame of zeros (pad_image), so that one tap can span
-  // a whole row of the window, neighbours included. It has no backward towards the data.
+  // An image convolution has few channels: its input is first copied into a frame of zeros (pad_image), so that one tap can
+  // span a whole row of the window, neighbours included. It has no backward towards the data.
   enum class Input { activation, image };
 
   // direct: without Winograd, whatever the shape.
@@ -46,7 +47,8 @@ class Convolution {
   void forward(const Operand& x, const float* weights, float* workspace, float* y, Epilogue epilogue) const;
 
   // dx (+)= gradient towards x. The epilogue sees complete row blocks of dx; for strides they are visited in a pass of its own.
-  void backward_data(const Operand& dy, const float* weights, float* workspace, float* dx, bool accumulate, Epilogue epilogue) const;
+  void backward_data(const Operand& dy, const float* weights, float* workspace, float* dx, bool accumulate,
+                     Epilogue epilogue) const;
 
   // d_weights += gradient towards the weights.
   void backward_weights(const Operand& x, const Operand& dy, float* workspace, float* d_weights) const;

@@ -1,5 +1,5 @@
-// What a product reads: rows of channels, with batch-norm done on the way into the packed panel, so that no normalised copy of an
-// activation and no batch-norm gradient is ever written to memory.
+// What a product reads: rows of channels, with batch-norm done on the way into the packed panel, so that no normalised copy of
+// an activation and no batch-norm gradient is ever written to memory.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ struct Operand {
   const float* c = nullptr;
 };
 
-// Packs channels [channel, channel + n) of `count` rows. rows[r] points at channel `channel` of a pixel, or is NULL for padding.
+// Packs channels [channel, channel + n) of `count` rows. rows[r] points at channel `channel` of a pixel, or is NULL for
+// padding.
 inline void pack(const Kernels& kernels, const Operand& operand, const float* const* rows, int64_t count, int64_t channel,
                  int64_t n, float* to, int64_t to_stride) {
   switch (operand.transform) {

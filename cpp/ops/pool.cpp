@@ -31,8 +31,8 @@ void max_pool_forward(const PoolShape& s, const float* y, const BatchNormValues&
 
 int64_t max_pool_blocks(const PoolShape& s) { return s.images * blocks_an_image(s); }
 
-void max_pool_backward(const PoolShape& s, const float* d_out, const uint8_t* index, const float* y, const BatchNormValues& norm,
-                       float* dz, BlockSums sums) {
+void max_pool_backward(const PoolShape& s, const float* d_out, const uint8_t* index, const float* y,
+                       const BatchNormValues& norm, float* dz, BlockSums sums) {
   const Kernels& kernel = kernels();
   parallel::for_each(max_pool_blocks(s), [&](int64_t block, int) {
     const int64_t image = block / blocks_an_image(s);

@@ -20,8 +20,8 @@ void max_pool_forward(const PoolShape& shape, const float* y, const BatchNormVal
 
 // dz towards the batch-norm's output (the ReLU's mask included), and block sums for its backward, max_pool_blocks of them.
 int64_t max_pool_blocks(const PoolShape& shape);
-void max_pool_backward(const PoolShape& shape, const float* d_out, const uint8_t* index, const float* y, const BatchNormValues& norm,
-                       float* dz, BlockSums sums);
+void max_pool_backward(const PoolShape& shape, const float* d_out, const uint8_t* index, const float* y,
+                       const BatchNormValues& norm, float* dz, BlockSums sums);
 
 // features [images][channels] = mean over `pixels` rows of x [images][pixels][channels].
 void average_pool_forward(const float* x, int64_t images, int64_t pixels, int64_t channels, float* features);

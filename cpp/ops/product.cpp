@@ -80,7 +80,8 @@ void pack_weights(const Gather& g, const WeightLayout& layout, const float* weig
   });
 }
 
-void gather_product(const Gather& g, const Operand& source, const float* packed, float* target, bool accumulate, Epilogue epilogue) {
+void gather_product(const Gather& g, const Operand& source, const float* packed, float* target, bool accumulate,
+                    Epilogue epilogue) {
   const Kernels& kernel = kernels();
   const Blocking b = blocking(g);
   const int64_t m = g.rows(), depth = g.depth(), width = kernel.tile_columns, tile_rows = kernel.tile_rows;
@@ -101,8 +102,9 @@ void gather_product(const Gather& g, const Operand& source, const float* packed,
       for (int64_t n = column0; n < column1; n += width) {
         const float* weights = packed + k0 * padded + n * (k1 - k0);
         for (int64_t row = row0; row < row1; row += tile_rows) {
-          kernel.product_rows(k1 - k0, panel + (row - row0) * panel_stride, weights, out + (row - row0) * out_stride + (n - column0),
-                              out_stride, int(std::min(tile_rows, row1 - row)), std::min(width, column1 - n), add);
+          kernel.product_rows(k1 - k0, panel + (row - row0) * panel_stride, weights,
+                              out + (row - row0) * out_stride + (n - column0), out_stride, int(std::min(tile_rows, row1 - row)),
+                              std::min(width, column1 - n), add);
         }
       }
     }

@@ -2,9 +2,9 @@
 //
 //     target[m][n] = sum over taps t, channels c of source[pixel(m) + tap(t)][c] * weight[t][c][n]
 //
-// A forward convolution is one such product; its backward towards the data is one for stride 1 and stride^2 of them (one for each
-// phase of the target's pixels) otherwise, so that no multiplication meets a zero that the stride would have inserted. A linear
-// layer is the case of maps of one pixel. Rows are packed into panels by the worker that multiplies them (operand.h).
+// A forward convolution is one such product; its backward towards the data is one for stride 1 and stride^2 of them (one for
+// each phase of the target's pixels) otherwise, so that no multiplication meets a zero that the stride would have inserted. A
+// linear layer is the case of maps of one pixel. Rows are packed into panels by the worker that multiplies them (operand.h).
 //
 // Work is cut into blocks of rows and pieces of columns by a pure function of (shape, instruction set): results do not depend
 // on the number of threads.
@@ -62,7 +62,8 @@ int64_t packed_weight_count(const Gather& gather);
 // Master weights -> panels. Parallel.
 void pack_weights(const Gather& gather, const WeightLayout& layout, const float* weights, float* packed);
 
-// Called when a block of rows [row0, row1) x columns [column0, column1) of a dense target is complete, while it is in the cache.
+// Called when a block of rows [row0, row1) x columns [column0, column1) of a dense target is complete, while it is in the
+// cache.
 using Epilogue = FunctionRef<void(int64_t block, int64_t row0, int64_t row1, int64_t column0, int64_t column1)>;
 
 // The product; `accumulate` adds to the target. An epilogue needs a dense target.
@@ -72,7 +73,8 @@ void gather_product(const Gather& gather, const Operand& source, const float* pa
 // Floats of workspace for weight_gradient.
 int64_t weight_gradient_workspace(const Gather& gather);
 
-// layout is a forward one (depth_at). gradient[layout(k, n)] += sum over m of source[pixel(m) + tap(k)] * d_target[m][n]; gather is the forward product, d_target dense.
+// layout is a forward one (depth_at). gradient[layout(k, n)] += sum over m of source[pixel(m) + tap(k)] * d_target[m][n];
+// gather is the forward product, d_target dense.
 void weight_gradient(const Gather& gather, const WeightLayout& layout, const Operand& source, const Operand& d_target,
                      float* workspace, float* gradient);
 

@@ -9,14 +9,15 @@ namespace swav {
 
 int64_t pass_block_rows(int64_t channels) { return std::clamp<int64_t>(32768 / channels, 8, 112); }
 
-void residual_forward(const float* y, const BatchNormValues& norm, const float* side, const BatchNormValues* side_norm, int64_t rows,
-                      float* sum) {
+void residual_forward(const float* y, const BatchNormValues& norm, const float* side, const BatchNormValues* side_norm,
+                      int64_t rows, float* sum) {
   const Kernels& kernel = kernels();
   const int64_t n = norm.channels, block_rows = pass_block_rows(n);
   parallel::for_each((rows + block_rows - 1) / block_rows, [&](int64_t block, int) {
     const int64_t row0 = block * block_rows, count = std::min(rows - row0, block_rows), at = row0 * n;
     if (side_norm != nullptr) {
-      kernel.residual_projected(y + at, side + at, count, n, norm.scale, norm.shift, side_norm->scale, side_norm->shift, sum + at);
+      kernel.residual_projected(y + at, side + at, count, n, norm.scale, norm.shift, side_norm->scale, side_norm->shift,
+                                sum + at);
     } else {
       kernel.residual_plain(y + at, side + at, count, n, norm.scale, norm.shift, sum + at);
     }

@@ -11,7 +11,7 @@ inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 struct RowBlocks {
   int64_t rows = 0;
-  int64_t unit = 1;            // rows a block
+  int64_t unit = 1;  // rows a block
   // Where blocks are whole rows of 4x4 tiles of maps: maps of height x width, and `unit` such rows of tiles a block.
   int64_t height = 0, width = 0;
 

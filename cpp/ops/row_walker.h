@@ -8,12 +8,12 @@
 
 namespace swav {
 
-
 class RowWalker {
  public:
   static constexpr int64_t most_rows = 256;  // in one call of pack
 
-  RowWalker(const Kernels& kernels, const Gather& gather, const Operand& source) : kernels_(kernels), g_(gather), source_(source) {}
+  RowWalker(const Kernels& kernels, const Gather& gather, const Operand& source)
+      : kernels_(kernels), g_(gather), source_(source) {}
 
   // to[r * stride + k - k0] = value at depth k of row first + r, for k0 <= k < k1 and 0 <= r < count <= most_rows.
   void pack(int64_t first, int64_t count, int64_t k0, int64_t k1, float* to, int64_t stride) const {

@@ -16,7 +16,7 @@ struct GradientBlocking {
 constexpr int64_t chunk_rows = 192;  // packed at a time: with the sizes below 2 x 190 KiB packed and 250 KiB of results
 constexpr int64_t most_columns = 256, most_depth = 252;
 constexpr int64_t wanted_tasks = 32;
-constexpr int64_t reduce_chunk = 288;  // depths that reduce treats at a time
+constexpr int64_t reduce_chunk = 288;                  // depths that reduce treats at a time
 constexpr int64_t workspace_limit = int64_t{4} << 20;  // floats, for results of more than one range
 static_assert(chunk_rows <= RowWalker::most_rows);
 
@@ -61,8 +61,8 @@ void reduce(const Gather& g, const GradientBlocking& b, const WeightLayout& layo
 
 int64_t weight_gradient_workspace(const Gather& g) { return gradient_blocking(g).ranges * g.depth() * g.columns; }
 
-void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand& source, const Operand& d_target, float* workspace,
-                     float* gradient) {
+void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand& source, const Operand& d_target,
+                     float* workspace, float* gradient) {
   const Kernels& kernel = kernels();
   const GradientBlocking b = gradient_blocking(g);
   const int64_t m = g.rows(), depth = g.depth(), width = kernel.tile_columns;
@@ -86,8 +86,9 @@ void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand&
       }
       for (int64_t n = n0; n < n1; n += width) {
         for (int64_t k = k0; k < k1; k += kernel.tile_rows) {
-          kernel.product_depth(count, x + (k - k0), x_stride, dy + (n - n0) * count, workspace + (range * depth + k) * g.columns + n,
-                               g.columns, int(std::min<int64_t>(kernel.tile_rows, k1 - k)), std::min(width, n1 - n), row > begin);
+          kernel.product_depth(count, x + (k - k0), x_stride, dy + (n - n0) * count,
+                               workspace + (range * depth + k) * g.columns + n, g.columns,
+                               int(std::min<int64_t>(kernel.tile_rows, k1 - k)), std::min(width, n1 - n), row > begin);
         }
       }
     }

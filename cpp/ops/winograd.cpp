@@ -11,8 +11,8 @@ namespace {
 constexpr int64_t points = 36;
 constexpr int64_t wanted_tasks = 32;
 
-// Tiles a task takes at a time. More of them read the transformed weights less often: 64 / tiles bytes for each multiplication of a
-// vector, from the third-level cache or, for weights of more than 8 MiB, from memory.
+// Tiles a task takes at a time. More of them read the transformed weights less often: 64 / tiles bytes for each multiplication
+// of a vector, from the third-level cache or, for weights of more than 8 MiB, from memory.
 int64_t wanted_tiles(const WinogradShape& s) { return int64_t(s.channels) * s.filters > 65536 ? 112 : 28; }
 
 int64_t block_tile_rows(const WinogradShape& s) { return std::max<int64_t>(1, wanted_tiles(s) / s.row_tiles()); }
@@ -34,8 +34,8 @@ void tile_pixels(const WinogradShape& s, int64_t tile, Pixel* map, int64_t strid
 }
 
 // B^T d B of channels [c0, c0 + n) of one tile of the source: to [36][to_stride].
-void transform_input(const Kernels& kernel, const WinogradShape& s, const Operand& x, int64_t tile, int64_t c0, int64_t n, float* to,
-                     int64_t to_stride) {
+void transform_input(const Kernels& kernel, const WinogradShape& s, const Operand& x, int64_t tile, int64_t c0, int64_t n,
+                     float* to, int64_t to_stride) {
   const float* pixels[points];
   tile_pixels<6, 1>(s, tile, x.data, s.channels, c0, pixels);
   switch (x.transform) {
@@ -112,8 +112,8 @@ void winograd_product(const WinogradShape& s, const Operand& source, const float
         for (int64_t c = 0; c < columns; c += width) {
           const float* weights = packed + (p * depth + k0) * padded + (column0 + c) * n;
           for (int64_t t = 0; t < tiles; t += tile_rows) {
-            kernel.product_rows(n, input + (p * tiles + t) * panel_stride, weights, result + (p * tiles + t) * columns + c, columns,
-                                int(std::min(tile_rows, tiles - t)), std::min(width, columns - c), k0 > 0);
+            kernel.product_rows(n, input + (p * tiles + t) * panel_stride, weights, result + (p * tiles + t) * columns + c,
+                                columns, int(std::min(tile_rows, tiles - t)), std::min(width, columns - c), k0 > 0);
           }
         }
       }
@@ -158,8 +158,8 @@ GradientBlocking gradient_blocking(const WinogradShape& s) {
   return b;
 }
 
-void transform_gradient(const Kernels& kernel, const WinogradShape& s, const Operand& d, int64_t tile, int64_t f0, int64_t n, float* to,
-                        int64_t to_stride) {
+void transform_gradient(const Kernels& kernel, const WinogradShape& s, const Operand& d, int64_t tile, int64_t f0, int64_t n,
+                        float* to, int64_t to_stride) {
   const float* pixels[16];
   tile_pixels<4, 0>(s, tile, d.data, s.filters, f0, pixels);
   if (d.transform == Transform::gradient) {
@@ -207,7 +207,8 @@ void winograd_weight_gradient(const WinogradShape& s, const Operand& source, con
   const int64_t width = kernel.tile_columns, stride = b.channels + 16;  // not a multiple of 4 KiB
   parallel::for_each(b.ranges * b.channel_blocks * b.filter_blocks, [&](int64_t task, int) {
     const int64_t range = task / (b.channel_blocks * b.filter_blocks);
-    const int64_t c0 = task / b.filter_blocks % b.channel_blocks * b.channels, cn = std::min<int64_t>(s.channels - c0, b.channels);
+    const int64_t c0 = task / b.filter_blocks % b.channel_blocks * b.channels,
+                  cn = std::min<int64_t>(s.channels - c0, b.channels);
     const int64_t f0 = task % b.filter_blocks * b.filters, fn = std::min<int64_t>(s.filters - f0, b.filters);
     float* x = scratch(Scratch::operand, points * chunk_tiles * stride);
     float* d = scratch(Scratch::gradient, points * chunk_tiles * b.filters);

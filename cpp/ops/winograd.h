@@ -1,6 +1,6 @@
-// 3x3 convolutions of stride 1 with a quarter of the multiplications: Winograd's F(4x4, 3x3) and, towards the weights, F(3x3, 4x4)
-// (kernels/winograd.h has the formulas). Values are rounded differently from the direct method: the transforms lose about four
-// bits more.
+// 3x3 convolutions of stride 1 with a quarter of the multiplications: Winograd's F(4x4, 3x3) and, towards the weights, F(3x3,
+// 4x4) (kernels/winograd.h has the formulas). Values are rounded differently from the direct method: the transforms lose about
+// four bits more.
 //
 // A task transforms a block of tiles, multiplies 36 small matrices, transforms back and calls the epilogue, so that transformed
 // values stay in its cache; only the transformed weights go through memory.
@@ -33,8 +33,8 @@ RowBlocks winograd_blocks(const WinogradShape& shape);
 int64_t winograd_weight_count(const WinogradShape& shape);
 int64_t winograd_gradient_workspace(const WinogradShape& shape);
 
-// Master weights [filters][channels][3][3] -> panels. For the backward towards the data (`backward`) the shape has channels and filters
-// exchanged and the weights are rotated by half a turn.
+// Master weights [filters][channels][3][3] -> panels. For the backward towards the data (`backward`) the shape has channels and
+// filters exchanged and the weights are rotated by half a turn.
 void winograd_pack(const WinogradShape& shape, const float* weights, bool backward, float* packed);
 
 // target [images][height][width][filters] (+)= convolution of source with packed weights, zero padding of 1.
