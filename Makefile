@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-format demo test test-engine test-swift test-consumer sanitize bench format check-format clean
+.PHONY: help setup setup-format demo test test-engine test-swift test-consumer sanitize fuzz bench format check-format clean
 
 # Debian's and Ubuntu's names; libomp is the OpenMP runtime of Swift's clang, and g++ brings its own.
 PACKAGES = g++ cmake ninja-build pkg-config libeigen3-dev libomp-dev libjpeg-dev libpng-dev libwebp-dev \
@@ -55,6 +55,14 @@ sanitize: setup  ## The C++ tests under AddressSanitizer and UndefinedBehaviorSa
 	cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSWAV_SANITIZE=address,undefined
 	cmake --build build/sanitize
 	ctest --test-dir build/sanitize --output-on-failure
+
+FUZZ_SECONDS = 300
+fuzz: setup  ## Feed damaged images to the decoders for FUZZ_SECONDS, under sanitizers
+	CC=clang CXX=clang++ cmake -S . -B build/fuzz -G Ninja -DSWAV_BUILD_FUZZERS=ON
+	cmake --build build/fuzz
+	mkdir -p build/fuzz/corpus
+	build/fuzz/Tests/Fuzz/decode_fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=5 -rss_limit_mb=2048 \
+	  -artifact_prefix=build/fuzz/ build/fuzz/corpus Tests/Fixtures/image/formats
 
 bench: setup  ## Time a training step, codes and feature extraction
 	swift build -c release --product trainer

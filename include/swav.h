@@ -144,7 +144,8 @@ typedef struct swav_crop_group {
 
 /* How the arithmetic of a crop is carried out. */
 typedef enum swav_precision {
-  SWAV_PRECISION_FAST = 0, /* vector kernels; rounds less often than Pillow, see cpp/image/README.md for the difference */
+  SWAV_PRECISION_FAST = 0, /* vector kernels: 0.003 of 255 levels off on average over whole chains, 1 at the 99.9th percentile; with
+                              reduced decoding of large photos 0.3 and 6. 16-bit images take the exact path */
   SWAV_PRECISION_EXACT = 1 /* Pillow's results to the bit: the readable twin */
 } swav_precision;
 
@@ -211,7 +212,8 @@ swav_status swav_crop_execute(const swav_image *image, const swav_crop_plan *pla
 swav_status swav_crop_render(const swav_image *image, const swav_crop_plan *plan, uint8_t *samples);
 
 /* Bytes to all V crops of one sample: decode once, plan and execute every crop. outputs[v] is where crop v goes
- * ([size][size][channels] float32), V pointers. options may be NULL. */
+ * ([size][size][channels] float32), V pointers. options may be NULL; recipe->channels decides about the channels. The fast path
+ * decodes of a JPEG only the rows and columns that the crops need, reduced where every crop shrinks it by four or more. */
 swav_status swav_multicrop(const void *bytes, size_t size, const swav_decode_options *options, const swav_recipe *recipe,
                            uint64_t seed, uint64_t epoch, uint64_t sample, float *const *outputs);
 

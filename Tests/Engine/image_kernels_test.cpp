@@ -68,7 +68,7 @@ TEST_CASE("resample equals the weighted sum, forwards and backwards") {
   for_each_isa([](const Kernels& k) {
     for (int64_t n : sizes) {
       image::Filter filter;
-      filter.prepare(40, 13, 2, 7);
+      filter.prepare(0, 40, 13, 2, 7);
       const int64_t stride = n + 5;
       const Bytes lines(40 * stride, 2);
       for (int direction : {1, -1}) {

@@ -14,7 +14,6 @@ struct Scratch {
   ResizeScratch resize;
   BlurScratch blur;
   Buffer pixels;
-  Image picture;
 };
 
 Scratch& scratch() {
@@ -102,24 +101,11 @@ void execute_crop(const Image& image, const swav_crop_plan& plan, const swav_rec
   const int64_t count = int64_t(plan.size) * plan.size;
   if (image.info.bits == 8 && recipe.precision == SWAV_PRECISION_FAST) {
     check_plan(plan, image.width(), image.height());
-    execute_crop_fast(image, plan, recipe, pixels);
+    execute_crop_fast({&image}, plan, recipe, pixels);
   } else if (image.info.bits == 16) {
     normalise(rendered<uint16_t>(image, plan), count, recipe, pixels);
   } else {
     normalise(rendered<uint8_t>(image, plan), count, recipe, pixels);
-  }
-}
-
-void multicrop(const uint8_t* bytes, size_t size, swav_decode_options options, const swav_recipe& recipe, uint64_t seed,
-               uint64_t epoch, uint64_t sample, float* const* outputs) {
-  check_recipe(recipe);
-  options.channels = recipe.channels;
-  Image& picture = scratch().picture;
-  decode(bytes, size, options, picture);
-  const int crops = crop_count(recipe);
-  for (int v = 0; v < crops; ++v) {
-    const swav_crop_plan plan = sample_plan(recipe, seed, epoch, sample, v, picture.width(), picture.height());
-    execute_crop(picture, plan, recipe, outputs[v]);
   }
 }
 

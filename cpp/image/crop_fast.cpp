@@ -51,16 +51,28 @@ void pass_across(const uint8_t* lines, int64_t stride, int rows, const swav_crop
   }
 }
 
+// Position of a pixel of the whole picture in the samples of a part: whole samples, and what is left of one.
+struct Place {
+  int whole;
+  double rest;
+};
+Place place(int pixel, int origin, int denominator) {
+  const int offset = pixel - origin;
+  return {offset / denominator, double(offset % denominator) / denominator};
+}
+
 // A pass whose length does not change has weights 2^22 and 0: the identity, as Pillow's skipping it.
-void resize_to_planes(const Image& image, const swav_crop_plan& plan, Scratch& memory, const Planes& planes) {
+void resize_to_planes(const Part& part, const swav_crop_plan& plan, Scratch& memory, const Planes& planes) {
   const Kernels& kernel = kernels();
+  const Image& image = *part.image;
   const int channels = image.channels(), size = plan.size;
   Filter& across = memory.across;
   Filter& down = memory.down;
-  across.prepare(plan.width, plan.resized_width, plan.offset_x, size);
-  down.prepare(plan.height, plan.resized_height, plan.offset_y, size);
+  const Place left = place(plan.left, part.left, part.denominator), top = place(plan.top, part.top, part.denominator);
+  across.prepare(left.rest, double(plan.width) / part.denominator, plan.resized_width, plan.offset_x, size);
+  down.prepare(top.rest, double(plan.height) / part.denominator, plan.resized_height, plan.offset_y, size);
   const int64_t stride = int64_t(image.width()) * channels;
-  const uint8_t* source = image.row<uint8_t>(plan.top + down.lowest) + int64_t(plan.left + across.lowest) * channels;
+  const uint8_t* source = image.row<uint8_t>(top.whole + down.lowest) + int64_t(left.whole + across.lowest) * channels;
   const int64_t columns = int64_t(across.needed) * channels;
   const ResizeShape shape = {plan.width, plan.height, plan.resized_width, plan.resized_height, 0, 0, size, channels};
   if (shape.vertical_first() && plan.width != plan.resized_width) {
@@ -177,11 +189,11 @@ void normalise(const Planes& p, const swav_recipe& recipe, float* pixels) {
 
 }  // namespace
 
-void execute_crop_fast(const Image& image, const swav_crop_plan& plan, const swav_recipe& recipe, float* pixels) {
+void execute_crop_fast(const Part& part, const swav_crop_plan& plan, const swav_recipe& recipe, float* pixels) {
   thread_local Scratch memory;
-  Planes planes = {nullptr, plan.size, image.channels()};
+  Planes planes = {nullptr, plan.size, part.image->channels()};
   planes.samples = memory.planes.reserve(size_t(planes.stride() * planes.count));
-  resize_to_planes(image, plan, memory, planes);
+  resize_to_planes(part, plan, memory, planes);
   if (plan.jitter) jitter(planes, plan);
   if (plan.grayscale && planes.count == 3) {
     kernels().image_gray(planes.plane(0), planes.plane(1), planes.plane(2), planes.plane(0), planes.pixels());

@@ -75,6 +75,24 @@ int exif_orientation(const uint8_t* exif, size_t size) {
   return tiff_orientation(exif, size);
 }
 
+// Orientations 2 to 4 mirror the stored picture; 5 to 8 mirror the transposed one, as 1 to 4 do.
+Region upright_region(const Region& stored, int orientation, int width, int height) {
+  Region r = stored;
+  const bool mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  const bool mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  if (mirror_x) r.left = width - r.left - r.width;
+  if (mirror_y) r.top = height - r.top - r.height;
+  if (transposes(orientation)) r = {r.top, r.left, r.height, r.width};
+  return r;
+}
+
+Region stored_region(const Region& upright, int orientation, int width, int height) {
+  const Region r = transposes(orientation) ? Region{upright.top, upright.left, upright.height, upright.width} : upright;
+  // What is left is mirroring, which is its own inverse.
+  const int mirrors[9] = {1, 1, 2, 3, 4, 1, 4, 3, 2};
+  return upright_region(r, mirrors[orientation], width, height);
+}
+
 void make_upright(Image& image, int orientation, Image& scratch) {
   if (orientation <= 1 || orientation > 8) return;
   const swav_image_info& info = image.info;

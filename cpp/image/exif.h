@@ -17,6 +17,15 @@ int exif_orientation(const uint8_t* exif, size_t size);
 // Whether width and height trade places.
 inline bool transposes(int orientation) { return orientation >= 5; }
 
+// A rectangle of pixels.
+struct Region {
+  int left, top, width, height;
+};
+
+// Where a rectangle of the upright picture lies in the stored one of width x height pixels, and the way back.
+Region stored_region(const Region& upright, int orientation, int width, int height);
+Region upright_region(const Region& stored, int orientation, int width, int height);
+
 // Turns `image` upright; memory of both images is reused (they are swapped).
 void make_upright(Image& image, int orientation, Image& scratch);
 

@@ -122,16 +122,31 @@ JpegReader::JpegReader(const uint8_t* bytes, size_t size) {
   orientation_ = orientation_of(info_);
 }
 
-void JpegReader::start(int channels) {
+void JpegReader::start(int channels, int denominator) {
   switch (info_.num_components) {
     case 1: info_.out_color_space = channels == 3 ? JCS_RGB : JCS_GRAYSCALE; break;
     case 3: info_.out_color_space = JCS_RGB; break;
     case 4: info_.out_color_space = JCS_CMYK; break;
     default: fail(SWAV_ERROR_UNSUPPORTED, "JPEG: %d components; 1, 3 and 4 are supported", info_.num_components);
   }
+  info_.scale_num = 1;
+  info_.scale_denom = unsigned(denominator);
   // Two bytes a coefficient, at most four components; 64 MiB for tables and rows.
   info_.mem->max_memory_to_use = long(64 << 20) + 16L * width() * height();
   attempt([&] { jpeg_start_decompress(&info_); });
+}
+
+void JpegReader::limit(int& left, int& width, int top) {
+  // The columns at a cut miss the neighbours that smooth upsampling mixes in, at most one sample of colour: 4 pixels.
+  constexpr int margin = 4;
+  const int first = std::max(0, left - margin), end = std::min(output_width(), left + width + margin);
+  JDIMENSION offset = JDIMENSION(first), columns = JDIMENSION(end - first);
+  attempt([&] {
+    jpeg_crop_scanline(&info_, &offset, &columns);
+    if (top > 0) jpeg_skip_scanlines(&info_, JDIMENSION(top));
+  });
+  left = int(offset);
+  width = int(columns);
 }
 
 void JpegReader::read_row(uint8_t* row) {

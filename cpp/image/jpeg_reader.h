@@ -25,11 +25,18 @@ class JpegReader {
   int orientation() const { return orientation_; }
 
   // Starts decoding to gray (1), RGB (3) or CMYK (4) samples, whichever the file and `channels` ask for: 4-component files
-  // give 4. Call once.
-  void start(int channels);
+  // give 4. The picture comes at 1 / denominator (1, 2, 4 or 8) of its size, rounded up: each sample then is the mean of a
+  // square. Call once.
+  void start(int channels, int denominator = 1);
   int output_channels() const { return int(info_.output_components); }
+  int output_width() const { return int(info_.output_width); }
+  int output_height() const { return int(info_.output_height); }
 
-  // The next row, output_channels() * width() samples.
+  // Between start and the first row: only columns left .. left + width - 1, and rows from `top` on. libjpeg begins at a block
+  // boundary; left and width become what it delivers. Samples are those of the whole picture.
+  void limit(int& left, int& width, int top);
+
+  // The next row.
   void read_row(uint8_t* row);
 
  private:

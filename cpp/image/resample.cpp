@@ -67,19 +67,20 @@ void column_pass(const uint16_t* rows, int64_t stride, const Filter& filter, int
 
 }  // namespace
 
-void Filter::prepare(int in, int out, int first, int count) {
-  const double scale = double(in) / out;
+void Filter::prepare(double begin, double in, int out, int first, int count) {
+  const double scale = in / out;
+  const int end = int(std::ceil(begin + in));
   const double support = std::max(scale, 1.0);  // half the width of the triangle, in input samples
   stride = int(std::ceil(support)) * 2 + 1;
-  lowest = std::max(0, int((first + 0.5) * scale - support + 0.5));
+  lowest = std::max(0, int(begin + (first + 0.5) * scale - support + 0.5));
   start.resize(size_t(count));
   length.resize(size_t(count));
   weight.resize(size_t(count) * size_t(stride));
   fixed.resize(size_t(count) * size_t(stride));
   for (int i = 0; i < count; ++i) {
-    const double centre = (first + i + 0.5) * scale;
+    const double centre = begin + (first + i + 0.5) * scale;
     const int low = std::max(0, int(centre - support + 0.5));
-    const int high = std::min(in, int(centre + support + 0.5));
+    const int high = std::min(end, int(centre + support + 0.5));
     double* const w = weight.data() + int64_t(i) * stride;
     int32_t* const f = fixed.data() + int64_t(i) * stride;
     double total = 0;
@@ -132,8 +133,8 @@ void resize(const T* source, int64_t stride, const ResizeShape& s, ResizeScratch
   const bool horizontal = s.resized_width != s.width, vertical = s.resized_height != s.height;
   Filter& across = scratch.horizontal;
   Filter& down = scratch.vertical;
-  if (horizontal) across.prepare(s.width, s.resized_width, s.offset_x, s.size);
-  if (vertical) down.prepare(s.height, s.resized_height, s.offset_y, s.size);
+  if (horizontal) across.prepare(0, s.width, s.resized_width, s.offset_x, s.size);
+  if (vertical) down.prepare(0, s.height, s.resized_height, s.offset_y, s.size);
   const int64_t row = int64_t(s.size) * s.channels;
   const int top = vertical ? down.lowest : s.offset_y, rows = vertical ? down.needed : s.size;
   const T* const from = source + top * stride;

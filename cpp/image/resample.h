@@ -11,8 +11,8 @@
 
 namespace swav::image {
 
-// Weights of the output samples `first` .. `first + count - 1` when `in` samples become `out`. Output i is the sum over
-// k < length[i] of weight[i * stride + k] * input[lowest + start[i] + k].
+// Weights of the output samples `first` .. `first + count - 1` when the interval [begin, begin + in) of the input, 0 <= begin <
+// 1, becomes `out` samples. Output i is the sum over k < length[i] of weight[i * stride + k] * input[lowest + start[i] + k].
 struct Filter {
   int lowest = 0, needed = 0;  // inputs lowest .. lowest + needed - 1 are used
   int stride = 0;
@@ -20,7 +20,7 @@ struct Filter {
   std::vector<double> weight;
   std::vector<int32_t> fixed;  // weight * 2^22, rounded
 
-  void prepare(int in, int out, int first, int count);
+  void prepare(double begin, double in, int out, int first, int count);
 };
 
 // Scratch memory of one thread for resize.

@@ -3,13 +3,24 @@
 typedef uint8_t bvec __attribute__((vector_size(SWAV_LANES), aligned(1)));
 typedef uint32_t uvec __attribute__((vector_size(SWAV_LANES * 4), aligned(4)));
 
-// One sample a lane. GCC 12 widens vectors of bytes lane by lane, so the instruction is named on x86-64.
+// GCC 12 widens and narrows vectors of bytes lane by lane, so the instructions are named on x86-64; but not where
+// AddressSanitizer has to see each access.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SWAV_ADDRESS_SANITIZER
+#endif
+#endif
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(SWAV_ADDRESS_SANITIZER)
+#define SWAV_NAMED_INSTRUCTIONS
+#endif
+
+// One sample a lane.
 SWAV_INLINE ivec load_samples(const uint8_t* p) {
-#if defined(__x86_64__) && SWAV_LANES >= 8
+#if defined(SWAV_NAMED_INSTRUCTIONS) && SWAV_LANES >= 8
   ivec v;
   asm("vpmovzxbd %1, %0" : "=v"(v) : "m"(*reinterpret_cast<const bvec*>(p)));
   return v;
-#elif defined(__x86_64__)
+#elif defined(SWAV_NAMED_INSTRUCTIONS)
   ivec v;
   asm("movd %1, %0\n\tpunpcklbw %2, %0\n\tpunpcklwd %2, %0" : "=&x"(v) : "m"(*reinterpret_cast<const bvec*>(p)), "x"(ivec{}));
   return v;
@@ -22,14 +33,14 @@ SWAV_INLINE uvec load_unsigned(const uint8_t* p) { return (uvec)load_samples(p);
 // Clipped to 0..255: the narrowing instructions do that by themselves.
 SWAV_INLINE void store_samples(uint8_t* p, ivec v) {
   bvec& to = *reinterpret_cast<bvec*>(p);
-#if defined(__x86_64__) && SWAV_LANES == 16
+#if defined(SWAV_NAMED_INSTRUCTIONS) && SWAV_LANES == 16
   asm("vpmaxsd %2, %1, %1\n\tvpmovusdb %1, %0" : "=m"(to), "+v"(v) : "v"(ivec{}));
-#elif defined(__x86_64__) && SWAV_LANES == 8
+#elif defined(SWAV_NAMED_INSTRUCTIONS) && SWAV_LANES == 8
   typedef int32_t half __attribute__((vector_size(16)));
   half high;
   asm("vextracti128 $1, %t1, %2\n\tvpackssdw %2, %x1, %x1\n\tvpackuswb %x1, %x1, %x1\n\tvmovq %x1, %0"
       : "=m"(to), "+x"(v), "=&x"(high));
-#elif defined(__x86_64__)
+#elif defined(SWAV_NAMED_INSTRUCTIONS)
   asm("packssdw %1, %1\n\tpackuswb %1, %1\n\tmovd %1, %0" : "=m"(to), "+x"(v));
 #else
   v = v < 0 ? ivec{} : v;
