@@ -3,24 +3,24 @@
 // Each is one loop over vectors by for_vectors; `get` and `put` take what is left for the last one (its spare lanes read
 // zeros).
 
-// exp for x <= 88 by range reduction to |r| <= ln2/2 and a polynomial of degree 6 (Cody-Waite split of ln 2, minimax
-// coefficients).
+// exp for x <= 88: x = n ln 2 + r with |r| <= ln 2 / 2 (ln 2 in two parts, so that n ln 2 is exact), exp(r) = 1 + r + r^2 p(r)
+// with p of degree 4 minimax in the relative error (3e-9), and n added to the exponent.
 SWAV_INLINE vec exp(vec x) {
   const vec low = splat(-87.0f);
   const ivec underflow = x < low;
   x = max(x, low);
-  const vec magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
-  const vec n = (x * 1.44269504088896341f + magic) - magic;
+  const vec magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer, which then stands in the lowest bits
+  const vec rounded = x * 1.44269504088896341f + magic;
+  const vec n = rounded - magic;
   vec r = x - n * 0.693359375f;
   r = r - n * -2.12194440e-4f;
-  vec p = splat(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  const ivec exponent = ((ivec)(n + magic) - (ivec)magic + 127) << 23;
+  vec p = splat(1.381459878757596e-3f);
+  p = p * r + 8.368716575205326e-3f;
+  p = p * r + 4.166838899254799e-2f;
+  p = p * r + 1.666652113199234e-1f;
+  p = p * r + 4.999999403953552e-1f;
+  p = p * (r * r) + r + 1.0f;
+  const ivec exponent = ((ivec)rounded - ((ivec)magic - 127)) << 23;
   return select(underflow, vec{}, p * (vec)exponent);
 }
 
@@ -89,6 +89,11 @@ SWAV_INLINE void add(RowSum* s, vec v) {
 }
 SWAV_INLINE double total(const RowSum* s) { return s->total + double(sum(s->part)); }
 
+// How far ahead what comes from memory is fetched, in floats: 2 KiB, as the hardware's own prefetch stops at each page of 4
+// KiB. Over 4096 x 3000 scores 17 % of the codes' time (1 KiB: 12 %, 4 KiB: 15 %) and 9 % of the loss's; nothing for
+// column_max.
+constexpr int64_t ahead = 512;
+
 float row_max(const float* x, int64_t n) {
   float best = x[0];
   int64_t i = 0;
@@ -145,6 +150,7 @@ float potential_max(const float* x, const float* high, const float* low, float s
 double potential_exp(const float* x, const float* high, const float* low, float scale, float shift, float* y, int64_t n) {
   RowSum s{};
   for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY {
+    __builtin_prefetch(x + i + ahead);
     const vec t = (get(x + i, left) - get(high + i, left)) * scale - get(low + i, left);
     const vec e = keep_first(exp(t - shift), left);
     put(y + i, e, left);
@@ -164,6 +170,7 @@ void scale_row(const float* x, float scale, float* y, int64_t n) {
 void softmax_cross(const float* x, const float* q, float shift, float scale, float* y, double* sums, int64_t n) {
   RowSum mass{}, cross{}, weight{};
   for_vectors(n, [&](int64_t i, int64_t left) SWAV_BODY {
+    __builtin_prefetch(q + i + ahead);
     const vec target = get(q + i, left);
     // -1e30 is where q * t stays finite for any q <= 1e8; exp has been 0 since -87.
     vec t = (get(x + i, left) - shift) * scale;

@@ -11,13 +11,12 @@
 namespace swav {
 namespace {
 
-// body(k) for each prototype, in parallel by blocks.
+// body(begin, end) for blocks of prototypes, in parallel.
 template <class F>
 void for_columns(int64_t prototypes, F body) {
   constexpr int64_t block = 512;
-  parallel::for_each((prototypes + block - 1) / block, [&](int64_t i, int) {
-    for (int64_t k = i * block; k < std::min(prototypes, (i + 1) * block); ++k) body(k);
-  });
+  parallel::for_each((prototypes + block - 1) / block,
+                     [&](int64_t i, int) { body(i * block, std::min(prototypes, (i + 1) * block)); });
 }
 
 // The workspace, cut into arrays.
@@ -31,7 +30,7 @@ struct Space {
 
   Space(float* workspace, int64_t pieces, int64_t prototypes) {
     sums = reinterpret_cast<double*>(workspace);
-    high = workspace + 2 * (prototypes + 1);
+    high = workspace + 2 * (2 * prototypes + 1);
     low = high + prototypes + 1;
     flags = low + prototypes;
     partial = flags + pieces;
@@ -54,9 +53,12 @@ struct Problem {
 
 // sums[k] = sum over pieces and ranks of partial[.][k].
 void sum_pieces(const Problem& p) {
-  for_columns(p.prototypes, [&](int64_t k) {
-    p.space.sums[k] = 0;
-    for (int64_t piece = 0; piece < p.pieces.count; ++piece) p.space.sums[k] += double(p.partial(piece)[k]);
+  for_columns(p.prototypes, [&](int64_t begin, int64_t end) {
+    std::fill(p.space.sums + begin, p.space.sums + end, 0.0);
+    for (int64_t piece = 0; piece < p.pieces.count; ++piece) {
+      const float* partial = p.partial(piece);
+      for (int64_t k = begin; k < end; ++k) p.space.sums[k] += double(partial[k]);
+    }
   });
   p.group.sum(p.space.sums, p.prototypes);
 }
@@ -78,9 +80,12 @@ void combine_maxima(const Problem& p) {
   for (int64_t piece = 0; piece < p.pieces.count; ++piece) {
     if (!(p.space.flags[piece] == 0)) high[k_count] = 1;
   }
-  for_columns(k_count, [&](int64_t k) {
-    high[k] = -FLT_MAX;
-    for (int64_t piece = 0; piece < p.pieces.count; ++piece) high[k] = std::max(high[k], p.scratch(piece)[k]);
+  for_columns(k_count, [&](int64_t begin, int64_t end) {
+    std::fill(high + begin, high + end, -FLT_MAX);
+    for (int64_t piece = 0; piece < p.pieces.count; ++piece) {
+      const float* largest = p.scratch(piece);
+      for (int64_t k = begin; k < end; ++k) high[k] = std::max(high[k], largest[k]);
+    }
   });
   p.group.max(high, k_count + 1);
   if (high[k_count] != 0) fail(SWAV_ERROR_NUMERIC, "codes: a score is not finite; finite scores are needed");
@@ -170,7 +175,7 @@ void write_codes(const Problem& p, int64_t keep, float* codes) {
 
 int64_t codes_workspace(int64_t rows, int64_t prototypes) {
   const int64_t pieces = matrix_pieces(rows, prototypes).count;
-  return 2 * (prototypes + 1) + 2 * prototypes + 1 + pieces + 2 * pieces * prototypes;
+  return 2 * (2 * prototypes + 1) + 2 * prototypes + 1 + pieces + 2 * pieces * prototypes;
 }
 
 void compute_codes(const float* scores, int64_t rows, int64_t prototypes, int64_t keep, double epsilon, int iterations,
@@ -196,26 +201,30 @@ double score_spread(const float* scores, int64_t rows, int64_t prototypes, Commu
     return double(scores[pieces.begin(piece) * prototypes + k]) + offset(piece, k) / count(piece);
   };
   double* sums = space.sums;
-  for_columns(prototypes, [&](int64_t k) {
-    sums[k] = 0;
-    for (int64_t piece = 0; piece < pieces.count; ++piece) sums[k] += mean(piece, k) * count(piece);
+  for_columns(prototypes, [&](int64_t begin, int64_t end) {
+    std::fill(sums + begin, sums + end, 0.0);
+    for (int64_t piece = 0; piece < pieces.count; ++piece) {
+      for (int64_t k = begin; k < end; ++k) sums[k] += mean(piece, k) * count(piece);
+    }
   });
   sums[prototypes] = double(rows);
   group.sum(sums, prototypes + 1);
   const double total = sums[prototypes];
   if (total < 2) return 0;
-  for_columns(prototypes, [&](int64_t k) {
-    const double centre = sums[k] / total;
-    sums[k] = 0;
+  double* squares = sums + prototypes + 1;
+  for_columns(prototypes, [&](int64_t begin, int64_t end) {
+    std::fill(squares + begin, squares + end, 0.0);
     for (int64_t piece = 0; piece < pieces.count; ++piece) {
-      const double distance = mean(piece, k) - centre;
-      sums[k] += double(space.scratch[piece * prototypes + k]) - offset(piece, k) * offset(piece, k) / count(piece) +
-                 count(piece) * distance * distance;
+      for (int64_t k = begin; k < end; ++k) {
+        const double distance = mean(piece, k) - sums[k] / total;
+        squares[k] += double(space.scratch[piece * prototypes + k]) - offset(piece, k) * offset(piece, k) / count(piece) +
+                      count(piece) * distance * distance;
+      }
     }
   });
-  group.sum(sums, prototypes);
+  group.sum(squares, prototypes);
   double spread = 0;
-  for (int64_t k = 0; k < prototypes; ++k) spread += std::sqrt(std::max(0.0, sums[k]) / (total - 1));
+  for (int64_t k = 0; k < prototypes; ++k) spread += std::sqrt(std::max(0.0, squares[k]) / (total - 1));
   return spread / double(prototypes);
 }
 
