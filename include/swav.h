@@ -144,8 +144,8 @@ typedef struct swav_crop_group {
 
 /* How the arithmetic of a crop is carried out. */
 typedef enum swav_precision {
-  SWAV_PRECISION_FAST = 0, /* vector kernels: 0.003 of 255 levels off on average over whole chains, 1 at the 99.9th percentile; with
-                              reduced decoding of large photos 0.3 and 6. 16-bit images take the exact path */
+  SWAV_PRECISION_FAST = 0, /* vector kernels: 0.003 of 255 levels off on average over whole chains, 1 at the 99.9th percentile;
+                              with reduced decoding of large photos 0.3 and 6. 16-bit images take the exact path */
   SWAV_PRECISION_EXACT = 1 /* Pillow's results to the bit: the readable twin */
 } swav_precision;
 
