@@ -332,23 +332,26 @@ swav_status swav_network_recalibrate_end(swav_network *network);
 /* ---- Objective: scores -> codes -> loss -> d(scores) --------------------------------------------------------------- */
 
 typedef struct swav_codes_config {
-  float epsilon; /* entropy regularisation: a number, or a multiple of the scores' spread */
+  float epsilon; /* entropy regularisation: a number, or a multiple of the scores' spread; 1e-6 to 1e6 */
   bool relative; /* epsilon x spread of the batch's scores (std over rows, mean over prototypes), at least epsilon_floor */
-  float epsilon_floor;
-  int32_t iterations;
+  float epsilon_floor; /* 1e-6 to 1e6 */
+  int32_t iterations;  /* 1 to 1000 */
 } swav_codes_config;
 
 /* 0.05, not relative, floor 1e-3, 3 iterations. */
 swav_codes_config swav_codes_config_default(void);
 
 /* Sinkhorn-Knopp (paper eq. 3 to 5): scores [rows][prototypes] -> codes of the last `keep` rows [keep][prototypes], each
- * summing to 1. Earlier rows are the queue. Cannot overflow. The spread is that of the last `keep` rows. epsilon_used may be
- * NULL. */
+ * summing to 1. Earlier rows are the queue. Cannot overflow. The spread is that of the last `keep` rows, 1 <= keep <= rows.
+ * codes must not overlap scores. epsilon_used may be NULL. SWAV_ERROR_NUMERIC when a score is not finite; codes are then
+ * undefined. */
 swav_status swav_codes(const float *scores, int64_t rows, int64_t prototypes, int64_t keep, const swav_codes_config *config,
                        float *codes, float *epsilon_used);
 
 /* Swapped prediction (paper eq. 1, 2, 6, averaged as published). scores [crops * batch][prototypes], crop-major; codes
- * [assign_count][batch][prototypes] of the crops assign[0..]. *loss, and gradient [crops * batch][prototypes] (may be NULL). */
+ * [assign_count][batch][prototypes] of the crops assign[0..], which are distinct. crops >= 2; temperature 1e-6 to 1e6. *loss,
+ * and gradient [crops * batch][prototypes] (may be NULL, may be scores). SWAV_ERROR_NUMERIC when the loss is not finite; *loss
+ * is then as it was, gradient undefined. */
 swav_status swav_swapped_loss(const float *scores, int64_t crops, int64_t batch, int64_t prototypes, const float *codes,
                               const int32_t *assign, int32_t assign_count, float temperature, double *loss, float *gradient);
 
@@ -457,12 +460,13 @@ swav_status swav_learning_rate(const swav_schedule *schedule, int64_t step, doub
 
 /* Weighted k-nearest-neighbour classification: rows are scaled to unit norm; each of the `neighbours` nearest by cosine votes
  * with exp(cosine / temperature). train [count][dim], labels 0..classes-1, queries [query_count][dim] -> predictions
- * [query_count]. */
+ * [query_count]. Of equal cosines the earlier row counts, of equal votes the smaller class; neighbours > count: all rows.
+ * SWAV_ERROR_NUMERIC when a feature is not finite, here and in swav_linear_fit. */
 swav_status swav_knn(const float *train, const int32_t *labels, int64_t count, const float *queries, int64_t query_count,
                      int64_t dim, int32_t classes, int32_t neighbours, float temperature, int32_t *predictions);
 
 /* Multinomial logistic regression on standardised features by L-BFGS: minimises mean cross-entropy + penalty * |W|^2.
- * weights [classes][dim + 1], for raw features, bias last. */
+ * penalty >= 0, max_iterations >= 1. weights [classes][dim + 1], for raw features, bias last. */
 swav_status swav_linear_fit(const float *features, const int32_t *labels, int64_t count, int64_t dim, int32_t classes,
                             double penalty, int32_t max_iterations, float *weights);
 
