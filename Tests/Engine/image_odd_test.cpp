@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <sstream>
 
 #include "swav.h"
@@ -93,4 +94,55 @@ TEST_CASE("a file cut anywhere is refused or decodes, and never crashes") {
     }
   }
   CHECK(refused > 200);
+}
+
+TEST_CASE("inputs that fuzzing found end in pixels or a clear refusal") {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(SWAV_FIXTURES "/image/found")) {
+    CAPTURE(entry.path().string());
+    const Outcome outcome = decode(test_data::read_file(entry.path().string()));
+    CHECK(outcome.status != SWAV_ERROR_INTERNAL);
+    CHECK((outcome.status == SWAV_OK) == outcome.message.empty());
+    ++files;
+  }
+  CHECK(files > 0);
+}
+
+TEST_CASE("a progressive file with endless scans is refused by their number") {
+  std::vector<uint8_t> bytes = test_data::read_file(SWAV_FIXTURES "/image/formats/progressive.jpg");
+  // The last scan: from its marker (FF DA) to the end marker (FF D9).
+  size_t scan = bytes.size() - 2;
+  while (scan > 0 && !(bytes[scan] == 0xFF && bytes[scan + 1] == 0xDA)) --scan;
+  REQUIRE(scan > 0);
+  const std::vector<uint8_t> last(bytes.begin() + std::ptrdiff_t(scan), bytes.end() - 2);
+  const auto repeated = [&](int times) {
+    std::vector<uint8_t> file(bytes.begin(), bytes.end() - 2);
+    for (int i = 0; i < times; ++i) file.insert(file.end(), last.begin(), last.end());
+    file.insert(file.end(), {0xFF, 0xD9});
+    return decode(file);
+  };
+  CHECK(repeated(20).status == SWAV_OK);
+  const Outcome refused = repeated(200);
+  CHECK(refused.status == SWAV_ERROR_LIMIT);
+  CHECK(refused.message.find("scans") != std::string::npos);
+}
+
+TEST_CASE("a header that claims more pixels than its bytes can hold costs no memory and no time") {
+  // 9000 x 9000 RGB in a file of 100 bytes, for each format whose header says the size.
+  const std::vector<std::vector<uint8_t>> files = {
+      {'B', 'M', 100, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 0x28, 0x23, 0, 0, 0x28, 0x23, 0, 0, 1, 0, 24, 0},
+      {'P', '6', ' ', '9', '0', '0', '0', ' ', '9', '0', '0', '0', ' ', '2', '5', '5', '\n'},
+      {'P', '3', ' ', '9', '0', '0', '0', ' ', '9', '0', '0', '0', ' ', '2', '5', '5', '\n'},
+      {137, 80, 78, 71, 13, 10, 26, 10, 0,   0,   0,   13,  73, 72, 68, 82, 0,  0,  35, 40, 0,
+       0,   35, 40, 8,  2,  0,  0,  0,  226, 183, 229, 237, 0,  0,  0,  10, 73, 68, 65, 84},  // PNG: IHDR and the head of an
+                                                                                              // IDAT
+  };
+  for (std::vector<uint8_t> file : files) {
+    CAPTURE(int(file[0]));
+    file.resize(100);
+    const Outcome outcome = decode(file);
+    CHECK(outcome.status == SWAV_ERROR_FORMAT);
+    const bool by_size = outcome.message.find(" bytes") != std::string::npos;  // the messages that compare bytes with the claim
+    CHECK(by_size);
+  }
 }

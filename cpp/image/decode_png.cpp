@@ -12,8 +12,12 @@
 namespace swav::image {
 namespace {
 
-constexpr png_alloc_size_t max_chunk_bytes = 8 << 20;  // a profile or a text; larger ones are refused by libpng
+constexpr png_alloc_size_t max_chunk_bytes = 8 << 20;
 constexpr png_uint_32 max_ancillary_chunks = 256;
+// Chunks that no pixel depends on are skipped unread: texts and profiles may be compressed and large. Four letters and a zero
+// each.
+constexpr char ignored_chunks[] =
+    "bKGD\0cHRM\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0sTER\0tEXt\0tIME\0zTXt";
 // Deflate makes at most 1032 bytes of one (a match of 258 bytes in two bits).
 constexpr uint64_t max_inflation = 1032;
 
@@ -58,9 +62,11 @@ struct PngReader {
     attempt([this] {
       png_set_read_fn(png, this, on_read);
       png_set_user_limits(png, 1 << 20, 1 << 20);  // the options' limits are checked once the size is known
-      png_set_chunk_malloc_max(png, max_chunk_bytes);
+      png_set_chunk_malloc_max(png, std::min<png_alloc_size_t>(max_chunk_bytes, left));  // no chunk is longer than the file
       png_set_chunk_cache_max(png, max_ancillary_chunks);
       png_set_benign_errors(png, 1);
+      png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, reinterpret_cast<png_const_bytep>(ignored_chunks),
+                                  int(sizeof ignored_chunks / 5));
       png_read_info(png, info);
     });
   }
