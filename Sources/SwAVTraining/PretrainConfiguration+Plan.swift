@@ -31,6 +31,8 @@ extension PretrainConfiguration {
     }
     try given.apply(to: &plan.configuration)
     if !given.isGiven("hidden") { plan.configuration.hidden = plan.configuration.arch.defaultHidden }
+    // A reason for a value that was given is none: it begins with the setting's name.
+    plan.reasons.removeAll { reason in given.isGiven(String(reason.prefix { $0 != " " })) }
     try plan.configuration.validate(for: data, given: given)
     return plan
   }

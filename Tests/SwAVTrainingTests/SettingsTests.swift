@@ -41,6 +41,10 @@ import Testing
     for name in ["crops", "stem", "batch", "prototypes", "epochs", "epsilon", "base-lr"] {
       #expect(reasons.contains { $0.hasPrefix(name + " ") }, "\(name)")
     }
+    var given = PretrainSettings()
+    try given.set("batch_size", to: "32")
+    let others = try PretrainConfiguration.planned(for: data, given: given).reasons
+    #expect(!others.contains { $0.hasPrefix("batch ") } && others.contains { $0.hasPrefix("crops ") })
   }
 
   @Test func whatDependsOnAGivenValueFollowsIt() throws {
