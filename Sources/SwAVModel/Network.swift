@@ -3,7 +3,7 @@ public import SwAVEngine
 
 /// A ResNet with projection head and prototypes: its parameters and its batch-norm buffers.
 ///
-///     let network = try Network(contentsOf: "weights.safetensors").network
+///     let network = try Network.open("weights.safetensors").network
 ///     let features = try network.embed(jpegBytes, output: .features)
 // Sendable: `handle` never changes after init, and the engine carries out computing calls on one thread, one after the
 // other, whoever calls. Writing tensors while a call computes is the caller's error, as with any shared array.

@@ -29,6 +29,9 @@ public struct PretrainSettings: Sendable, Equatable {
 
   public func isGiven(_ name: String) -> Bool { values[name] != nil }
 
+  /// What was given for a setting, as text; nil where nothing was.
+  public func text(of name: String) -> String? { values[name]?.text }
+
   /// Reads the settings that are named, or all, into a configuration.
   func apply(to configuration: inout PretrainConfiguration, only names: Set<String>? = nil) throws(PretrainingError) {
     for setting in Setting.all where names?.contains(setting.name) ?? true {
@@ -41,8 +44,9 @@ public struct PretrainSettings: Sendable, Equatable {
 }
 
 extension PretrainSettings {
-  /// Settings that are not part of the configuration, but may be in a file as well.
-  static let others = ["recipe"]
+  /// Settings that are not part of the configuration, but may be in a file as well: where unset values come from, where
+  /// the run goes, what it is measured on, whether it may go on.
+  static let others = ["recipe", "output", "val", "resume"]
   /// The published program gives counts and sizes of the crops as two lists.
   static let cropLists = ["nmb-crops", "size-crops"]
 

@@ -80,8 +80,7 @@ extension TrainingLoop {
     guard var work = work.take() else { return result(.alreadyFinished, rate: nil) }
     let schedule = configuration.schedule(stepsPerEpoch: stepsPerEpoch)
     let frozenSteps = configuration.frozenSteps(stepsPerEpoch: stepsPerEpoch)
-    let clock = StepClock(batch: configuration.batch, secondsBefore: state.seconds)
-    var pace = clock
+    var pace = StepClock(batch: configuration.batch, secondsBefore: state.seconds)
     var monitor = CollapseMonitor()
     try tell(try start(work), &work, report)
     for remark in pretraining.remarks where state.step == 0 { try work.records.log(remark) }

@@ -23,8 +23,9 @@ struct PretrainCommand: ParsableCommand {
   var val: String?
   @Option(help: ArgumentHelp("Settings as YAML, by the names of the flags; a flag beats the file.", valueName: "file"))
   var config: String?
-  @Option(help: ArgumentHelp("auto: go on with the run in the folder; never: refuse a used folder.", valueName: "how"))
-  var resume = "auto"
+  @Option(
+    help: ArgumentHelp("auto (default): go on with the run in the folder; never: refuse a used folder.", valueName: "how"))
+  var resume: String?
   @Flag(help: "Print the resolved settings as YAML, and do nothing.")
   var printConfig = false
   @OptionGroup var out: OutputOptions
@@ -36,8 +37,9 @@ struct PretrainCommand: ParsableCommand {
       var given = try config.map { try PretrainSettings(contentsOf: $0) } ?? PretrainSettings()
       given.merge(try published.settings())
       given.merge(try options.settings())
-      guard let resume = Pretraining.Resume(rawValue: resume) else {
-        throw PretrainingError.setting(origin: "--resume", value: resume, allowed: "auto or never is needed")
+      let how = resume ?? given.text(of: "resume") ?? Pretraining.Resume.auto.rawValue
+      guard let resume = Pretraining.Resume(rawValue: how) else {
+        throw PretrainingError.setting(origin: "--resume", value: how, allowed: "auto or never is needed")
       }
       let source = try ImageFolder(images)
       let plan = try PretrainConfiguration.planned(for: try DataSummary(of: source), given: given)
@@ -45,11 +47,12 @@ struct PretrainCommand: ParsableCommand {
         print(plan.configuration.yaml, terminator: "")
         return
       }
-      guard let output = output ?? published.output else {
+      guard let output = output ?? published.output ?? given.text(of: "output") else {
         throw ValidationError("--output is missing; give the folder for the run, as --output run")
       }
       var pretraining = Pretraining(
-        images: source, validation: try val.map { try ImageFolder($0) }, configuration: plan.configuration, output: output,
+        images: source, validation: try (val ?? given.text(of: "val")).map { try ImageFolder($0) },
+        configuration: plan.configuration, output: output,
         resume: resume)
       pretraining.remarks = plan.reasons
       try PretrainingSession(pretraining, json: out.json).run()

@@ -113,6 +113,18 @@ import Testing
     }
   }
 
+  @Test func aFileMaySayWhereTheRunGoes() throws {
+    try folder.writePictures("images", perClass: 6)
+    try folder.write("settings.yaml", Array("output: there\nval: images\nresume: never\nepochs: 1\n".utf8))
+    let tiny = ["--crops", "2x32", "--base-width", "8", "--hidden", "16", "--dim", "8", "--prototypes", "6", "--batch", "4"]
+    let arguments = ["pretrain", "images", "--config", "settings.yaml", "--json"] + tiny
+    let first = try TrainerProcess.run(arguments, in: folder.path)
+    #expect(first.code == 0, "\(first.errors)")
+    #expect(first.objects.last?["knn20"] is Double)
+    #expect(try weights("there").count > 0)
+    #expect(try TrainerProcess.run(arguments, in: folder.path).code == 73)
+  }
+
   @Test func measuresAndExportsWhatItLearned() throws {
     try folder.writePictures("images", classes: 2, perClass: 6)
     #expect(try pretrain("run").code == 0)
