@@ -66,6 +66,7 @@ let package = Package(
       name: "SwAVTestSupport", dependencies: ["SwAVAugmentation"], path: "Tests/SwAVTestSupport", swiftSettings: swiftSettings),
     tests("SwAVAugmentationTests", ["SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVDataTests", ["SwAVData", "SwAVAugmentation", "SwAVTestSupport"]),
+    tests("SwAVModelTests", ["SwAVModel", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVEvaluationTests", ["SwAVEvaluation", "SwAVAugmentation", "SwAVData", "SwAVModel", "SwAVTestSupport"]),
     tests("SwAVTrainingTests", ["SwAVTraining", "SwAVAugmentation", "SwAVData", "SwAVModel", "SwAVTestSupport"]),
     .testTarget(

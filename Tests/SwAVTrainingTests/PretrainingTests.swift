@@ -211,4 +211,29 @@ struct TinyRun {
     _ = try whole.pretraining("whole").run()
     #expect(try run.file("run") == whole.file("whole"))
   }
+
+  @Test func aProgramTrainsOnImagesOfItsOwn() async throws {
+    /// Pictures that are made when they are asked for; one of them cannot be had.
+    struct Stripes: ImageSource {
+      var count: Int { 12 }
+      func name(of sample: Int) -> String { "stripes \(sample)" }
+      func bytes(of sample: Int) throws -> [UInt8] {
+        if sample == 5 { throw CocoaError(.fileReadNoSuchFile) }
+        return try picture(kind: sample % 2, number: sample)
+      }
+    }
+    let run = try TinyRun()
+    let pretraining = Pretraining(
+      images: Stripes(), configuration: run.configuration, output: run.folder.path + "/own")
+    var (steps, bad) = (0, [String]())
+    for try await event in pretraining.events() {
+      switch event {
+      case .step: steps += 1
+      case .badSample(let sample): bad.append(sample.name)
+      default: break
+      }
+    }
+    #expect(steps == 9 && bad == ["stripes 5"])
+    #expect(try run.file("own").count > 0)
+  }
 }
