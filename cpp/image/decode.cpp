@@ -184,6 +184,7 @@ void decode(const uint8_t* bytes, size_t size, const swav_decode_options& option
   }
   if (orientation > 1) {
     thread_local Image scratch;
+    const Trim trim(scratch.samples);
     make_upright(image, orientation, scratch);
   }
 }

@@ -112,6 +112,7 @@ void read_rows(PngReader& reader, int passes, const swav_decode_options& options
   const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
   const int height = image.height();
   thread_local Buffer memory;
+  const Trim trim(memory);
   uint8_t* const rows = memory.reserve(passes > 1 ? row_bytes * size_t(height) : row_bytes);
   for (int pass = 0; pass < passes; ++pass) {
     const bool last = pass == passes - 1;

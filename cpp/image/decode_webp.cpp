@@ -48,6 +48,7 @@ int decode_webp(const uint8_t* bytes, size_t size, const swav_decode_options& op
   const bool direct = !alpha && target.channels == 3;
   const size_t row_bytes = size_t(features.width) * size_t(channels);
   thread_local Buffer memory;
+  const Trim trim(memory);
   uint8_t* const pixels = direct ? image.samples.data() : memory.reserve(row_bytes * size_t(features.height));
   const auto into = alpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
   if (!into(bytes, size, pixels, row_bytes * size_t(features.height), int(row_bytes))) {

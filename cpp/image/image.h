@@ -30,6 +30,12 @@ class Buffer {
   T* reserve_as(size_t count) {
     return reinterpret_cast<T*>(reserve(count * sizeof(T)));
   }
+  // Frees more than 32 MiB (a picture of 11 megapixels), keeps less.
+  void trim() {
+    if (capacity_ <= size_t{32} << 20) return;
+    data_.reset();
+    capacity_ = 0;
+  }
   uint8_t* data() { return data_.get(); }
   const uint8_t* data() const { return data_.get(); }
 
@@ -39,6 +45,18 @@ class Buffer {
   };
   std::unique_ptr<uint8_t, Free> data_;
   size_t capacity_ = 0;
+};
+
+// Trims scratch memory at the end of a scope, whichever way it is left: one huge picture must not stay with every thread.
+class Trim {
+ public:
+  explicit Trim(Buffer& buffer) : buffer_(buffer) {}
+  ~Trim() { buffer_.trim(); }
+  Trim(const Trim&) = delete;
+  Trim& operator=(const Trim&) = delete;
+
+ private:
+  Buffer& buffer_;
 };
 
 // Samples [height][width][channels], uint8_t or uint16_t as bits says, dense.

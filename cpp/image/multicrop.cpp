@@ -73,6 +73,7 @@ void multicrop(const uint8_t* bytes, size_t size, swav_decode_options options, c
   options.channels = recipe.channels;
   check_decode_options(options);
   thread_local Image picture, scratch;
+  const Trim trim_picture(picture.samples), trim_scratch(scratch.samples);
   thread_local Plans plans;
   const int crops = crop_count(recipe);
   plans.resize(size_t(crops));
