@@ -220,18 +220,52 @@ TEST_CASE("inference is the network in double with running statistics, for both 
   }
 }
 
-TEST_CASE("fact 18: an image's embedding does not depend on the batch around it, also over more than one batch of inference") {
+TEST_CASE("facts 16 and 18: in eval mode an image's embedding does not depend on the images around it; a batch is its parts") {
   Handle handle(small_network());
   disturb_buffers(handle.network);
-  const int64_t count = 40, pixels = 16 * 16 * 3;
+  const int64_t count = 40, pixels = 16 * 16 * 3, chosen[] = {0, 7, 31, 32, 39};  // more than one batch of inference
   const Floats images = normals(3, count * pixels);
+  Floats others = normals(4, count * pixels, 3);
+  for (int64_t i : chosen) std::copy_n(images.begin() + i * pixels, pixels, others.begin() + i * pixels);
   const Floats together = embed(handle.network, SWAV_OUTPUT_EMBEDDINGS, images, count, 16, 8);
-  for (int64_t i : {0, 31, 32, 39}) {
-    const Floats alone = embed(handle.network, SWAV_OUTPUT_EMBEDDINGS,
-                               Floats(images.begin() + i * pixels, images.begin() + (i + 1) * pixels), 1, 16, 8);
-    // Blocks of rows may differ with the number of rows; sums do not: each row is summed over the depth in the same order.
-    CHECK(Floats(together.begin() + i * 8, together.begin() + (i + 1) * 8) == alone);
+  const Floats elsewhere = embed(handle.network, SWAV_OUTPUT_EMBEDDINGS, others, count, 16, 8);
+  for (int64_t i : chosen) {
+    const Floats one(images.begin() + i * pixels, images.begin() + (i + 1) * pixels),
+        alone = embed(handle.network, SWAV_OUTPUT_EMBEDDINGS, one, 1, 16, 8);
+    for (int64_t j = 0; j < 8; ++j) {
+      CHECK(together[size_t(i * 8 + j)] == elsewhere[size_t(i * 8 + j)]);
+      CHECK(std::abs(together[size_t(i * 8 + j)] - alone[size_t(j)]) <=
+            20 * 4 * FLT_EPSILON);  // 20 layers; another shape may sum otherwise
+    }
   }
+}
+
+TEST_CASE("embedding encoded bytes is decoding, the centre crop, normalising as the network says, and embedding") {
+  Handle handle(small_network());
+  const swav_input_description input{24, {0.1f, 0.2f, 0.3f, 0}, {0.4f, 0.5f, 0.6f, 0}};
+  REQUIRE(swav_network_describe_input(handle.network, &input) == SWAV_OK);
+  std::vector<uint8_t> samples(50 * 37 * 3), bytes(20000);
+  for (size_t i = 0; i < samples.size(); ++i) samples[i] = uint8_t(i * 31 % 253);
+  size_t size = 0;
+  REQUIRE(swav_image_encode_png(samples.data(), 50, 37, 3, bytes.data(), bytes.size(), &size) == SWAV_OK);
+  swav_image* image = nullptr;
+  REQUIRE(swav_image_decode(bytes.data(), size, nullptr, &image) == SWAV_OK);
+  swav_crop_plan plan;
+  swav_recipe recipe = swav_recipe_default();
+  for (int c = 0; c < 3; ++c) recipe.mean[c] = input.mean[c], recipe.std[c] = input.std[c];
+  for (int32_t side : {0, 16}) {  // 0: the network's own size
+    const int32_t expected_side = side == 0 ? 24 : side;
+    REQUIRE(swav_crop_plan_centre(expected_side, 50, 37, &plan) == SWAV_OK);
+    Floats pixels(size_t(expected_side * expected_side * 3)), result(8);
+    REQUIRE(swav_crop_execute(image, &plan, &recipe, pixels.data()) == SWAV_OK);
+    REQUIRE(swav_network_embed_bytes(handle.network, bytes.data(), size, side, SWAV_OUTPUT_EMBEDDINGS, result.data()) ==
+            SWAV_OK);
+    CHECK(result == embed(handle.network, SWAV_OUTPUT_EMBEDDINGS, pixels, 1, expected_side, 8));
+  }
+  swav_image_destroy(image);
+  Floats untouched(8, 3.0f);
+  CHECK(swav_network_embed_bytes(handle.network, "not an image", 12, 16, SWAV_OUTPUT_EMBEDDINGS, untouched.data()) != SWAV_OK);
+  CHECK(untouched == Floats(8, 3.0f));
 }
 
 TEST_CASE("threads that embed with handles of their own at the same time get the bits that they get alone") {
