@@ -69,6 +69,10 @@ typedef struct swav_runtime_info {
 /* The environment variable SWAV_MAX_ISA (avx512, avx2, baseline) caps the instruction set; it is read once. */
 swav_status swav_runtime(swav_runtime_info *info);
 
+/* Multiplications and additions of float32 a second (1e9), at most, of the team with the kernels in use: measured for
+ * about a tenth of a second. */
+swav_status swav_measure_peak(double *gflops);
+
 /* Sets the number of threads that compute; 0 means one for each core that this process may use. Any time between calls. */
 swav_status swav_set_threads(int32_t threads);
 
@@ -430,6 +434,32 @@ typedef struct swav_step_report {
 /* One training step (paper algorithm 1): renormalise prototypes, forward by resolution, codes, loss, backward, update. On
  * SWAV_ERROR_NUMERIC parameters are as before the step; the report is filled as far as the step came. */
 swav_status swav_trainer_step(swav_trainer *trainer, const swav_step_input *input, swav_step_report *report);
+
+/* Where the last step spent its time, in seconds. What is left of `step` is other. */
+typedef struct swav_step_times {
+  double step;
+  double data;                                                             /* crops to the first convolution's layout */
+  double convolution_forward, convolution_backward, convolution_gradients; /* with the batch-norm sums that run in them */
+  double normalization;                                                    /* the rest of it: residual sums, pooling */
+  double head;                                                             /* projection head and prototypes */
+  double objective;                                                        /* codes and loss */
+  double update;
+} swav_step_times;
+
+swav_status swav_trainer_step_times(const swav_trainer *trainer, swav_step_times *times);
+
+/* One convolution of one resolution, and its seconds in the last step. */
+typedef struct swav_layer_times {
+  const char *name;      /* as in the state dict, without ".weight"; the trainer's memory */
+  const char *algorithm; /* "direct" or "winograd" */
+  int64_t images;
+  int32_t height, width, channels, filters, kernel, stride;
+  int64_t multiplications;                         /* of one product by the direct method; a layer has three products */
+  double forward, backward_data, backward_weights; /* the first convolution has no backward_data: 0 */
+} swav_layer_times;
+
+/* index 0.. until SWAV_ERROR_ARGUMENT: first all convolutions of the first resolution, then of the next. */
+swav_status swav_trainer_layer_times(const swav_trainer *trainer, int32_t index, swav_layer_times *times);
 
 /* Writes everything a later process needs to go on (network, buffers, optimiser, queue) and `note`, a text of the caller's (may
  * be NULL), as one safetensors file: to a file aside, flushed, renamed. */

@@ -22,34 +22,49 @@ public enum Benchmark {
     public var imagesPerSecond: Double
     public var peakRssGib: Double
     public var plannedGib: Double
+    /// Where the median step spent its time.
+    public var profile: StepTimes?
   }
 
   /// Training steps on random pixels.
   public static func step(
-    arch: Architecture, crops: [CropGroup], batch: Int, prototypes: Int, optimizer: OptimizerKind, steps: Int
+    arch: Architecture, crops: [CropGroup], batch: Int, prototypes: Int, optimizer: OptimizerKind, steps: Int,
+    profiled: Bool = false
   ) throws -> Step {
-    let network = try Network(NetworkConfiguration(architecture: arch, prototypes: [prototypes]), seed: 0)
-    var configuration = TrainerConfiguration.published
-    (configuration.crops, configuration.batch, configuration.optimizer) = (crops, batch, optimizer)
-    var trainer = try Trainer(network, configuration)
-    let groups = crops.map { NoiseBuffer(count: $0.count * batch * $0.size * $0.size * 3) }
-    let pointers = groups.map { Optional(UnsafePointer($0.base)) }
-    var rows: [(total: Double, report: StepReport)] = []
-    for step in 0...max(1, steps) {
-      let start = ContinuousClock.now
-      let report = try trainer.step(crops: pointers, StepInput(learningRate: 0.1))
-      if step > 0 { rows.append(((ContinuousClock.now - start) / .seconds(1), report)) }
-    }
-    withExtendedLifetime(groups) {}
+    var rows: [(total: Double, report: StepReport, times: StepTimes)] = []
+    let trainer = try run(
+      steps, arch: arch, crops: crops, batch: batch, prototypes: prototypes, optimizer: optimizer
+    ) { rows.append(($0, $1, try $2.stepTimes())) }
     let info = try Runtime.info()
     let seconds = median(rows.map(\.total))
+    let middle = rows.sorted { $0.total < $1.total }[rows.count / 2]
     return Step(
       arch: arch.rawValue, crops: CropGroup.describe(crops), batch: batch, threads: info.threads,
       optimizer: optimizer.rawValue, isa: info.isa, seconds: seconds,
       forward: median(rows.map { $0.report.forwardSeconds + $0.report.objectiveSeconds }),
       backward: median(rows.map(\.report.backwardSeconds)), update: median(rows.map(\.report.updateSeconds)),
       imagesPerSecond: Double(batch) / seconds, peakRssGib: peakResidentGiB(),
-      plannedGib: Double(try trainer.memoryPlan().total) / 1_073_741_824)
+      plannedGib: Double(try trainer.memoryPlan().total) / 1_073_741_824, profile: profiled ? middle.times : nil)
+  }
+
+  /// Takes `steps` training steps on random pixels after one that warms up; calls `visit` with the seconds of each.
+  static func run(
+    _ steps: Int, arch: Architecture, crops: [CropGroup], batch: Int, prototypes: Int, optimizer: OptimizerKind,
+    visit: (Double, StepReport, borrowing Trainer) throws -> Void
+  ) throws -> Trainer {
+    let network = try Network(NetworkConfiguration(architecture: arch, prototypes: [prototypes]), seed: 0)
+    var configuration = TrainerConfiguration.published
+    (configuration.crops, configuration.batch, configuration.optimizer) = (crops, batch, optimizer)
+    var trainer = try Trainer(network, configuration)
+    let groups = crops.map { NoiseBuffer(count: $0.count * batch * $0.size * $0.size * 3) }
+    let pointers = groups.map { Optional(UnsafePointer($0.base)) }
+    for step in 0...max(1, steps) {
+      let start = ContinuousClock.now
+      let report = try trainer.step(crops: pointers, StepInput(learningRate: 0.1))
+      if step > 0 { try visit((ContinuousClock.now - start) / .seconds(1), report, trainer) }
+    }
+    withExtendedLifetime(groups) {}
+    return trainer
   }
 
   public struct Embed: Codable, Sendable {

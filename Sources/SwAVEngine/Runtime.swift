@@ -31,6 +31,14 @@ public enum Runtime {
       features: text(info.features))
   }
 
+  /// Float32 operations a second (1e9), at most, of the team with the kernels in use: measured now, in about a tenth of a
+  /// second.
+  public static func measurePeak() throws(EngineError) -> Double {
+    var gflops = 0.0
+    try check(swav_measure_peak(&gflops))
+    return gflops
+  }
+
   /// Sets the number of threads that compute; 0 means one for each core that this process may use. The result of no
   /// computation depends on it.
   public static func setThreads(_ threads: Int) throws(EngineError) {

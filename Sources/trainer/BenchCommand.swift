@@ -7,7 +7,7 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract: "Measure speed, with the flags and keys of bench/torch_baseline.py.",
-    subcommands: [StepBench.self, EmbedBench.self, SinkhornBench.self, DataBench.self])
+    subcommands: [StepBench.self, LayersBench.self, EmbedBench.self, SinkhornBench.self, DataBench.self])
 }
 
 /// Prints a result: the JSON object, or its keys and values in a column.
@@ -45,6 +45,7 @@ struct StepBench: ParsableCommand {
   @Option var steps = 5
   @Option var optimizer = "sgd"
   @Option(help: "0: one for each core.") var threads = 0
+  @Flag(help: "Say where the time of the step went.") var profile = false
   @OptionGroup var out: OutputOptions
 
   func run() throws {
@@ -56,8 +57,29 @@ struct StepBench: ParsableCommand {
       try Runtime.setThreads(threads)
       let result = try Benchmark.step(
         arch: architecture(arch), crops: CropGroup.parse(crops), batch: batch, prototypes: prototypes, optimizer: optimizer,
-        steps: steps)
+        steps: steps, profiled: profile)
       try show(result, json: out.json)
+    }
+  }
+}
+
+struct LayersBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "layers", abstract: "Each convolution of training steps: its algorithm and its speed.")
+  @Option var arch = "resnet50"
+  @Option var crops = "2x224+6x96"
+  @Option var batch = 8
+  @Option var steps = 5
+  @Option(help: "0: one for each core.") var threads = 0
+  @OptionGroup var out: OutputOptions
+
+  func run() throws {
+    try Failure.reporting(json: out.json) {
+      try requirePositive(("batch", batch), ("steps", steps))
+      try Runtime.setThreads(threads)
+      let result = try Benchmark.layers(arch: architecture(arch), crops: CropGroup.parse(crops), batch: batch, steps: steps)
+      if out.json { return print(try jsonLine(result)) }
+      print(LayersTable.text(result))
     }
   }
 }

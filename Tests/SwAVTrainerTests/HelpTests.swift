@@ -5,7 +5,9 @@ import Testing
 /// Help is part of the interface: a change of it is seen in a review. To renew the snapshots, run the test with
 /// SWAV_RENEW_SNAPSHOTS=1 and look at the difference.
 @Suite struct HelpTests {
-  @Test(arguments: ["", "pretrain", "knn", "linear", "embed", "bench", "bench step", "bench data", "demo", "info"])
+  @Test(arguments: [
+    "", "pretrain", "knn", "linear", "embed", "bench", "bench step", "bench layers", "bench data", "demo", "info",
+  ])
   func helpIsAsReviewed(_ verb: String) throws {
     let outcome = try TrainerProcess.run(verb.split(separator: " ").map(String.init) + ["--help"])
     #expect(outcome.code == 0)

@@ -154,13 +154,15 @@ import Testing
     }
     let step = try keys([
       "step", "--arch", "resnet18", "--crops", "2x32", "--batch", "2", "--prototypes", "5", "--steps", "1", "--optimizer",
-      "sgd",
+      "sgd", "--profile",
     ])
     #expect(
       step.isSuperset(of: [
         "command", "arch", "crops", "batch", "threads", "seconds", "forward", "backward", "update", "images_per_second",
-        "peak_rss_gib",
+        "peak_rss_gib", "profile",
       ]))
+    let layers = try keys(["layers", "--arch", "resnet18", "--crops", "2x32", "--batch", "2", "--steps", "1"])
+    #expect(layers.isSuperset(of: ["command", "arch", "crops", "batch", "threads", "peak_gflops", "layers"]))
     let embed = try keys(["embed", "--arch", "resnet18", "--size", "32", "--batch", "1", "--steps", "1"])
     #expect(embed.isSuperset(of: ["command", "arch", "size", "batch", "threads", "images_per_second"]))
     let sinkhorn = try keys(["sinkhorn", "--batch", "16", "--prototypes", "8", "--steps", "1", "--threads", "2"])

@@ -1,7 +1,13 @@
+#include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <cstdio>
 
 #include "api/api.h"
 #include "base/isa.h"
+#include "base/parallel.h"
+#include "base/stopwatch.h"
+#include "kernels/kernels.h"
 
 namespace swav::api {
 namespace {
@@ -32,6 +38,27 @@ swav_status swav_runtime(swav_runtime_info* info) {
 #elif defined(__GNUC__)
     std::snprintf(info->build, sizeof info->build, "gcc %d.%d", __GNUC__, __GNUC_MINOR__);
 #endif
+  });
+}
+
+swav_status swav_measure_peak(double* gflops) {
+  return api::computed([&] {
+    SWAV_REQUIRE(gflops != nullptr, "swav_measure_peak: gflops is NULL");
+    constexpr int64_t rounds = 1 << 18;
+    const Kernels& kernel = kernels();
+    std::atomic<bool> finite{true};  // that the results are used keeps the compiler from dropping the work
+    *gflops = 0;
+    for (int attempt = 0; attempt < 8; ++attempt) {
+      double seconds = 0;
+      {
+        const Stopwatch watch(seconds);
+        parallel::for_each(parallel::threads(), [&](int64_t, int) {
+          if (!std::isfinite(kernel.multiply_adds(rounds))) finite = false;
+        });
+      }
+      const double operations = 2.0 * 2 * kernel.tile_rows * kernel.lanes * rounds * parallel::threads();
+      if (finite) *gflops = std::max(*gflops, operations / seconds * 1e-9);
+    }
   });
 }
 

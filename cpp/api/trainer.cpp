@@ -57,6 +57,20 @@ swav_status swav_trainer_step(swav_trainer* trainer, const swav_step_input* inpu
   });
 }
 
+swav_status swav_trainer_step_times(const swav_trainer* trainer, swav_step_times* times) {
+  return api::guarded([&] {
+    SWAV_REQUIRE(trainer && times, "swav_trainer_step_times: an argument is NULL");
+    *times = trainer->trainer.step_times();
+  });
+}
+
+swav_status swav_trainer_layer_times(const swav_trainer* trainer, int32_t index, swav_layer_times* times) {
+  return api::guarded([&] {
+    SWAV_REQUIRE(trainer && times, "swav_trainer_layer_times: an argument is NULL");
+    *times = trainer->trainer.layer_times(index);
+  });
+}
+
 swav_status swav_trainer_save(const swav_trainer* trainer, const char* path, const char* note) {
   return api::computed([&] {
     SWAV_REQUIRE(trainer && path, "swav_trainer_save: an argument is NULL");

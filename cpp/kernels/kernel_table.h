@@ -12,6 +12,10 @@ SWAV_KERNEL(void, product_rows, int64_t depth, const float* a, const float* b, f
 SWAV_KERNEL(void, product_depth, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
             int rows, int64_t columns, bool accumulate)
 
+// Does `rounds` times 2 * tile_rows independent multiply-adds of vectors, as many as a tile has, and returns something that
+// depends on all of them: what the CPU can do at most.
+SWAV_KERNEL(float, multiply_adds, int64_t rounds)
+
 // -- pack.h --
 
 // to[r][i] = rows[r][i] for i in [0, n), zeros where rows[r] is NULL (padding).

@@ -84,3 +84,17 @@ void product_depth(int64_t depth, const float* a, int64_t a_stride, const float*
 #undef SWAV_ROWS
   }
 }
+
+float multiply_adds(int64_t rounds) {
+  constexpr int sums = 2 * tile_rows;
+  vec x[sums], factor = splat(0.5f);
+#pragma GCC unroll 32
+  for (int i = 0; i < sums; ++i) x[i] = splat(float(i));
+  for (int64_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 32
+    for (int i = 0; i < sums; ++i) x[i] = x[i] * factor + factor;
+  }
+  vec all{};
+  for (int i = 0; i < sums; ++i) all += x[i];
+  return sum(all);
+}

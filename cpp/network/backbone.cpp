@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "base/status.h"
+#include "base/stopwatch.h"
 #include "kernels/kernels.h"
 #include "ops/residual.h"
 #include "ops/row_walker.h"
@@ -117,8 +118,12 @@ void Backbone::bind(Parameters& parameters, float* gradients) {
 
 void Backbone::forward_stem(const float* images, Statistics statistics, Communicator& communicator,
                             const Workspace& workspace) {
-  stem_->convolution().pad_image(images, frame_);
+  {
+    const Stopwatch watch(data_seconds_);
+    stem_->convolution().pad_image(images, frame_);
+  }
   stem_->forward({frame_}, statistics, communicator, workspace);
+  const Stopwatch watch(normalization_seconds_);
   if (max_pool_) {
     max_pool_forward(pool_, stem_->y, stem_->norm.values, stem_out_, pool_index_);
     return;
@@ -151,9 +156,11 @@ void Backbone::forward(const float* images, Statistics statistics, Communicator&
       x = layer->norm.activated(layer->y);
     }
     const Layer& last = *block.main.back();
+    const Stopwatch watch(normalization_seconds_);
     residual_forward(last.y, last.norm.values, side, block.projection ? &block.projection->norm.values : nullptr, block.rows(),
                      block.sum);
   }
+  const Stopwatch watch(normalization_seconds_);
   average_pool_forward(blocks_.back().sum, images_, last_pixels_, feature_dim_, features);
 }
 
@@ -162,11 +169,14 @@ void Backbone::backward_block(size_t index, GradientBuffers& buffers, Communicat
   Layer& last = *block.main.back();
   Layer* projection = block.projection.get();
   const Operand input{block_input(index)};
-  const int64_t blocks = ceil_div(block.rows(), pass_block_rows(block.channels()));
-  residual_backward(buffers.sum, block.sum, last.y, last.norm.values, workspace.sums, projection ? projection->y : nullptr,
-                    projection ? &projection->norm.values : nullptr, workspace.side_sums, block.rows());
-  last.backward_norm(workspace.sums, blocks, communicator);
-  if (projection) projection->backward_norm(workspace.side_sums, blocks, communicator);
+  {
+    const Stopwatch watch(normalization_seconds_);
+    const int64_t blocks = ceil_div(block.rows(), pass_block_rows(block.channels()));
+    residual_backward(buffers.sum, block.sum, last.y, last.norm.values, workspace.sums, projection ? projection->y : nullptr,
+                      projection ? &projection->norm.values : nullptr, workspace.side_sums, block.rows());
+    last.backward_norm(workspace.sums, blocks, communicator);
+    if (projection) projection->backward_norm(workspace.side_sums, blocks, communicator);
+  }
 
   Operand dy = last.norm.gradient(buffers.sum, last.y);
   for (size_t l = block.main.size() - 1; l > 0; --l) {
@@ -191,11 +201,16 @@ void Backbone::backward_block(size_t index, GradientBuffers& buffers, Communicat
 }
 
 void Backbone::backward_stem(float* d_stem, float* spare, Communicator& communicator, const Workspace& workspace) {
+  float* d = max_pool_ ? spare : d_stem;
+  backward_stem_norm(d_stem, d, communicator, workspace);
+  stem_->backward_weights({frame_}, stem_->norm.gradient(d, stem_->y), workspace);
+}
+
+void Backbone::backward_stem_norm(float* d_stem, float* d, Communicator& communicator, const Workspace& workspace) {
+  const Stopwatch watch(normalization_seconds_);
   const BatchNormValues& v = stem_->norm.values;
-  float* d = d_stem;
   int64_t blocks;
   if (max_pool_) {
-    d = spare;
     blocks = max_pool_blocks(pool_);
     max_pool_backward(pool_, d_stem, pool_index_, stem_->y, v, d, workspace.sums);
   } else {
@@ -209,13 +224,15 @@ void Backbone::backward_stem(float* d_stem, float* spare, Communicator& communic
     });
   }
   stem_->backward_norm(workspace.sums, blocks, communicator);
-  stem_->backward_weights({frame_}, stem_->norm.gradient(d, stem_->y), workspace);
 }
 
 void Backbone::backward(const float* d_features, Communicator& communicator, const Workspace& workspace,
                         const GradientBuffers& shared) {
   GradientBuffers buffers = shared;
-  average_pool_backward(d_features, images_, last_pixels_, feature_dim_, buffers.sum);
+  {
+    const Stopwatch watch(normalization_seconds_);
+    average_pool_backward(d_features, images_, last_pixels_, feature_dim_, buffers.sum);
+  }
   for (size_t i = blocks_.size(); i-- > 0;) backward_block(i, buffers, communicator, workspace);
   backward_stem(buffers.sum, buffers.next_sum, communicator, workspace);
 }
@@ -225,6 +242,23 @@ void Backbone::for_each_norm(const std::function<void(Norm&)>& visit) {
   for (Block& block : blocks_) {
     for (auto& layer : block.main) visit(layer->norm);
     if (block.projection) visit(block.projection->norm);
+  }
+}
+
+void Backbone::for_each_layer(const std::function<void(const Layer&)>& visit) const {
+  visit(*stem_);
+  for (const Block& block : blocks_) {
+    for (const auto& layer : block.main) visit(*layer);
+    if (block.projection) visit(*block.projection);
+  }
+}
+
+void Backbone::reset_times() {
+  data_seconds_ = normalization_seconds_ = 0;
+  stem_->seconds = {};
+  for (Block& block : blocks_) {
+    for (auto& layer : block.main) layer->seconds = {};
+    if (block.projection) block.projection->seconds = {};
   }
 }
 

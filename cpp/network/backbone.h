@@ -50,6 +50,14 @@ class Backbone {
   void backward(const float* d_features, Communicator& communicator, const Workspace& workspace,
                 const GradientBuffers& buffers);
 
+  // Calls visit(layer) for every convolution in the order of the state dict.
+  void for_each_layer(const std::function<void(const Layer&)>& visit) const;
+
+  // Seconds since reset_times, beside those of the layers: images to frames; residual sums and pooling.
+  double data_seconds() const { return data_seconds_; }
+  double normalization_seconds() const { return normalization_seconds_; }
+  void reset_times();
+
   // Running statistics of the last forward with batch statistics.
   void update_buffers();
 
@@ -73,6 +81,8 @@ class Backbone {
 
   void forward_stem(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace);
   void backward_stem(float* d_stem, float* spare, Communicator& communicator, const Workspace& workspace);
+  // d_stem: gradient behind the max-pool, or behind the ReLU; d: the gradient behind batch-norm.
+  void backward_stem_norm(float* d_stem, float* d, Communicator& communicator, const Workspace& workspace);
   void backward_block(size_t index, GradientBuffers& buffers, Communicator& communicator, const Workspace& workspace);
   const float* block_input(size_t index) const { return index == 0 ? stem_out_ : blocks_[index - 1].sum; }
 
@@ -88,6 +98,7 @@ class Backbone {
   std::vector<Block> blocks_;
   int64_t last_pixels_ = 0;
   int64_t activation_bytes_ = 0;
+  double data_seconds_ = 0, normalization_seconds_ = 0;
 };
 
 }  // namespace swav

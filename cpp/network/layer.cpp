@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/stopwatch.h"
 #include "kernels/kernels.h"
 #include "ops/row_walker.h"
 
@@ -48,17 +49,16 @@ void Norm::update_buffers() {
 
 Layer::Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input,
              bool direct)
-    : convolution_(shape_of(layer, images, height, width), input, direct),
-      weight_name_(layer.name + ".weight"),
-      norm_name_(layer.norm) {}
+    : convolution_(shape_of(layer, images, height, width), input, direct), name_(layer.name), norm_name_(layer.norm) {}
 
 void Layer::bind(Parameters& parameters, float* gradients) {
-  weight_ = parameters.value(weight_name_);
-  if (gradients != nullptr) d_weight_ = gradients + parameters.entry(weight_name_).offset;
+  weight_ = parameters.value(name_ + ".weight");
+  if (gradients != nullptr) d_weight_ = gradients + parameters.entry(name_ + ".weight").offset;
   norm.bind(parameters, norm_name_, gradients);
 }
 
 void Layer::forward(const Operand& x, Statistics statistics, Communicator& communicator, const Workspace& workspace) {
+  const Stopwatch watch(seconds.forward);
   if (statistics == Statistics::running) {
     norm.use_running();
     convolution_.forward(x, weight_, workspace.products, y, Epilogue());
@@ -77,15 +77,18 @@ void Layer::forward(const Operand& x, Statistics statistics, Communicator& commu
 }
 
 void Layer::backward_weights(const Operand& x, const Operand& dy, const Workspace& workspace) {
+  const Stopwatch watch(seconds.backward_weights);
   convolution_.backward_weights(x, dy, workspace.products, d_weight_);
 }
 
 void Layer::backward_data(const Operand& dy, float* dx, bool accumulate, const Workspace& workspace) {
+  const Stopwatch watch(seconds.backward_data);
   convolution_.backward_data(dy, weight_, workspace.products, dx, accumulate, Epilogue());
 }
 
 void Layer::backward_data_through(Layer& before, const Operand& dy, float* dx, Communicator& communicator,
                                   const Workspace& workspace) {
+  const Stopwatch watch(seconds.backward_data);
   const Kernels& kernel = kernels();
   const BatchNormValues& v = before.norm.values;
   const int64_t n = v.channels;

@@ -28,6 +28,11 @@ struct WorkspaceSize {
   Workspace take(Arena& arena) const;
 };
 
+// Where the time of a layer went since the totals were zeroed.
+struct LayerSeconds {
+  double forward = 0, backward_data = 0, backward_weights = 0;
+};
+
 // Batch-norm of one layer in one pass. Parameters are borrowed; gradients are NULL where nothing is trained.
 struct Norm {
   BatchNormValues values;
@@ -50,6 +55,7 @@ class Layer {
   Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input, bool direct);
 
   const Convolution& convolution() const { return convolution_; }
+  const std::string& name() const { return name_; }
   int64_t rows() const { return convolution_.shape().out_rows(); }
   int64_t out_count() const { return convolution_.shape().out_count(); }
 
@@ -75,10 +81,11 @@ class Layer {
 
   float* y = nullptr;  // [rows][filters], output before batch-norm
   Norm norm;
+  LayerSeconds seconds;
 
  private:
   Convolution convolution_;
-  std::string weight_name_, norm_name_;
+  std::string name_, norm_name_;
   const float* weight_ = nullptr;
   float* d_weight_ = nullptr;
 };

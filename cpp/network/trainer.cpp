@@ -1,22 +1,18 @@
 #include "network/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 
 #include "base/parallel.h"
 #include "base/status.h"
+#include "base/stopwatch.h"
 #include "objective/codes.h"
 #include "objective/health.h"
 #include "objective/swapped_loss.h"
 
 namespace swav {
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 int64_t crop_count(const swav_trainer_config& c) {
   int64_t crops = 0;
@@ -174,15 +170,20 @@ void Trainer::fail_not_finite(const char* what) const {
 }
 
 void Trainer::forward(const swav_step_input& input, swav_step_report& report) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch(report.forward_seconds);
   head_->renormalize_prototypes();
   for (Pass& pass : passes_) {
-    pass.backbone.forward(input_of(pass, input), Statistics::batch, group_, workspace_,
+    const float* crops;
+    {
+      const Stopwatch data(times_.data);
+      crops = input_of(pass, input);
+    }
+    pass.backbone.forward(crops, Statistics::batch, group_, workspace_,
                           features_ + pass.first_row * network_.description().feature_dim);
   }
+  const Stopwatch head(times_.head);
   head_->forward(features_, Statistics::batch, group_, workspace_);
   head_->forward_scores(workspace_);
-  report.forward_seconds = seconds_since(start);
 }
 
 void Trainer::codes_of(int32_t head, int32_t assigned, bool with_queue, swav_step_report& report) {
@@ -204,7 +205,7 @@ void Trainer::codes_of(int32_t head, int32_t assigned, bool with_queue, swav_ste
 }
 
 void Trainer::objective(const swav_step_input& input, swav_step_report& report) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch(report.objective_seconds);
   const int32_t heads = network_.config().head_count;
   report.queue_used = input.use_queue && queue_->full();
   report.similarity = mean_similarity(head_->embeddings(), config_.batch, head_->dim());
@@ -215,7 +216,6 @@ void Trainer::objective(const swav_step_input& input, swav_step_report& report) 
     float* scores = head_->scores(h);  // become their own gradient
     report.loss += swapped_loss(loss_shape(config_, k, heads), scores, codes_, objective_workspace_, scores);
   }
-  report.objective_seconds = seconds_since(start);
 }
 
 void Trainer::backward() {
@@ -225,7 +225,10 @@ void Trainer::backward() {
     const int64_t begin = task * piece;
     std::memset(gradients_ + begin, 0, size_t(std::min(parameters, begin + piece) - begin) * sizeof(float));
   });
-  head_->backward(features_, group_, workspace_, d_features_);
+  {
+    const Stopwatch watch(times_.head);
+    head_->backward(features_, group_, workspace_, d_features_);
+  }
   for (size_t i = passes_.size(); i-- > 0;) {
     const Pass& pass = passes_[i];
     passes_[i].backbone.backward(d_features_ + pass.first_row * network_.description().feature_dim, group_, workspace_,
@@ -241,9 +244,10 @@ void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& 
   objective(input, report);
   if (!std::isfinite(report.loss)) fail_not_finite("the loss");
 
-  const auto start = std::chrono::steady_clock::now();
-  backward();
-  report.backward_seconds = seconds_since(start);
+  {
+    const Stopwatch watch(report.backward_seconds);
+    backward();
+  }
   size_t index = 0;
   for (const TensorEntry& entry : network_.parameters().entries()) {
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
@@ -272,20 +276,25 @@ void Trainer::step(const swav_step_input& input, swav_step_report& report) {
   SWAV_REQUIRE(std::isfinite(input.learning_rate) && input.learning_rate >= 0,
                "learning_rate is %g; a number from 0 up is allowed", input.learning_rate);
   report = {};
+  reset_times();
   network_.gradients = gradients_;
   // The forward renormalises the prototypes in place; a step that fails puts them back.
   float* prototypes = network_.parameters().values() + prototypes_offset_;
   const int64_t count = network_.parameters().size() - prototypes_offset_;
   std::memcpy(prototypes_before_, prototypes, size_t(count) * sizeof(float));
+  const Stopwatch watch(times_.step);
   try {
     compute_gradients(input, report);
   } catch (...) {
     std::memcpy(prototypes, prototypes_before_, size_t(count) * sizeof(float));
     throw;
   }
-  const auto start = std::chrono::steady_clock::now();
-  if (input.update) update(input);
-  report.update_seconds = seconds_since(start);
+  times_.objective = report.objective_seconds;
+  {
+    const Stopwatch update_watch(report.update_seconds);
+    if (input.update) update(input);
+  }
+  times_.update = report.update_seconds;
 }
 
 }  // namespace swav

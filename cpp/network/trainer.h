@@ -25,6 +25,10 @@ class Trainer {
   void step(const swav_step_input& input, swav_step_report& report);
   const swav_memory_plan& memory() const { return plan_; }
 
+  // Where the time of the last step went: -- profile.cpp --
+  swav_step_times step_times() const;
+  swav_layer_times layer_times(int32_t index) const;
+
   // -- checkpoint.cpp --
   void save(const std::string& path, const std::string& note) const;
   void load(const std::string& path);
@@ -49,6 +53,7 @@ class Trainer {
   void update(const swav_step_input& input);
   [[noreturn]] void fail_not_finite(const char* what) const;
   std::string settings_text() const;
+  void reset_times();
 
   Network& network_;
   swav_trainer_config config_;
@@ -68,6 +73,7 @@ class Trainer {
   float* prototypes_before_ = nullptr;  // a copy from the start of the step
   int64_t prototypes_offset_ = 0;       // of all prototypes in the parameters' array
   swav_memory_plan plan_{};
+  swav_step_times times_{};  // of the last step, beside those of the backbone
 };
 
 }  // namespace swav
