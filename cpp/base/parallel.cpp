@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <deque>
 #include <exception>
 #include <mutex>
@@ -13,6 +14,8 @@
 // Swift's clang ships no omp.h; these few are all that is needed.
 extern "C" {
 int omp_get_thread_num(void);
+// libomp's; absent in libgomp.
+[[gnu::weak]] void kmp_set_blocktime(int milliseconds);
 }
 
 namespace swav::parallel {
@@ -25,6 +28,34 @@ int cores_of_this_process() {
 }
 
 std::atomic<int> team_size{0};
+
+// The process may exit while a step is under way, and OpenMP's runtime must not be torn down in the middle of a parallel
+// region (libomp aborts): the exit waits for the region, which lasts milliseconds, and none is opened after it.
+class Regions {
+ public:
+  static Regions& shared() {
+    static Regions* instance = new Regions;
+    return *instance;
+  }
+
+  // Holds the exit off while it lives; owns_lock() is false when the exit has begun.
+  std::unique_lock<std::mutex> enter() {
+    std::unique_lock lock(mutex_);
+    if (closed_) lock.unlock();
+    return lock;
+  }
+
+ private:
+  Regions() {
+    std::atexit([] {
+      std::lock_guard lock(shared().mutex_);
+      shared().closed_ = true;
+    });
+  }
+
+  std::mutex mutex_;
+  bool closed_ = false;
+};
 
 thread_local bool on_engine_thread = false;
 
@@ -60,6 +91,8 @@ class EngineThread {
 
   void serve() {
     on_engine_thread = true;
+    // libomp's idle threads spin for 200 ms by default, on the cores that the loader needs between two steps.
+    if (kmp_set_blocktime) kmp_set_blocktime(1);
     std::unique_lock lock(mutex_);
     for (;;) {
       arrived_.wait(lock, [&] { return !requests_.empty(); });
@@ -95,7 +128,9 @@ namespace detail {
 
 void for_each(int64_t count, Task task, void* context) {
   const int team = int(std::min<int64_t>(threads(), count));
-  if (team <= 1) {
+  std::unique_lock<std::mutex> region;
+  if (team > 1) region = Regions::shared().enter();
+  if (!region.owns_lock()) {
     for (int64_t i = 0; i < count; ++i) task(context, i, 0);
     return;
   }

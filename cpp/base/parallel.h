@@ -23,7 +23,7 @@ void run_on_engine(Job job, void* context);
 }  // namespace detail
 
 // Calls task(index, worker) for 0 <= index < count; worker is 0..threads()-1 and names scratch space. Tasks are handed
-// out in order, to whoever is free; they must not throw.
+// out in order, to whoever is free; they must not throw, nor call for_each themselves.
 template <class F>
 void for_each(int64_t count, F&& task) {
   detail::for_each(
