@@ -51,13 +51,20 @@ let package = Package(
     module(
       "SwAVTraining",
       ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", .product(name: "Yams", package: "Yams")]),
+    // Optimised in a debug build as well: it compares and paints pixels.
+    .target(
+      name: "SwAVInspection",
+      dependencies: ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVTraining"],
+      swiftSettings: swiftSettings + [.unsafeFlags(["-O"])]),
     module("SwAVBenchmark", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVTraining"]),
     // Optimised in a debug build as well: it paints some hundred million points.
     .target(
       name: "SwAVDemo",
       dependencies: ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining"],
       swiftSettings: swiftSettings + [.unsafeFlags(["-O"])]),
-    module("SwAV", ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining"]),
+    module(
+      "SwAV",
+      ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining", "SwAVInspection"]),
     .executableTarget(
       name: "trainer",
       dependencies: ["SwAV", "SwAVBenchmark", "SwAVDemo", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -68,6 +75,9 @@ let package = Package(
     tests("SwAVDataTests", ["SwAVData", "SwAVAugmentation", "SwAVTestSupport"]),
     tests("SwAVModelTests", ["SwAVModel", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVEvaluationTests", ["SwAVEvaluation", "SwAVAugmentation", "SwAVData", "SwAVModel", "SwAVTestSupport"]),
+    tests(
+      "SwAVInspectionTests",
+      ["SwAVInspection", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVTraining", "SwAVTestSupport"]),
     tests("SwAVTrainingTests", ["SwAVTraining", "SwAVAugmentation", "SwAVData", "SwAVModel", "SwAVTestSupport"]),
     .testTarget(
       name: "SwAVTrainerTests", dependencies: ["trainer", "SwAVTestSupport"], exclude: ["Snapshots"],

@@ -126,6 +126,10 @@ swav_status swav_image_describe(const swav_image *image, swav_image_info *info);
 /* The samples, borrowed until the image is destroyed. */
 const void *swav_image_samples(const swav_image *image);
 
+/* Mean and mean square of each channel's samples as shares of their maximum, in 0..1: mean, mean_square [channels]. Averaged
+ * over images they give normalisation statistics: std = sqrt(mean_square - mean^2). */
+swav_status swav_image_moments(const swav_image *image, double *mean, double *mean_square);
+
 /* NULL does nothing. */
 void swav_image_destroy(swav_image *image);
 

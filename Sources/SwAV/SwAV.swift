@@ -3,5 +3,6 @@
 @_exported public import SwAVData
 @_exported public import SwAVEngine
 @_exported public import SwAVEvaluation
+@_exported public import SwAVInspection
 @_exported public import SwAVModel
 @_exported public import SwAVTraining

@@ -35,11 +35,13 @@ public struct Image: ~Copyable {
     }
   }
 
-  /// Decodes a whole image to `channels` (1 or 3) 8-bit channels. Throws `.format` for damaged bytes, `.limit` for more
-  /// than 89,478,485 pixels or 65,500 a side.
-  public init(decoding bytes: [UInt8], channels: Int = 3) throws(EngineError) {
+  /// Decodes a whole image to `channels` channels: 1, 3, or 0 for those that are stored. `bits` is 8, to which 16-bit samples are
+  /// reduced, or 0 for what is stored. Throws `.format` for damaged bytes, `.limit` for more than 89,478,485 pixels or 65,500
+  /// a side.
+  public init(decoding bytes: [UInt8], channels: Int = 3, bits: Int = 8) throws(EngineError) {
     var options = swav_decode_options_default()
     options.channels = Int32(clamping: channels)
+    options.bits = Int32(clamping: bits)
     var image: OpaquePointer?
     try check(swav_image_decode(bytes, bytes.count, &options, &image))
     guard let image else { throw EngineError(code: .internal, message: "swav_image_decode gave no image") }
@@ -72,7 +74,22 @@ public struct Image: ~Copyable {
   }
 }
 
+/// Mean and mean square of the samples of each channel, as shares of their maximum, in 0...1.
+public struct ChannelMoments: Sendable, Equatable {
+  public var mean: [Double]
+  public var meanSquare: [Double]
+}
+
 extension Image {
+  /// Over all pixels. Averaged over images they give normalisation statistics: std = sqrt(meanSquare - mean * mean).
+  public func moments() throws(EngineError) -> ChannelMoments {
+    let channels = try info().channels
+    var moments = ChannelMoments(
+      mean: Array(repeating: 0, count: channels), meanSquare: Array(repeating: 0, count: channels))
+    try check(swav_image_moments(handle, &moments.mean, &moments.meanSquare))
+    return moments
+  }
+
   /// Carries a plan out: 8-bit samples [size][size][channels], what a person sees.
   public func render(_ plan: CropPlan) throws(EngineError) -> [UInt8] {
     var (enginePlan, samples) = (plan.engine, [UInt8](repeating: 0, count: plan.size * plan.size * (try info().channels)))

@@ -29,6 +29,13 @@ public struct ImageFolder: ImageSource {
     (classNames, labels) = ImageFolder.classes(of: scan.paths)
   }
 
+  /// What this source passes over below its folder, by path. Searches the folder once more.
+  public func ignoredFiles() throws(DataError) -> [IgnoredFile] {
+    var scan = FolderScan(root: root, collectsIgnored: true)
+    try scan.run()
+    return (scan.ignored ?? []).sorted { $0.path < $1.path }
+  }
+
   public var count: Int { paths.count }
 
   public func bytes(of sample: Int) throws -> [UInt8] { try read(sample, limit: FileBytes.maximumSize) }

@@ -22,7 +22,7 @@ struct TrainerCommand: ParsableCommand {
       """,
     version: Runtime.versionText,
     subcommands: [
-      DemoCommand.self, PretrainCommand.self, KNNCommand.self, LinearCommand.self, EmbedCommand.self, BenchCommand.self,
+      DemoCommand.self, CheckDataCommand.self, PretrainCommand.self, KNNCommand.self, LinearCommand.self, EmbedCommand.self, BenchCommand.self,
       InfoCommand.self,
     ])
 

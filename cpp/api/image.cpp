@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "image/crop.h"
 #include "image/encode.h"
+#include "image/moments.h"
 #include "image/plan.h"
 
 struct swav_image {
@@ -82,6 +83,13 @@ swav_status swav_image_describe(const swav_image* image, swav_image_info* info) 
 }
 
 const void* swav_image_samples(const swav_image* image) { return image ? image->image.samples.data() : nullptr; }
+
+swav_status swav_image_moments(const swav_image* image, double* mean, double* mean_square) {
+  return api::guarded([&] {
+    SWAV_REQUIRE(image && mean && mean_square, "swav_image_moments: image, mean or mean_square is NULL");
+    image::moments(image->image, mean, mean_square);
+  });
+}
 
 void swav_image_destroy(swav_image* image) { delete image; }
 

@@ -1,0 +1,70 @@
+public import SwAVData
+import SwAVEngine
+import SwAVModel
+public import SwAVTraining
+
+/// How fast a pretraining would go on this machine: measured with a few batches of the real images and a few steps.
+public struct SpeedEstimate: Codable, Sendable, Equatable {
+  /// Images a second that all workers together read, decode and crop, while nothing else runs.
+  public var loadingImagesPerSecond: Double
+  /// Images a second of the training steps alone, with all threads.
+  public var trainingImagesPerSecond: Double
+  /// Seconds of one epoch.
+  public var epochSeconds: Double
+
+  /// Both share the cores, so their times add up.
+  public var imagesPerSecond: Double { 1 / (1 / loadingImagesPerSecond + 1 / trainingImagesPerSecond) }
+
+  /// Measures for about `seconds`, half of it loading; at least one step after one that warms up. A network and its plan of
+  /// memory are made and freed.
+  public static func measure(
+    _ source: any ImageSource, configuration: PretrainConfiguration, seconds: Double = 4
+  ) throws -> SpeedEstimate {
+    try Runtime.setThreads(configuration.threads)
+    let network = try Network(configuration.network, seed: configuration.seed)
+    var trainer = try Trainer(network, configuration.trainer)
+    let workers = configuration.workers > 0 ? configuration.workers : availableCores()
+    // As many epochs as the measurement may need, and no end for bad files: the report names them.
+    let loader = try Loader(
+      source,
+      Loader.Configuration(
+        recipe: configuration.recipe, seed: configuration.seed, batch: configuration.batch, epochs: 1_000_000,
+        workers: workers, maxBadShare: 1))
+    defer { loader.stop() }
+    // The first batches fill the loader's slots; from then on batches come as fast as they are made.
+    for _ in 0..<loader.configuration.slots { _ = try loader.withNextBatch { _ in } }
+    let loadingStart = ContinuousClock.now
+    var (batches, loadingSeconds) = (0, 0.0)
+    repeat {
+      _ = try loader.withNextBatch { _ in }
+      batches += 1
+      loadingSeconds = (ContinuousClock.now - loadingStart) / .seconds(1)
+    } while loadingSeconds < seconds / 2
+    let step = try loader.withNextBatch { batch in
+      // The workers would compete with the steps for the cores.
+      loader.stop()
+      return try secondsOfStep(&trainer, batch.crops, configuration, limit: seconds / 2)
+    }
+    guard let step else { throw DataError(.unusable, "the loader ended early") }
+    let size = Double(configuration.batch)
+    var estimate = SpeedEstimate(
+      loadingImagesPerSecond: Double(batches) * size / loadingSeconds, trainingImagesPerSecond: size / step, epochSeconds: 0)
+    estimate.epochSeconds = Double(source.count / configuration.batch * configuration.batch) / estimate.imagesPerSecond
+    return estimate
+  }
+
+  private static func secondsOfStep(
+    _ trainer: inout Trainer, _ crops: [UnsafePointer<Float>?], _ configuration: PretrainConfiguration, limit: Double
+  ) throws -> Double {
+    let input = StepInput(learningRate: 0)
+    _ = try trainer.step(crops: crops, input)
+    var times: [Double] = []
+    let start = ContinuousClock.now
+    repeat {
+      let before = ContinuousClock.now
+      _ = try trainer.step(crops: crops, input)
+      times.append((ContinuousClock.now - before) / .seconds(1))
+    } while (ContinuousClock.now - start) / .seconds(1) < limit
+    return median(times)
+  }
+}
