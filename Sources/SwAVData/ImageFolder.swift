@@ -38,20 +38,15 @@ public struct ImageFolder: ImageSource {
 
   public var count: Int { paths.count }
 
-  public func bytes(of sample: Int) throws -> [UInt8] { try read(sample, limit: FileBytes.maximumSize) }
+  public func bytes(of sample: Int) throws -> [UInt8] { try head(of: sample, limit: FileBytes.maximumSize) }
 
   /// Path relative to the folder.
   public func name(of sample: Int) -> String { paths.text(sample) }
 
   public func label(of sample: Int) -> Int? { labels.isEmpty ? nil : Int(labels[sample]) }
 
-  /// The first bytes of a sample's file, at most `limit`.
-  package func read(_ sample: Int, limit: Int) throws(DataError) -> [UInt8] {
-    let path = fullPath(sample)
-    return try path.withUnsafeBufferPointer { (buffer) throws(DataError) -> [UInt8] in
-      guard let base = buffer.baseAddress else { return [] }
-      return try FileBytes.read(base, limit: limit)
-    }
+  public func head(of sample: Int, limit: Int) throws -> [UInt8] {
+    try FileBytes.read(fullPath(sample), limit: limit)
   }
 
   private func fullPath(_ sample: Int) -> [CChar] {

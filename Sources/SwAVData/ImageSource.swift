@@ -1,4 +1,4 @@
-/// Where images come from: a folder, a list, or something of the caller's own.
+/// Where images come from: what ``openImages(_:)`` opens, or something of the caller's own.
 ///
 /// Samples are numbered 0..<count, and the numbering must not change while a source is in use: it is what makes a run
 /// repeatable. Called from several threads at once.
@@ -9,6 +9,10 @@ public protocol ImageSource: Sendable {
   /// The encoded bytes of one sample (JPEG, PNG, WebP, BMP or PNM). A sample whose bytes cannot be read, or do not
   /// decode, is replaced by another one; see ``Loader``.
   func bytes(of sample: Int) throws -> [UInt8]
+
+  /// The first bytes of a sample, at most `limit`, or all of it where reading a part saves nothing. Enough to tell format and
+  /// size of most pictures.
+  func head(of sample: Int, limit: Int) throws -> [UInt8]
 
   /// What people call the sample, a path as a rule. For messages and exported tables.
   func name(of sample: Int) -> String
@@ -21,6 +25,14 @@ public protocol ImageSource: Sendable {
 
   /// What must stay the same for a run to be resumed.
   func identity() throws -> DataIdentity
+
+  /// Draws that make up an epoch of training: ``count``, one draw a sample, unless the source repeats some samples or
+  /// leaves some out, as ``ImageMixture`` does.
+  var drawCount: Int { get }
+
+  /// The sample of a draw (0..<``drawCount``) in an epoch: a pure function, so that a run can go on anywhere. The same number
+  /// where nothing is repeated or left out.
+  func sample(ofDraw draw: Int, seed: UInt64, epoch: Int) -> Int
 }
 
 /// What identifies a data set: the number of samples and a hash of their names, and of their sizes where these are known.
@@ -37,6 +49,9 @@ public struct DataIdentity: Codable, Sendable, Equatable {
 extension ImageSource {
   public func label(of sample: Int) -> Int? { nil }
   public var classNames: [String] { [] }
+  public func head(of sample: Int, limit: Int) throws -> [UInt8] { try bytes(of: sample) }
+  public var drawCount: Int { count }
+  public func sample(ofDraw draw: Int, seed: UInt64, epoch: Int) -> Int { draw }
 
   public func identity() throws -> DataIdentity {
     var hash = FNV1a()
@@ -54,6 +69,8 @@ package struct FNV1a {
 
   package init() {}
 
+  // Inlined so that a client's buffer is walked as a buffer: ten million paths are half a gigabyte.
+  @inline(__always)
   package mutating func combine(_ bytes: some Sequence<UInt8>) {
     for byte in bytes { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
   }

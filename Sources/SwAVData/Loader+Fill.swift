@@ -58,7 +58,8 @@ struct Filler: Sendable {
     let epoch = batch / batchesPerEpoch
     let position = batch % batchesPerEpoch * configuration.batch + item
     let (seed, count) = (configuration.seed, source.count)
-    let sample = EpochOrder.sample(seed: seed, epoch: epoch, count: count, position: position)
+    let draw = EpochOrder.sample(seed: seed, epoch: epoch, count: source.drawCount, position: position)
+    let sample = source.sample(ofDraw: draw, seed: seed, epoch: epoch)
     let outputs = slots.outputs(slot: slot, item: item)
     var recipe = configuration.recipe.engine
     for attempt in 0..<count {
@@ -66,8 +67,9 @@ struct Filler: Sendable {
       if attempt > 0 && candidate == sample { continue }
       do {
         let bytes = try source.bytes(of: candidate)
-        // The crops are drawn for `sample`: a substitute that is in the epoch in its own right is cropped differently here.
-        try Recipe.multicrop(bytes, recipe: &recipe, seed: seed, epoch: epoch, sample: sample, outputs: outputs)
+        // The crops are drawn for the draw: a sample that comes twice, or a substitute that is in the epoch in its own right,
+        // is cropped differently here.
+        try Recipe.multicrop(bytes, recipe: &recipe, seed: seed, epoch: epoch, sample: draw, outputs: outputs)
         return
       } catch let error as EngineError where error.code == .memory || error.code == .internal || error.code == .argument {
         throw error

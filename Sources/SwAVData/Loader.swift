@@ -57,14 +57,14 @@ public final class Loader {
 
   /// Allocates the slots and starts the workers. Throws `.unusable` when there are fewer samples than a batch has.
   public init(_ source: any ImageSource, _ configuration: Configuration) throws(DataError) {
-    let count = source.count
-    guard configuration.batch > 0, count >= configuration.batch else {
+    let draws = source.drawCount
+    guard configuration.batch > 0, draws >= configuration.batch else {
       throw DataError(
-        .unusable, "batch is \(configuration.batch), but there are \(count) images; 1 to \(max(count, 1)) are allowed")
+        .unusable, "batch is \(configuration.batch), but there are \(draws) images; 1 to \(max(draws, 1)) are allowed")
     }
     self.configuration = configuration
-    batchesPerEpoch = count / configuration.batch
-    bad = BadSamples(known: configuration.knownBad, count: count, share: configuration.maxBadShare)
+    batchesPerEpoch = draws / configuration.batch
+    bad = BadSamples(known: configuration.knownBad, count: source.count, share: configuration.maxBadShare)
     slots = CropSlots(recipe: configuration.recipe, batch: configuration.batch, count: max(2, configuration.slots))
     let start = configuration.start.epoch * batchesPerEpoch + configuration.start.batch
     let end = max(start, configuration.epochs * batchesPerEpoch)

@@ -9,7 +9,35 @@ struct PathTable: Sendable {
 
   var count: Int { offsets.count }
 
-  mutating func append(_ path: [UInt8]) {
+  init() {}
+
+  /// Takes over the bytes of a text: one path a line, ended by a line feed with or without a carriage return; empty lines are
+  /// skipped. The text becomes the table, so there is no moment with two copies of it. A zero byte ends a path.
+  init(lines: consuming [UInt8]) {
+    bytes = lines
+    bytes.append(0)
+    bytes.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      let end = buffer.count - 1
+      func lineEnd(from start: Int) -> Int {
+        memchr(base + start, 0x0a, end - start).map { UnsafeRawPointer($0) - UnsafeRawPointer(base) } ?? end
+      }
+      // Counted first: growing the offsets would hold two copies of them.
+      var (lines, start) = (0, 0)
+      while start < end { (lines, start) = (lines + 1, lineEnd(from: start) + 1) }
+      offsets.reserveCapacity(lines)
+      start = 0
+      while start < end {
+        let stop = lineEnd(from: start)
+        base[stop] = 0
+        if stop > start, base[stop - 1] == 0x0d { base[stop - 1] = 0 }
+        if base[start] != 0 { offsets.append(start) }
+        start = stop + 1
+      }
+    }
+  }
+
+  mutating func append(_ path: some Collection<UInt8>) {
     offsets.append(bytes.count)
     bytes.append(contentsOf: path)
     bytes.append(0)
@@ -37,6 +65,25 @@ struct PathTable: Sendable {
     }
   }
 
+  /// Of all paths in order, as ``DataIdentity`` has it.
+  var hash: String {
+    var hash = FNV1a()
+    for index in 0..<count {
+      withPath(index) { hash.combine($0) }
+      hash.combine([0])
+    }
+    return hash.hexadecimal
+  }
+
   /// For people: bytes that are not UTF-8 are replaced.
-  func text(_ index: Int) -> String { withPath(index) { String(decoding: $0, as: UTF8.self) } }
+  /// So are control characters: a name from an archive or a list must not break a line of a log, nor steer a terminal.
+  func text(_ index: Int) -> String { withPath(index) { printable($0) } }
+}
+
+/// Bytes of a file as text for people: what is not UTF-8 and control characters are replaced.
+func printable(_ bytes: some Collection<UInt8>) -> String {
+  if bytes.contains(where: { $0 < 0x20 || $0 == 0x7f }) {
+    return String(decoding: bytes.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
+  }
+  return String(decoding: bytes, as: UTF8.self)
 }

@@ -4,6 +4,7 @@ import SwAVEngine
 
 /// What planning needs to know of the images: how many there are and how large they are.
 public struct DataSummary: Sendable, Equatable {
+  /// Images of an epoch.
   public var count: Int
   /// Median of the shorter sides in pixels.
   public var typicalSide: Int
@@ -18,7 +19,7 @@ public struct DataSummary: Sendable, Equatable {
     for index in 0..<looked {
       let sample = index * source.count / looked
       do {
-        let info = try Image.probe(try source.head(of: sample))
+        let info = try Image.probe(try source.beginning(of: sample))
         if info.width > 0 && info.height > 0 { sides.append(min(info.width, info.height)) }
       } catch {
         if reason.isEmpty { reason = "\(source.name(of: sample)): \(error)" }
@@ -27,19 +28,17 @@ public struct DataSummary: Sendable, Equatable {
     guard !sides.isEmpty else {
       throw DataError(.unusable, "none of \(looked) files looked at is an image that can be read; the first: \(reason)")
     }
-    count = source.count
+    count = source.drawCount
     typicalSide = sides.sorted()[sides.count / 2]
   }
 }
 
 extension ImageSource {
   /// Enough bytes to read the size from: a file's beginning, or all of a sample.
-  fileprivate func head(of sample: Int) throws -> [UInt8] {
-    if let folder = self as? ImageFolder {
-      let head = try folder.read(sample, limit: 1 << 18)
-      // Large metadata can push the size of a JPEG further back.
-      if (try? Image.probe(head)) != nil { return head }
-    }
+  fileprivate func beginning(of sample: Int) throws -> [UInt8] {
+    let head = try head(of: sample, limit: 1 << 18)
+    // Large metadata can push the size of a JPEG further back.
+    if (try? Image.probe(head)) != nil { return head }
     return try bytes(of: sample)
   }
 }

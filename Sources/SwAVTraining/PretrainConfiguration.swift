@@ -63,6 +63,8 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var seed: UInt64 = 0
 
   // Data.
+  /// How often the images of each source come in an epoch; empty: each once. See ``ImageMixture``.
+  public var sourceWeights: [Double] = []
   /// Share of images, 0...1, that may be bad before the run ends with an error.
   public var maxBad = 0.5
 

@@ -133,6 +133,14 @@ extension PretrainSettings {
 }
 
 extension PretrainConfiguration {
+  /// The weights among given settings; none where none are given. They are needed before the rest: they decide how many
+  /// images an epoch has.
+  public static func sourceWeights(in given: PretrainSettings) throws(PretrainingError) -> [Double] {
+    var configuration = PretrainConfiguration()
+    try given.apply(to: &configuration, only: ["source-weights"])
+    return configuration.sourceWeights
+  }
+
   /// Name and value of every setting that is set, in the order of the table.
   public var named: [(name: String, value: String)] {
     Setting.all.compactMap { setting in setting.show(self).map { (setting.name, $0) } }

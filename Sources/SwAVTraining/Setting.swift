@@ -1,4 +1,5 @@
 import SwAVAugmentation
+import SwAVData
 import SwAVModel
 
 /// One value of a ``PretrainConfiguration`` as text: its name as a flag and as a key of a file, and how to read and show it.
@@ -195,6 +196,17 @@ extension Setting {
   ]
 
   private static let runSettings: [Setting] = [
+    Setting(
+      name: "source-weights", aliases: [], scope: .training,
+      allowed: "a number above 0 and at most 1000 for each source, separated by commas",
+      show: { $0.sourceWeights.isEmpty ? nil : $0.sourceWeights.map(\.description).joined(separator: ",") },
+      read: { configuration, text in
+        guard let values: [Double] = split(text), values.allSatisfy({ $0 > 0 && $0 <= ImageMixture.maximumWeight }) else {
+          return false
+        }
+        configuration.sourceWeights = values
+        return true
+      }),
     number("max-bad", \.maxBad, "a share from 0 to 1", scope: .running) { (0...1).contains($0) },
     integer("threads", \.threads, 0...4096, scope: .running),
     integer("workers", \.workers, 0...1024, scope: .running),

@@ -30,15 +30,16 @@ struct TrainingLoop: ~Copyable {
   init(_ pretraining: Pretraining) throws {
     let configuration = pretraining.configuration
     let files = RunFolder(path: pretraining.output)
-    let count = pretraining.images.count
+    let images = try pretraining.images.weighted(by: configuration.sourceWeights)
+    let count = images.drawCount
     try configuration.validate(for: DataSummary(count: count, typicalSide: 0))
-    let pair = try pretraining.validation.map { try LabelledPair(train: pretraining.images, val: $0) }
-    let identity = try pretraining.images.identity()
+    let pair = try pretraining.validation.map { try LabelledPair(train: images, val: $0) }
+    let identity = try images.identity()
     let restored = try files.restoredState(pretraining, identity: identity)
     let state = restored ?? TrainingState(of: configuration, data: identity)
     let work =
       state.isFinished && fileExists(files.weights)
-      ? nil : try Work(pretraining, files: files, state: state, isResumed: restored != nil)
+      ? nil : try Work(pretraining, images, files: files, state: state, isResumed: restored != nil)
     (self.pretraining, self.configuration, self.files, self.pair) = (pretraining, configuration, files, pair)
     stepsPerEpoch = count / configuration.batch
     totalSteps = stepsPerEpoch * configuration.epochs
@@ -48,7 +49,9 @@ struct TrainingLoop: ~Copyable {
 }
 
 extension TrainingLoop.Work {
-  fileprivate init(_ pretraining: Pretraining, files: RunFolder, state: TrainingState, isResumed: Bool) throws {
+  fileprivate init(
+    _ pretraining: Pretraining, _ images: any ImageSource, files: RunFolder, state: TrainingState, isResumed: Bool
+  ) throws {
     let configuration = pretraining.configuration
     try Runtime.setThreads(configuration.threads)
     let network = try Network(configuration.network, seed: configuration.seed)
@@ -66,7 +69,7 @@ extension TrainingLoop.Work {
       workers: workers, maxBadShare: configuration.maxBad)
     loading.start = state.position
     loading.knownBad = state.badSamples
-    let loader = try Loader(pretraining.images, loading)
+    let loader = try Loader(images, loading)
     (self.network, self.loader) = (network, loader)
     self.trainer = trainer
     self.records = records

@@ -121,7 +121,7 @@ struct SinkhornBench: ParsableCommand {
 
 struct DataBench: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "data", abstract: "Reading, decoding and cropping images.")
-  @Option(help: "A folder of images.") var images = "."
+  @Option(help: "A folder, list, table, archive or batch, as pretrain takes.") var images = "."
   @Option(help: "A text file of paths, in place of the folder.") var list: String?
   @Option var crops = "2x224+6x96"
   @Option(help: "Images at most, evenly spaced.") var limit = 200
@@ -131,7 +131,7 @@ struct DataBench: ParsableCommand {
   func run() throws {
     try Failure.reporting(json: out.json) {
       try requirePositive(("limit", limit), ("workers", workers))
-      let source: any ImageSource = try list.map { try ImageList(contentsOf: $0) } ?? ImageFolder(images)
+      let source: any ImageSource = try list.map { try ImageList(contentsOf: $0) } ?? openImages(images)
       try show(
         try Benchmark.data(source, crops: CropGroup.parse(crops), limit: limit, workers: workers), json: out.json)
     }

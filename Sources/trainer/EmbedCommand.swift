@@ -5,14 +5,14 @@ import SwAV
 struct EmbedCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "embed",
-    abstract: "Write the features of a folder's images.",
+    abstract: "Write the features of images.",
     discussion: """
       FILE.csv gets a line an image: name, class where there is one, numbers.
       FILE.npy gets float32 [images][numbers], and FILE.npy.names.txt the names in
       the same order.
       """)
 
-  @Argument(help: ArgumentHelp("The images: a folder, flat or nested.", valueName: "dir"))
+  @Argument(help: ArgumentHelp("The images: a folder, list, table, archive or batch, as pretrain takes.", valueName: "images"))
   var images: String
   @OptionGroup var network: WeightsOptions
   @Option(name: [.customShort("o"), .long], help: ArgumentHelp("Where to: FILE.csv or FILE.npy.", valueName: "file"))
@@ -32,7 +32,7 @@ struct EmbedCommand: ParsableCommand {
           "--layer is '\(layer)'; one of \(Output.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
       }
       try Runtime.setThreads(threads.threads)
-      let source = try ImageFolder(images)
+      let source = try openImages(images)
       let start = ContinuousClock.now
       let features = try Features.extract(
         from: source, network: try network.open(), size: network.size, output: layer, options: threads.reading)
@@ -42,7 +42,7 @@ struct EmbedCommand: ParsableCommand {
     }
   }
 
-  private func write(_ features: Features, of source: ImageFolder) throws {
+  private func write(_ features: Features, of source: any ImageSource) throws {
     let file = URL(fileURLWithPath: output)
     if output.hasSuffix(".csv") { return try Data(features.csv(of: source).utf8).write(to: file, options: .atomic) }
     try features.npy.write(to: file, options: .atomic)

@@ -35,9 +35,10 @@ struct WeightsOptions: ParsableArguments {
 /// Flags that `knn` and `linear` share.
 struct EvaluationOptions: ParsableArguments {
   @OptionGroup var network: WeightsOptions
-  @Option(help: ArgumentHelp("Labelled images that are learned from: DIR/CLASS/FILE.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("Labelled images that are learned from: DIR/CLASS/FILE, or as pretrain takes.", valueName: "images"))
   var train: String
-  @Option(help: ArgumentHelp("Labelled images that are asked about.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Labelled images that are asked about.", valueName: "images"))
   var val: String
   @Flag(help: "Re-estimate batch-norm buffers on centre crops of the training images first.")
   var recalibrate = false
@@ -54,7 +55,7 @@ struct EvaluationOptions: ParsableArguments {
       evaluation.recalibrates = recalibrate
       evaluation.includesRawPixels = rawPixels
       evaluation.reading = threads.reading
-      let pair = try LabelledPair(train: ImageFolder(train), val: ImageFolder(val))
+      let pair = try LabelledPair(train: openImages(train), val: openImages(val))
       let report = try evaluation.run(pair, network: try network.open())
       try show(report, command: command, neighbours: evaluation.nearest.neighbours)
     }

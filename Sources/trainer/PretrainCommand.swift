@@ -5,8 +5,14 @@ import SwAV
 struct PretrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pretrain",
-    abstract: "Learn features from a folder of images.",
+    abstract: "Learn features from images.",
     discussion: """
+      Images are a folder, flat or nested; a list (.txt, one path a line); a table
+      (.csv with a column path, perhaps one named label); a WebDataset-style
+      archive (.tar), or a folder of such archives; a CIFAR batch (.bin). Several
+      are taken together; --source-weights says how often the images of each come
+      in an epoch: 2 is twice, 0.5 every other one, others each epoch.
+
       With nothing but the folder, crops, batch and prototypes are chosen to fit
       the images, and the choice is printed. RUN gets config.yaml, metrics.jsonl,
       log.txt, environment.json, a TensorBoard event file, checkpoint and
@@ -15,11 +21,11 @@ struct PretrainCommand: ParsableCommand {
       as well (--nmb_prototypes, --queue_length, ...).
       """)
 
-  @Argument(help: ArgumentHelp("The images: a folder, flat or nested.", valueName: "dir"))
-  var images: String
+  @Argument(help: ArgumentHelp("The images: one source or several.", valueName: "images"))
+  var images: [String]
   @Option(name: [.customShort("o"), .long], help: ArgumentHelp("The run's folder.", valueName: "run"))
   var output: String?
-  @Option(help: ArgumentHelp("Labelled images for the kNN accuracy during training.", valueName: "dir"))
+  @Option(help: ArgumentHelp("Labelled images for the kNN accuracy during training.", valueName: "images"))
   var val: String?
   @Option(help: ArgumentHelp("Settings as YAML, by the names of the flags; a flag beats the file.", valueName: "file"))
   var config: String?
@@ -41,7 +47,7 @@ struct PretrainCommand: ParsableCommand {
       guard let resume = Pretraining.Resume(rawValue: how) else {
         throw PretrainingError.setting(origin: "--resume", value: how, allowed: "auto or never is needed")
       }
-      let source = try ImageFolder(images)
+      let source = try openImages(images).weighted(by: try PretrainConfiguration.sourceWeights(in: given))
       let plan = try PretrainConfiguration.planned(for: try DataSummary(of: source), given: given)
       if printConfig {
         print(plan.configuration.yaml, terminator: "")
@@ -51,7 +57,7 @@ struct PretrainCommand: ParsableCommand {
         throw ValidationError("--output is missing; give the folder for the run, as --output run")
       }
       var pretraining = Pretraining(
-        images: source, validation: try (val ?? given.text(of: "val")).map { try ImageFolder($0) },
+        images: source, validation: try (val ?? given.text(of: "val")).map { try openImages($0) },
         configuration: plan.configuration, output: output,
         resume: resume)
       pretraining.remarks = plan.reasons

@@ -79,7 +79,9 @@ struct PretrainOptions: ParsableArguments {
   @Option(help: ArgumentHelp("All random decisions follow from it.", valueName: "n"))
   var seed: String?
 
-  @Option(help: ArgumentHelp("Share of bad images that ends the run.", valueName: "share"))
+  @Option(parsing: .upToNextOption, help: ArgumentHelp("How often images of each source come in an epoch.", valueName: "n"))
+  var sourceWeights: [String] = []
+  @Option(help: ArgumentHelp("Share of bad images beyond which the run ends; 0.5 unless given.", valueName: "share"))
   var maxBad: String?
   @Option(help: ArgumentHelp("Threads that compute; 0: one for each core.", valueName: "n"))
   var threads: String?
@@ -110,6 +112,7 @@ extension PretrainOptions {
     ]
     let lists = [
       ("min-scale", minScale), ("max-scale", maxScale), ("assign", assign), ("mean", mean), ("std", std),
+      ("source-weights", sourceWeights),
     ]
     var settings = PretrainSettings()
     for (name, value) in single { if let value { try settings.set(name, to: value, origin: "--\(name)") } }

@@ -154,7 +154,7 @@ import Testing
   }
 
   @Test func everySettingShowsWhatItReads() throws {
-    let configuration = try plan([("freeze-steps", "3")])
+    let configuration = try plan([("freeze-steps", "3"), ("source-weights", "2,0.5")])
     for setting in Setting.all {
       let text = try #require(setting.show(configuration), "\(setting.name)")
       var copy = configuration

@@ -1,0 +1,190 @@
+/// The members of a tar archive, one after the other: ustar, GNU long names and base-256 sizes, pax `path` and `size`.
+///
+/// Reads headers only, through a window over the file, so that an archive of many gigabytes costs one small read a member.
+/// Every header's checksum is compared. Sparse members are not supported.
+struct TarReader {
+  /// Fills the buffer from an offset of the archive; returns the bytes that were there.
+  typealias Read = (_ offset: Int, _ buffer: UnsafeMutableRawBufferPointer) throws(DataError) -> Int
+
+  /// A regular file of the archive.
+  struct Member: Equatable {
+    var name: [UInt8]
+    /// Where its data begin, and how many bytes they have; they lie inside the archive.
+    var offset: Int
+    var size: Int
+  }
+
+  private let archive: String
+  private let size: Int
+  private let read: Read
+  private var position = 0
+  private var window: [UInt8] = []
+  private var windowStart = 0
+
+  private static let block = 512
+  /// Several small members a read, and little more than needed where members are large.
+  private static let windowSize = 1 << 14
+  /// The longest name or pax header that is read.
+  private static let longestHeader = 1 << 20
+
+  /// `archive` is named in errors; `size` is its length in bytes.
+  init(archive: String, size: Int, read: @escaping Read) {
+    (self.archive, self.size, self.read) = (archive, size, read)
+  }
+
+  /// The next regular file; nil at the end of the archive. Throws `.unusable` where the archive is damaged.
+  mutating func next() throws(DataError) -> Member? {
+    // What the headers before a member say about it.
+    var (longName, paxName, paxSize) = ([UInt8]?.none, [UInt8]?.none, Int?.none)
+    while position < size {
+      let start = position
+      let block = try bytes(at: start, count: TarReader.block)
+      if block.allSatisfy({ $0 == 0 }) { return nil }
+      let field = TarHeader(block)
+      guard field.hasRightChecksum else { throw damaged(at: start, block) }
+      let isData = !TarHeader.typesWithoutData.contains(field.type)
+      // The pax size is that of the member that follows, not of other headers.
+      let given = TarHeader.typesOfHeaders.contains(field.type) ? field.size : paxSize ?? field.size
+      guard let given else { throw unusable(start, "the size of a member is no number") }
+      let length = isData ? given : 0
+      position += TarReader.block
+      guard length <= size - position else {
+        let name = printable(paxName ?? longName ?? field.name)
+        throw unusable(start, "ends in the middle of '\(name.prefix(200))'; \(length - (size - position)) bytes are missing")
+      }
+      let dataStart = position
+      // The last member's padding may be missing.
+      position = min(size, position + (length + TarReader.block - 1) / TarReader.block * TarReader.block)
+      switch field.type {
+      case UInt8(ascii: "L"):
+        longName = Array(try header(start, dataStart, length).prefix { $0 != 0 })
+      case UInt8(ascii: "x"), UInt8(ascii: "X"):
+        (paxName, paxSize) = try pax(try header(start, dataStart, length), start)
+      case UInt8(ascii: "S"):
+        throw unusable(start, "a sparse member, which is not supported; pack the archive without --sparse")
+      case UInt8(ascii: "g"), UInt8(ascii: "K"):
+        break
+      case UInt8(ascii: "0"), UInt8(ascii: "7"), 0:
+        let name = paxName ?? longName ?? field.name
+        // Before ustar a folder was a file whose name ends in a slash.
+        if name.last != UInt8(ascii: "/") { return Member(name: name, offset: dataStart, size: length) }
+        (longName, paxName, paxSize) = (nil, nil, nil)
+      default:
+        (longName, paxName, paxSize) = (nil, nil, nil)
+      }
+    }
+    return nil
+  }
+
+  /// Bytes of the archive, through the window. Throws where it ends before.
+  mutating func bytes(at offset: Int, count: Int) throws(DataError) -> ArraySlice<UInt8> {
+    if offset < windowStart || offset + count > windowStart + window.count {
+      let wanted = min(max(count, TarReader.windowSize), size - offset)
+      var buffer = [UInt8](repeating: 0, count: max(0, wanted))
+      let got = try buffer.withUnsafeMutableBufferPointer { (bytes) throws(DataError) -> Int in
+        try read(offset, UnsafeMutableRawBufferPointer(bytes))
+      }
+      buffer.removeLast(buffer.count - got)
+      (window, windowStart) = (buffer, offset)
+      guard got >= count else { throw unusable(offset, "ends in the middle of a header") }
+    }
+    return window[offset - windowStart..<offset - windowStart + count]
+  }
+
+  private mutating func header(_ start: Int, _ offset: Int, _ length: Int) throws(DataError) -> ArraySlice<UInt8> {
+    guard length <= TarReader.longestHeader else {
+      throw unusable(start, "a header of \(length) bytes; at most \(TarReader.longestHeader) are read")
+    }
+    return try bytes(at: offset, count: length)
+  }
+
+  /// Records "LENGTH KEY=VALUE\n"; LENGTH counts the whole record.
+  private func pax(_ records: ArraySlice<UInt8>, _ start: Int) throws(DataError) -> (name: [UInt8]?, size: Int?) {
+    var (rest, name, size) = (records, [UInt8]?.none, Int?.none)
+    while let first = rest.first, first != 0 {
+      guard let space = rest.firstIndex(of: UInt8(ascii: " ")), let length = decimal(rest[..<space]),
+        length > space - rest.startIndex + 1, length <= rest.count, rest[rest.startIndex + length - 1] == 0x0a,
+        let equals = rest[space..<rest.startIndex + length].firstIndex(of: UInt8(ascii: "="))
+      else { throw unusable(start, "a pax header that is not made of 'length key=value' records") }
+      let key = rest[(space + 1)..<equals]
+      let value = rest[(equals + 1)..<(rest.startIndex + length - 1)]
+      if key.elementsEqual("path".utf8) {
+        guard !value.contains(0) else { throw unusable(start, "a pax path with a zero byte") }
+        name = Array(value)
+      } else if key.elementsEqual("size".utf8) {
+        guard let given = decimal(value) else { throw unusable(start, "a pax size that is no number") }
+        size = given
+      } else if key.starts(with: "GNU.sparse".utf8) {
+        throw unusable(start, "a sparse member, which is not supported; pack the archive without --sparse")
+      }
+      rest = rest.dropFirst(length)
+    }
+    return (name, size)
+  }
+
+  private func damaged(at start: Int, _ header: ArraySlice<UInt8>) -> DataError {
+    let isCompressed = [[0x1f, 0x8b], [0x42, 0x5a, 0x68], [0xfd, 0x37, 0x7a], [0x28, 0xb5, 0x2f, 0xfd]].contains {
+      header.starts(with: $0)
+    }
+    return start == 0 && isCompressed
+      ? DataError(.unusable, "\(archive): compressed; unpack it to a plain .tar first: members are read where they lie")
+      : unusable(start, "no tar header (the checksum is wrong); the archive is damaged, or no archive")
+  }
+
+  private func unusable(_ offset: Int, _ reason: String) -> DataError {
+    DataError(.unusable, "\(archive): at byte \(offset): \(reason)")
+  }
+}
+
+/// A number in decimal digits, at most 18 of them.
+private func decimal(_ digits: ArraySlice<UInt8>) -> Int? {
+  guard (1...18).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+  return digits.reduce(0) { $0 * 10 + Int($1 - 0x30) }
+}
+
+/// The fields of one header block of 512 bytes.
+struct TarHeader {
+  private let block: [UInt8]
+
+  init(_ block: ArraySlice<UInt8>) { self.block = Array(block) }
+
+  static let typesWithoutData: Set<UInt8> = Set("123456".utf8)
+  /// Long names and links, pax headers: they say something about the member that follows.
+  static let typesOfHeaders: Set<UInt8> = Set("LKxXg".utf8)
+
+  var type: UInt8 { block[156] }
+
+  /// Octal digits, or base 256 where the first bit is set (GNU, for sizes from 8 GiB on).
+  var size: Int? { TarHeader.number(block[124..<136]) }
+
+  /// `prefix/name` in ustar; GNU's old format keeps other things where the prefix is.
+  var name: [UInt8] {
+    let name = Array(block[0..<100].prefix { $0 != 0 })
+    guard block[257..<263].elementsEqual("ustar\0".utf8), block[345] != 0 else { return name }
+    return block[345..<500].prefix { $0 != 0 } + [UInt8(ascii: "/")] + name
+  }
+
+  /// The sum of all bytes, those of the sum itself taken as spaces. Some old programs added signed bytes.
+  var hasRightChecksum: Bool {
+    guard let given = TarHeader.number(block[148..<156]) else { return false }
+    var (unsigned, signed) = (8 * 32, 8 * 32)
+    for (index, byte) in block.enumerated() where !(148..<156).contains(index) {
+      unsigned += Int(byte)
+      signed += Int(Int8(bitPattern: byte))
+    }
+    return given == unsigned || given == signed
+  }
+
+  private static func number(_ field: ArraySlice<UInt8>) -> Int? {
+    guard let first = field.first else { return nil }
+    if first == 0x80 {
+      // Eight bytes hold every size that a file can have.
+      let (high, low) = (field.dropFirst().dropLast(8), field.suffix(8))
+      guard high.allSatisfy({ $0 == 0 }), low.first ?? 0 < 0x80 else { return nil }
+      return low.reduce(0) { $0 << 8 | Int($1) }
+    }
+    let digits = field.drop { $0 == 0x20 }.prefix { $0 != 0 && $0 != 0x20 }
+    guard digits.allSatisfy({ (0x30...0x37).contains($0) }) else { return nil }
+    return digits.reduce(0) { $0 << 3 | Int($1 - 0x30) }
+  }
+}
