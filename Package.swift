@@ -60,7 +60,9 @@ let package = Package(
     // Optimised in a debug build as well: it paints some hundred million points.
     .target(
       name: "SwAVDemo",
-      dependencies: ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining"],
+      dependencies: [
+        "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining", "SwAVInspection",
+      ],
       swiftSettings: swiftSettings + [.unsafeFlags(["-O"])]),
     module(
       "SwAV",

@@ -220,7 +220,8 @@ swav_status swav_crop_execute(const swav_image *image, const swav_crop_plan *pla
 swav_status swav_crop_render(const swav_image *image, const swav_crop_plan *plan, uint8_t *samples);
 
 /* Bytes to all V crops of one sample: decode once, plan and execute every crop. outputs[v] is where crop v goes
- * ([size][size][channels] float32), V pointers. options may be NULL; recipe->channels decides about the channels. The fast path
+ * ([size][size][channels] float32), V pointers. options may be NULL; recipe->channels decides about the channels, and the bits:
+ * one channel keeps samples of 16 bits through the whole chain, three are reduced to 8 when decoded. The fast path
  * decodes of a JPEG only the rows and columns that the crops need, reduced where every crop shrinks it by four or more. */
 swav_status swav_multicrop(const void *bytes, size_t size, const swav_decode_options *options, const swav_recipe *recipe,
                            uint64_t seed, uint64_t epoch, uint64_t sample, float *const *outputs);

@@ -1,6 +1,14 @@
 package import CSwAV
 import SwAVEngine
 
+/// How the arithmetic of a crop is carried out.
+public enum AugmentationPrecision: String, Codable, Sendable, CaseIterable {
+  /// Vector kernels: a level of 255 off here and there. Images of 16 bits take the exact path.
+  case fast
+  /// Pillow's results to the bit.
+  case exact
+}
+
 /// Multi-crop augmentation (paper section 3.2 and appendix A; torchvision and Pillow semantics): what may happen to an
 /// image on its way to a crop. Every decision is a pure function of (seed, epoch, sample, crop).
 public struct Recipe: Codable, Sendable, Equatable {
@@ -27,6 +35,7 @@ public struct Recipe: Codable, Sendable, Equatable {
   /// Of samples in 0...1, one for each channel.
   public var mean: [Float]
   public var std: [Float]
+  public var precision: AugmentationPrecision
 
   /// The published recipe, as the engine states it: 2x224 + 6x96.
   public static let published = Recipe(swav_recipe_default())
@@ -35,6 +44,14 @@ public struct Recipe: Codable, Sendable, Equatable {
   public init(groups: [CropGroup]) {
     self = .published
     self.groups = groups
+  }
+
+  /// The published mean and standard deviation: three numbers each, or for one channel the mean of those three, in thousandths.
+  public static func publishedStatistics(channels: Int) -> (mean: [Float], std: [Float]) {
+    func values(_ published: [Float]) -> [Float] {
+      channels == 1 ? [(published.reduce(0, +) / Float(published.count) * 1000).rounded() / 1000] : published
+    }
+    return (values(published.mean), values(published.std))
   }
 
   /// Crops of an image, V in the paper.
@@ -70,6 +87,7 @@ extension Recipe {
     (minSigma, maxSigma) = (recipe.min_sigma, recipe.max_sigma)
     mean = values(recipe.mean, count: channels, as: Float.self)
     std = values(recipe.std, count: channels, as: Float.self)
+    precision = recipe.precision == SWAV_PRECISION_EXACT ? .exact : .fast
   }
 
   /// The engine's form. The engine checks the values when it uses them.
@@ -93,6 +111,7 @@ extension Recipe {
     (recipe.min_sigma, recipe.max_sigma) = (minSigma, maxSigma)
     fill(&recipe.mean, with: mean)
     fill(&recipe.std, with: std)
+    recipe.precision = precision == .exact ? SWAV_PRECISION_EXACT : SWAV_PRECISION_FAST
     return recipe
   }
 }

@@ -75,6 +75,18 @@ public struct ImageMixture: ImageSource {
     return (names, classes)
   }
 
+  /// What the folders among the sources pass over, under the names of their sources.
+  public func ignoredFiles() throws(DataError) -> [IgnoredFile] {
+    var files: [IgnoredFile] = []
+    for (source, prefix) in zip(sources, prefixes) {
+      guard let folder = source as? ImageFolder else { continue }
+      files += try folder.ignoredFiles().map {
+        IgnoredFile(path: prefix.isEmpty ? $0.path : "\(prefix)/\($0.path)", reason: $0.reason)
+      }
+    }
+    return files
+  }
+
   private func place(of sample: Int) -> (source: Int, sample: Int) {
     let source = lastIndex(in: firstSamples, atMost: sample)
     return (source, sample - firstSamples[source])

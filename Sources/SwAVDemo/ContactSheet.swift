@@ -1,10 +1,11 @@
+import SwAVInspection
+
 /// Square pictures in rows and columns, each in a coloured frame, on a dark ground.
 struct ContactSheet {
   enum Frame {
     case plain, right, wrong
 
-    /// Red, green, blue.
-    var color: (UInt8, UInt8, UInt8) {
+    var color: Canvas.Color {
       switch self {
       case .plain: (200, 200, 200)
       case .right: (70, 190, 110)
@@ -18,16 +19,17 @@ struct ContactSheet {
   static let frame = 3
   static let gap = 4
 
-  let width, height: Int
+  private var canvas: Canvas
+  var width: Int { canvas.width }
+  var height: Int { canvas.height }
   /// [height][width][3], 8 bits.
-  private(set) var samples: [UInt8]
+  var samples: [UInt8] { canvas.samples }
 
   /// Room for `rows` x `columns` pictures of `side` pixels.
   init(rows: Int, columns: Int, side: Int) {
     self.side = side
     let pitch = ContactSheet.pitch(side)
-    (width, height) = (columns * pitch + ContactSheet.gap, rows * pitch + ContactSheet.gap)
-    samples = [UInt8](repeating: 24, count: width * height * 3)
+    canvas = Canvas(width: columns * pitch + ContactSheet.gap, height: rows * pitch + ContactSheet.gap, level: 24)
   }
 
   /// From one picture to the next.
@@ -35,20 +37,11 @@ struct ContactSheet {
 
   /// Puts a picture, samples [side][side][3], into a place and draws its frame.
   mutating func place(_ picture: [UInt8], row: Int, column: Int, frame: Frame) {
-    let (size, edge) = (side + 2 * ContactSheet.frame, ContactSheet.frame)
-    let (left, top) = (ContactSheet.gap + column * ContactSheet.pitch(side), ContactSheet.gap + row * ContactSheet.pitch(side))
-    let (red, green, blue) = frame.color
-    for y in 0..<size {
-      for x in 0..<size {
-        let target = 3 * ((top + y) * width + left + x)
-        let (u, v) = (x - edge, y - edge)
-        if u >= 0, v >= 0, u < side, v < side {
-          let source = 3 * (v * side + u)
-          for channel in 0..<3 { samples[target + channel] = picture[source + channel] }
-        } else {
-          (samples[target], samples[target + 1], samples[target + 2]) = (red, green, blue)
-        }
-      }
-    }
+    let (pitch, edge) = (ContactSheet.pitch(side), ContactSheet.frame)
+    let area = Canvas.Rectangle(
+      left: ContactSheet.gap + column * pitch, top: ContactSheet.gap + row * pitch, width: side + 2 * edge,
+      height: side + 2 * edge)
+    canvas.frame(area, thickness: edge, frame.color)
+    canvas.place(picture, side: side, left: area.left + edge, top: area.top + edge)
   }
 }

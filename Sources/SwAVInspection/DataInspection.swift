@@ -42,7 +42,8 @@ public struct DataInspection: Sendable {
       throw error
     }
     try progress(work.done)
-    let ignored = try (source as? ImageFolder)?.ignoredFiles() ?? []
+    // Lists and archives say themselves what they hold.
+    let ignored = try (source as? ImageFolder)?.ignoredFiles() ?? (source as? ImageMixture)?.ignoredFiles() ?? []
     return DataReport(of: source, findings: work.findings, ignored: ignored, channels: channels)
   }
 }
@@ -118,7 +119,7 @@ private final class InspectionWork: Sendable {
   private func look(at sample: Int, _ findings: inout Findings) {
     do {
       let bytes = try source.bytes(of: sample)
-      let image = try Image(decoding: bytes, channels: channels, bits: channels == 3 ? 8 : 0)
+      let image = try Image(decoding: bytes, channels: channels, bits: 0)
       var hasher = Hasher()
       bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
       findings.pictures.append(

@@ -49,7 +49,7 @@ public struct SpeedEstimate: Codable, Sendable, Equatable {
     let size = Double(configuration.batch)
     var estimate = SpeedEstimate(
       loadingImagesPerSecond: Double(batches) * size / loadingSeconds, trainingImagesPerSecond: size / step, epochSeconds: 0)
-    estimate.epochSeconds = Double(source.count / configuration.batch * configuration.batch) / estimate.imagesPerSecond
+    estimate.epochSeconds = Double(source.drawCount / configuration.batch * configuration.batch) / estimate.imagesPerSecond
     return estimate
   }
 

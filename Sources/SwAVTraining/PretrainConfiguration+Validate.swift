@@ -22,6 +22,9 @@ extension PretrainConfiguration {
     for group in crops {
       try require(group.minScale <= group.maxScale, "min-scale", "at most max-scale is allowed in each group")
     }
+    for (name, values) in [("mean", mean), ("std", std)] {
+      try require(values.count == channels, name, "one number for each channel is needed, and channels is \(channels)")
+    }
     try require(warmupEpochs <= epochs, "warmup-epochs", "at most the \(epochs) epochs are allowed")
     try require(
       queue == 0 || queue >= batch, "queue", "0, or at least the batch of \(batch): it is rounded down to whole batches")

@@ -19,6 +19,8 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var prototypes = NetworkConfiguration.published.prototypes
 
   // Views.
+  /// Of the images, 1 or 3; others are converted. One channel keeps samples of 16 bits.
+  public var channels = Recipe.published.channels
   /// Counts, sizes and area fractions.
   public var crops = Recipe.published.groups
   /// Crops whose codes the others predict.
@@ -30,9 +32,10 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var blur = shortest(Recipe.published.blurProbability)
   /// Strength of brightness, contrast and saturation; the hue's is a quarter of it.
   public var jitterStrength = shortest(Recipe.published.brightness)
-  /// Of samples in 0...1, one for each of the three channels.
+  /// Of samples in 0...1, one for each channel.
   public var mean = Recipe.published.mean.map(shortest)
   public var std = Recipe.published.std.map(shortest)
+  public var augmentationPrecision = Recipe.published.precision
 
   // Objective.
   public var epsilon = Codes.published.epsilon
@@ -83,6 +86,16 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public init() {}
 }
 
+extension PretrainConfiguration {
+  /// Sets the number of channels, and where that changes it the published statistics for so many.
+  mutating func setChannels(_ count: Int) {
+    channels = count
+    guard mean.count != count || std.count != count else { return }
+    let published = Recipe.publishedStatistics(channels: count)
+    (mean, std) = (published.mean.map(shortest), published.std.map(shortest))
+  }
+}
+
 /// A float that stands for a decimal fraction, as the double that prints alike: 0.1 and not 0.10000000149011612.
 private func shortest(_ value: Float) -> Double { Double("\(value)") ?? Double(value) }
 
@@ -92,7 +105,8 @@ extension PretrainConfiguration {
 
   public var network: NetworkConfiguration {
     NetworkConfiguration(
-      architecture: arch, stem: stem, baseWidth: baseWidth, channels: 3, hidden: hidden, dim: dim, prototypes: prototypes)
+      architecture: arch, stem: stem, baseWidth: baseWidth, channels: channels, hidden: hidden, dim: dim,
+      prototypes: prototypes)
   }
 
   public var recipe: Recipe {
@@ -105,6 +119,8 @@ extension PretrainConfiguration {
     recipe.contrast = Float(jitterStrength)
     recipe.saturation = Float(jitterStrength)
     recipe.hue = Float(jitterStrength / 4)
+    recipe.channels = channels
+    recipe.precision = augmentationPrecision
     recipe.mean = mean.map(Float.init)
     recipe.std = std.map(Float.init)
     return recipe

@@ -142,9 +142,18 @@ extension Setting {
     number("jitter-strength", \.jitterStrength, "a number from 0 to 2") { (0...2).contains($0) },
     number("grayscale", \.grayscale, "a probability from 0 to 1") { (0...1).contains($0) },
     number("blur", \.blur, "a probability from 0 to 1") { (0...1).contains($0) },
-    list("mean", \.mean, "three numbers, separated by commas") { $0.count == 3 && $0.allSatisfy(\.isFinite) },
-    list("std", \.std, "three numbers above 0, separated by commas") {
-      $0.count == 3 && $0.allSatisfy { $0 > 0 && $0.isFinite }
+    choice("augmentation-precision", \.augmentationPrecision),
+    // Before mean and std, whose number depends on it.
+    Setting(
+      name: "channels", aliases: [], scope: .training, allowed: "1 or 3", show: { "\($0.channels)" },
+      read: { configuration, text in
+        guard let value = Int(text), value == 1 || value == 3 else { return false }
+        configuration.setChannels(value)
+        return true
+      }),
+    list("mean", \.mean, "one number for each channel, separated by commas") { $0.allSatisfy(\.isFinite) },
+    list("std", \.std, "one number above 0 for each channel, separated by commas") {
+      $0.allSatisfy { $0 > 0 && $0.isFinite }
     },
   ]
 

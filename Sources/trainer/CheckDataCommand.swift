@@ -13,8 +13,8 @@ struct CheckDataCommand: ParsableCommand {
       near-duplicate (path, status, reason), then a summary.
       """)
 
-  @Argument(help: ArgumentHelp("The images: a folder, flat or nested.", valueName: "dir"))
-  var images: String
+  @Argument(help: ArgumentHelp("The images: one source or several, as pretrain takes.", valueName: "images"))
+  var images: [String]
   @Flag(help: "Compute mean and standard deviation of the channels, as settings.")
   var statistics = false
   @Option(help: ArgumentHelp("Of the statistics: 1 or 3; as the images are unless given.", valueName: "n"))
@@ -24,15 +24,12 @@ struct CheckDataCommand: ParsableCommand {
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var out: OutputOptions
 
-  func validate() throws {
-    if let channels, channels != 1, channels != 3 {
-      throw ValidationError("--channels is \(channels); 1 or 3 is allowed")
-    }
-  }
-
   func run() throws {
     try Failure.reporting(json: out.json) {
-      let source = try ImageFolder(images)
+      if let channels, channels != 1, channels != 3 {
+        throw ValidationError("--channels is \(channels); 1 or 3 is needed")
+      }
+      let source = try openImages(images)
       var inspection = DataInspection(workers: threads.reading.workers)
       inspection.includesStatistics = statistics
       inspection.channels = channels ?? 0
@@ -42,7 +39,7 @@ struct CheckDataCommand: ParsableCommand {
       }
       console.finishBar()
       let outlook = speed ? try Outlook(for: report, source, threads) : nil
-      try DataReportView(report: report, outlook: outlook, name: images).show(json: out.json)
+      try DataReportView(report: report, outlook: outlook, name: images.joined(separator: ", ")).show(json: out.json)
     }
   }
 }
@@ -59,7 +56,7 @@ struct Outlook {
       return
     }
     do {
-      var plan = try PretrainConfiguration.planned(for: DataSummary(count: report.images, typicalSide: sizes.typicalSide))
+      var plan = try PretrainConfiguration.planned(for: DataSummary(count: source.drawCount, typicalSide: sizes.typicalSide))
         .configuration
       (plan.threads, plan.workers) = (threads.threads, threads.workers)
       speed = try SpeedEstimate.measure(source, configuration: plan)

@@ -10,6 +10,8 @@ struct WeightsOptions: ParsableArguments {
   var arch = "resnet18"
   @Option(help: ArgumentHelp("Stem of untrained weights: imagenet or small.", valueName: "name"))
   var stem = "imagenet"
+  @Option(help: ArgumentHelp("Channels of untrained weights: 1 or 3.", valueName: "n"))
+  var channels = 3
   @Option(help: ArgumentHelp("Seed of untrained weights.", valueName: "n"))
   var seed: UInt64 = 0
   @Option(help: ArgumentHelp("Pixels a side of the centre crop; as the weights say unless given.", valueName: "n"))
@@ -28,7 +30,13 @@ struct WeightsOptions: ParsableArguments {
     guard let stem = Stem(rawValue: stem) else {
       throw ValidationError("--stem is '\(stem)'; imagenet or small is needed")
     }
-    return try Network(NetworkConfiguration(architecture: architecture, stem: stem, prototypes: [100]), seed: seed)
+    guard channels == 1 || channels == 3 else { throw ValidationError("--channels is \(channels); 1 or 3 is needed") }
+    let network = try Network(
+      NetworkConfiguration(architecture: architecture, stem: stem, channels: channels, prototypes: [100]), seed: seed)
+    let statistics = Recipe.publishedStatistics(channels: channels)
+    try network.describeInput(
+      InputDescription(size: try network.input().size, mean: statistics.mean, std: statistics.std))
+    return network
   }
 }
 

@@ -18,28 +18,9 @@ struct PretrainOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Prototypes, K; several sets separated by commas.", valueName: "n"))
   var prototypes: String?
 
-  @Option(help: ArgumentHelp("Views of an image, as 2x224+6x96.", valueName: "groups"))
-  var crops: String?
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Smallest area of a view, a number a group.", valueName: "share"))
-  var minScale: [String] = []
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Largest area of a view, a number a group.", valueName: "share"))
-  var maxScale: [String] = []
+  @OptionGroup var views: ViewOptions
   @Option(parsing: .upToNextOption, help: ArgumentHelp("Views whose codes the others predict.", valueName: "view"))
   var assign: [String] = []
-  @Option(help: ArgumentHelp("Probability of a mirrored view.", valueName: "p"))
-  var flip: String?
-  @Option(help: ArgumentHelp("Probability of colour jitter.", valueName: "p"))
-  var jitter: String?
-  @Option(help: ArgumentHelp("Strength of colour jitter.", valueName: "s"))
-  var jitterStrength: String?
-  @Option(help: ArgumentHelp("Probability of a gray view.", valueName: "p"))
-  var grayscale: String?
-  @Option(help: ArgumentHelp("Probability of blur.", valueName: "p"))
-  var blur: String?
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Mean of the channels, of samples in 0...1.", valueName: "value"))
-  var mean: [String] = []
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Standard deviation of the channels.", valueName: "value"))
-  var std: [String] = []
 
   @Option(help: ArgumentHelp("A number, or relative:0.5: times the spread of the scores.", valueName: "e"))
   var epsilon: String?
@@ -100,8 +81,7 @@ extension PretrainOptions {
   func settings() throws -> PretrainSettings {
     let single: [(String, String?)] = [
       ("recipe", recipe), ("arch", arch), ("stem", stem), ("base-width", baseWidth), ("hidden", hidden), ("dim", dim),
-      ("prototypes", prototypes), ("crops", crops), ("flip", flip), ("jitter", jitter),
-      ("jitter-strength", jitterStrength), ("grayscale", grayscale), ("blur", blur), ("epsilon", epsilon),
+      ("prototypes", prototypes), ("epsilon", epsilon),
       ("sinkhorn-iterations", sinkhornIterations), ("temperature", temperature), ("queue", queue),
       ("queue-start-epoch", queueStartEpoch), ("batch", batch), ("epochs", epochs), ("optimizer", optimizer),
       ("trust", trust), ("momentum", momentum), ("weight-decay", weightDecay), ("base-lr", baseLr),
@@ -110,11 +90,8 @@ extension PretrainOptions {
       ("threads", threads), ("workers", workers), ("checkpoint-steps", checkpointSteps),
       ("checkpoint-minutes", checkpointMinutes), ("knn-every", knnEvery),
     ]
-    let lists = [
-      ("min-scale", minScale), ("max-scale", maxScale), ("assign", assign), ("mean", mean), ("std", std),
-      ("source-weights", sourceWeights),
-    ]
-    var settings = PretrainSettings()
+    let lists = [("assign", assign), ("source-weights", sourceWeights)]
+    var settings = try views.settings()
     for (name, value) in single { if let value { try settings.set(name, to: value, origin: "--\(name)") } }
     for (name, values) in lists where !values.isEmpty {
       try settings.set(name, to: values.joined(separator: ","), origin: "--\(name)")

@@ -22,7 +22,8 @@ struct TrainerCommand: ParsableCommand {
       """,
     version: Runtime.versionText,
     subcommands: [
-      DemoCommand.self, CheckDataCommand.self, PretrainCommand.self, KNNCommand.self, LinearCommand.self, EmbedCommand.self, BenchCommand.self,
+      DemoCommand.self, CheckDataCommand.self, PreviewCommand.self, PretrainCommand.self, KNNCommand.self, LinearCommand.self,
+      EmbedCommand.self, BenchCommand.self,
       InfoCommand.self,
     ])
 

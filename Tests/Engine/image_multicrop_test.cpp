@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -48,6 +49,7 @@ Crops crop_by_crop(const std::vector<uint8_t>& bytes, const swav_recipe& recipe,
   Image image;
   swav_decode_options options = default_decode_options();
   options.channels = recipe.channels;
+  options.bits = decode_bits_for(recipe.channels);
   decode(bytes.data(), bytes.size(), options, image);
   Crops crops = room_for(recipe);
   for (int v = 0; v < crop_count(recipe); ++v) {
@@ -169,4 +171,58 @@ TEST_CASE("a JPEG that ends below all crops serves the fast path, and one that e
   }
   CHECK(served > 0);
   CHECK(refused > 0);
+}
+
+TEST_CASE("twelve bits of a scan, stored in sixteen, reach the crops of one channel and not those of three") {
+  // A slow ramp through the lowest sixteenth of the range.
+  const int width = 96, height = 80;
+  std::string header = "P5\n96 80\n65535\n";
+  std::vector<uint8_t> bytes(header.begin(), header.end());
+  for (int i = 0; i < width * height; ++i) {
+    const int value = i % width * 40 + i / width * 3;
+    bytes.push_back(uint8_t(value >> 8));
+    bytes.push_back(uint8_t(value & 255));
+  }
+  swav_recipe recipe = small_recipe(40, 20);
+  recipe.jitter_probability = recipe.blur_probability = recipe.grayscale_probability = 0;
+  for (float& mean : recipe.mean) mean = 0;
+  for (float& std : recipe.std) std = 1;
+  const auto levels = [&](int channels) {
+    recipe.channels = channels;
+    std::vector<float> pixels = multicrop_of(bytes, recipe, 0)[0];
+    std::sort(pixels.begin(), pixels.end());
+    return std::unique(pixels.begin(), pixels.end()) - pixels.begin();
+  };
+  CHECK(levels(3) <= 17);  // 4096 / 257, and one for the rounding
+  CHECK(levels(1) > 500);
+}
+
+TEST_CASE("of colour jitter, brightness and contrast change a crop of one channel; saturation, hue and grayscale do not") {
+  std::vector<uint8_t> samples;
+  for (int i = 0; i < 60 * 50; ++i) samples.push_back(uint8_t(60 + i * 37 % 120));
+  Image image;
+  image.allocate(60, 50, 1, 8, SWAV_FORMAT_UNKNOWN);
+  std::copy(samples.begin(), samples.end(), image.row<uint8_t>(0));
+  swav_recipe recipe = small_recipe(32, 16);
+  recipe.channels = 1;
+  for (swav_precision precision : {SWAV_PRECISION_FAST, SWAV_PRECISION_EXACT}) {
+    recipe.precision = precision;
+    const auto crop = [&](auto change) {
+      swav_crop_plan plan = whole_plan(32, 60, 50);
+      for (int i = 0; i < 4; ++i) plan.color_order[i] = uint8_t(i), plan.color_factor[i] = i == SWAV_COLOR_HUE ? 0.0f : 1.0f;
+      change(plan);
+      std::vector<float> pixels(32 * 32);
+      execute_crop(image, plan, recipe, pixels.data());
+      return pixels;
+    };
+    const auto plain = crop([](auto&) {});
+    const auto jittered = [&](int operation, float factor) {
+      return crop([&](swav_crop_plan& p) { p.jitter = true, p.color_factor[operation] = factor; });
+    };
+    CHECK(jittered(SWAV_COLOR_BRIGHTNESS, 1.3f) != plain);
+    CHECK(jittered(SWAV_COLOR_CONTRAST, 1.3f) != plain);
+    CHECK(jittered(SWAV_COLOR_SATURATION, 1.7f) == plain);
+    CHECK(jittered(SWAV_COLOR_HUE, 0.2f) == plain);
+    CHECK(crop([](swav_crop_plan& p) { p.grayscale = true; }) == plain);
+  }
 }

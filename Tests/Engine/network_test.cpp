@@ -268,6 +268,37 @@ TEST_CASE("embedding encoded bytes is decoding, the centre crop, normalising as 
   CHECK(untouched == Floats(8, 3.0f));
 }
 
+TEST_CASE("embedding a gray file of sixteen bits with a network of one channel keeps the sixteen bits") {
+  swav_network_config config = small_network();
+  config.channels = 1;
+  Handle handle(config);
+  const swav_input_description input{24, {0.03f}, {0.02f}};
+  REQUIRE(swav_network_describe_input(handle.network, &input) == SWAV_OK);
+  std::string file = "P5\n40 30\n65535\n";
+  for (int i = 0; i < 40 * 30; ++i) file += char(i * 7 % 16), file += char(i * 31 % 256);
+  const auto with_bits = [&](int bits) {
+    swav_decode_options options = swav_decode_options_default();
+    options.channels = 1;
+    options.bits = bits;
+    swav_image* image = nullptr;
+    REQUIRE(swav_image_decode(file.data(), file.size(), &options, &image) == SWAV_OK);
+    swav_recipe recipe = swav_recipe_default();
+    recipe.channels = 1;
+    recipe.mean[0] = input.mean[0], recipe.std[0] = input.std[0];
+    swav_crop_plan plan;
+    REQUIRE(swav_crop_plan_centre(24, 40, 30, &plan) == SWAV_OK);
+    Floats pixels(24 * 24);
+    REQUIRE(swav_crop_execute(image, &plan, &recipe, pixels.data()) == SWAV_OK);
+    swav_image_destroy(image);
+    return embed(handle.network, SWAV_OUTPUT_EMBEDDINGS, pixels, 1, 24, 8);
+  };
+  Floats result(8);
+  REQUIRE(swav_network_embed_bytes(handle.network, file.data(), file.size(), 0, SWAV_OUTPUT_EMBEDDINGS, result.data()) ==
+          SWAV_OK);
+  CHECK(result == with_bits(0));
+  CHECK(result != with_bits(8));
+}
+
 TEST_CASE("threads that embed with handles of their own at the same time get the bits that they get alone") {
   constexpr int count = 4;
   std::vector<std::unique_ptr<Handle>> handles;

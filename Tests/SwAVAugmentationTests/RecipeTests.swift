@@ -14,6 +14,26 @@ import Testing
     #expect(recipe.jitterProbability == 0.8 && recipe.grayscaleProbability == 0.2 && recipe.blurProbability == 0.5)
   }
 
+  @Test func publishedStatisticsOfOneChannelAreTheMeanOfThree() {
+    let one = Recipe.publishedStatistics(channels: 1)
+    #expect(one.mean == [0.449] && one.std == [0.226])
+    let three = Recipe.publishedStatistics(channels: 3)
+    #expect(three.mean == Recipe.published.mean && three.std == Recipe.published.std)
+  }
+
+  @Test func exactCropsArePillowsAndFastOnesNearThem() throws {
+    var recipe = Recipe(groups: try CropGroup.parse("2x64+2x48"))
+    #expect(recipe.precision == .fast)
+    let bytes = try picture(kind: 3, number: 5, side: 90)
+    recipe.jitterProbability = 1
+    let fast = try recipe.crops(of: bytes, seed: 4, epoch: 0, sample: 0).flatMap { $0 }
+    recipe.precision = .exact
+    let exact = try recipe.crops(of: bytes, seed: 4, epoch: 0, sample: 0).flatMap { $0 }
+    // In levels of 255. On average far below one: a step of hue here and there. They do differ: the setting arrives.
+    let difference = zip(fast, exact).map { Double(abs($0 - $1)) * 255 * 0.226 }.reduce(0, +) / Double(fast.count)
+    #expect(difference > 0 && difference < 0.5)
+  }
+
   @Test func aPlanIsAPureFunctionOfItsArguments() throws {
     func plan(seed: UInt64 = 1, epoch: Int = 2, sample: Int = 3, crop: Int = 4) throws -> CropPlan {
       try CropPlan(

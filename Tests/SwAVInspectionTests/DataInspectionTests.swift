@@ -69,6 +69,14 @@ import Testing
     #expect(one.statistics == five.statistics && one.statistics?.channels == 3)
   }
 
+  @Test func severalSourcesAreOneReport() throws {
+    for name in ["a/1.jpg", "b/2.jpg"] { try folder.write(name, try picture(kind: 0, number: 1)) }
+    try folder.write("b/notes.txt", Array("hello".utf8))
+    let source = try ImageMixture(
+      [try ImageFolder(folder.path + "/a"), try ImageFolder(folder.path + "/b")], names: ["a", "b"])
+    #expect(statuses(try DataInspection(workers: 1).run(source)) == ["ignored b/notes.txt", "duplicate b/2.jpg"])
+  }
+
   @Test func stopsWhenProgressThrows() throws {
     for number in 0..<3 { try folder.write("\(number).jpg", try picture(kind: 0, number: number)) }
     struct Stop: Error {}

@@ -49,3 +49,20 @@ import Testing
     #expect(try TrainerProcess.run(["check-data", "bad", "--channels", "2"], in: folder.path).code == 64)
   }
 }
+
+@Suite struct PreviewCommandTests {
+  @Test func writesAPictureAndSaysWhatIsOnIt() throws {
+    let folder = try TemporaryFolder()
+    try folder.writePictures("images", perClass: 3)
+    try folder.write("run.yaml", Array("crops: 2x48+2x24\nbatch: 256\n".utf8))
+    let arguments = "preview images -o sheet.png --count 4 --config run.yaml --json".split(separator: " ").map(String.init)
+    let outcome = try TrainerProcess.run(arguments, in: folder.path)
+    #expect(outcome.code == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+    let report = try #require(outcome.objects.last)
+    #expect((report["images"] as? [String])?.count == 4 && report["crops"] as? String == "2x48+2x24")
+    let header = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/sheet.png")).prefix(24)
+    // PNG: eight bytes of signature, then a chunk that begins with width and height.
+    let numbers = [16, 20].map { header[$0..<$0 + 4].reduce(0) { $0 << 8 | Int($1) } }
+    #expect(numbers == [report["width"] as? Int, report["height"] as? Int])
+  }
+}

@@ -6,7 +6,8 @@ import Testing
 /// SWAV_RENEW_SNAPSHOTS=1 and look at the difference.
 @Suite struct HelpTests {
   @Test(arguments: [
-    "", "pretrain", "check-data", "knn", "linear", "embed", "bench", "bench step", "bench layers", "bench data", "demo",
+    "", "pretrain", "check-data", "preview", "knn", "linear", "embed", "bench", "bench step", "bench layers", "bench data",
+    "demo",
     "info",
   ])
   func helpIsAsReviewed(_ verb: String) throws {

@@ -68,6 +68,30 @@ struct TinyRun {
     }
   }
 
+  @Test func learnsFromScansOfOneChannelAndSixteenBits() throws {
+    var run = try TinyRun()
+    for number in 0..<12 {
+      // Twelve bits in sixteen: stripes of two kinds, in the lowest sixteenth of the range.
+      let samples = (0..<40 * 40).flatMap { index -> [UInt8] in
+        let place = number % 2 == 0 ? index % 40 : index / 40
+        let value = place * (3 + number) * 30 % 4096
+        return [UInt8(value >> 8), UInt8(value & 255)]
+      }
+      try run.folder.write("scans/class\(number % 2)/\(number).pgm", Array("P5 40 40 65535\n".utf8) + samples)
+    }
+    run.configuration.setChannels(1)
+    (run.configuration.mean, run.configuration.std) = ([0.03], [0.02])
+    let scans = try ImageFolder(run.folder.path + "/scans")
+    let result = try Pretraining(
+      images: scans, validation: scans, configuration: run.configuration, output: run.folder.path + "/gray"
+    ).run()
+    #expect(result.outcome == .finished && result.knn20 != nil && result.loss?.isFinite == true)
+    let network = try Network.open(result.weights).network
+    #expect(try network.tensor(at: 0).name == "conv1.weight" && network.tensor(at: 0).shape[1] == 1)
+    #expect(try network.input() == InputDescription(size: 32, mean: [0.03], std: [0.02]))
+    #expect(try network.embed(try scans.bytes(of: 0)).allSatisfy(\.isFinite))
+  }
+
   @Test func weightsDoNotDependOnThreads() throws {
     var (run, files) = (try TinyRun(), [Data]())
     run.configuration.epochs = 1

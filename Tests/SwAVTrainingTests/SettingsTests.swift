@@ -95,6 +95,24 @@ import Testing
     #expect(again == configuration)
   }
 
+  @Test func channelsBringTheirStatistics() throws {
+    let one = try plan([("channels", "1")])
+    #expect(one.channels == 1 && one.mean == [0.449] && one.std == [0.226])
+    #expect(one.network.channels == 1 && one.recipe.channels == 1 && one.input.mean == [0.449])
+    let given = try plan([("mean", "0.03"), ("channels", "1"), ("std", "0.02")])
+    #expect(given.mean == [0.03] && given.std == [0.02])
+    #expect(try plan([("channels", "3")]) == plan([]))
+    for (values, text) in [
+      ([("mean", "0.5")], "mean"), ([("channels", "1"), ("std", "0.5,0.5,0.5")], "std"), ([("channels", "2")], "1 or 3"),
+    ] {
+      do {
+        _ = try plan(values)
+        Issue.record("\(values) was taken")
+      } catch { #expect("\(error)".contains(text) && "\(error)".contains("is needed"), "\(error)") }
+    }
+    #expect(try plan([("augmentation-precision", "exact")]).recipe.precision == .exact)
+  }
+
   @Test func readsYAMLWithListsAndEitherSpelling() throws {
     let yaml = """
       # a comment

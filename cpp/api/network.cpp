@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/handles.h"
+#include "image/decode.h"
 
 using namespace swav;
 
@@ -121,6 +122,7 @@ swav_status swav_network_embed_bytes(swav_network* network, const void* bytes, s
     SWAV_REQUIRE(channels == 1 || channels == 3, "this network takes %d channels; encoded images have 1 or 3", channels);
     swav_decode_options options = swav_decode_options_default();
     options.channels = channels;
+    options.bits = image::decode_bits_for(channels);
     swav_recipe recipe = swav_recipe_default();
     recipe.channels = channels;
     std::memcpy(recipe.mean, n.input.mean, sizeof recipe.mean);

@@ -101,6 +101,8 @@ swav_decode_options default_decode_options() {
   return options;
 }
 
+int decode_bits_for(int channels) { return channels == 1 ? 0 : 8; }
+
 void check_decode_options(const swav_decode_options& o) {
   SWAV_REQUIRE(o.channels == 0 || o.channels == 1 || o.channels == 3, "options.channels is %d; 0, 1 or 3 is allowed",
                o.channels);

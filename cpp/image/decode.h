@@ -11,6 +11,11 @@ namespace swav::image {
 
 swav_decode_options default_decode_options();
 
+// What swav_decode_options.bits has to be for a network of this many channels. One channel is where instruments with more than
+// 8 bits store their pictures, often in a part of the range only: those keep their samples as stored. Colours are photographs,
+// which Pillow reduces to 8 bits as well.
+int decode_bits_for(int channels);
+
 // Throws SWAV_ERROR_ARGUMENT naming the first field outside its range.
 void check_decode_options(const swav_decode_options& options);
 

@@ -71,6 +71,7 @@ void multicrop(const uint8_t* bytes, size_t size, swav_decode_options options, c
                uint64_t epoch, uint64_t sample, float* const* outputs) {
   check_recipe(recipe);
   options.channels = recipe.channels;
+  options.bits = decode_bits_for(recipe.channels);
   check_decode_options(options);
   thread_local Image picture, scratch;
   const Trim trim_picture(picture.samples), trim_scratch(scratch.samples);

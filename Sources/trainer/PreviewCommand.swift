@@ -1,0 +1,79 @@
+import ArgumentParser
+import Foundation
+import SwAV
+
+struct PreviewCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "preview",
+    abstract: "Paint what the network will see: images, boxes and crops.",
+    discussion: """
+      A row an image, in the order of the first epoch: on the left the image with
+      the boxes of its crops, then the crops as training makes them, before
+      normalisation, framed in the colour of their box.
+      """)
+
+  @Argument(help: ArgumentHelp("The images: one source or several, as pretrain takes.", valueName: "images"))
+  var images: [String]
+  @Option(name: [.customShort("o"), .long], help: ArgumentHelp("Where to: FILE.png.", valueName: "file"))
+  var output: String
+  @Option(help: ArgumentHelp("Images, a row each.", valueName: "n"))
+  var count = 6
+  @Option(help: ArgumentHelp("All random decisions follow from it.", valueName: "n"))
+  var seed: UInt64 = 0
+  @Option(help: ArgumentHelp("The epoch, counted from 0.", valueName: "n"))
+  var epoch = 0
+  @Option(help: ArgumentHelp("A YAML file of settings, as of a run; flags beat it.", valueName: "file"))
+  var config: String?
+  @OptionGroup var views: ViewOptions
+  @OptionGroup var out: OutputOptions
+
+  func run() throws {
+    try Failure.reporting(json: out.json) {
+      guard output.lowercased().hasSuffix(".png") else {
+        throw ValidationError("--output is '\(output)'; a name that ends in .png is needed")
+      }
+      guard count >= 1 else { throw ValidationError("--count is \(count); a number from 1 on is needed") }
+      guard epoch >= 0 else { throw ValidationError("--epoch is \(epoch); a number from 0 on is needed") }
+      let source = try openImages(images)
+      var preview = Preview(recipe: try plan(for: source).recipe)
+      (preview.count, preview.seed, preview.epoch) = (count, seed, epoch)
+      let sheet = try preview.paint(source)
+      try Data(try sheet.png()).write(to: URL(fileURLWithPath: output), options: .atomic)
+      try report(sheet, preview.recipe, source)
+    }
+  }
+
+  /// The settings of the file and the flags; the rest as pretrain plans it.
+  private func plan(for source: any ImageSource) throws -> PretrainConfiguration {
+    var given = try config.map { try PretrainSettings(contentsOf: $0) } ?? PretrainSettings()
+    given.merge(try views.settings())
+    // Views do not depend on the number of images, and the batch of a file need not fit the few that are looked at here.
+    let data = DataSummary(count: .max / 2, typicalSide: try DataSummary(of: source).typicalSide)
+    return try PretrainConfiguration.planned(for: data, given: given).configuration
+  }
+
+  private struct Report: Encodable {
+    var command = "preview"
+    var output: String
+    var width: Int
+    var height: Int
+    var crops: String
+    /// Of the rows.
+    var images: [String]
+    var broken: [String]
+  }
+
+  private func report(_ sheet: Preview.Sheet, _ recipe: Recipe, _ source: any ImageSource) throws {
+    let (names, crops) = (sheet.rows.map { source.name(of: $0) }, CropGroup.describe(recipe.groups))
+    if out.json {
+      return print(
+        try jsonLine(
+          Report(
+            output: output, width: sheet.width, height: sheet.height, crops: crops, images: names,
+            broken: sheet.bad.map(\.name))))
+    }
+    for bad in sheet.bad { print("left out \(bad.name): \(bad.reason)") }
+    for (row, name) in names.enumerated() { print("row \(row + 1): \(name)") }
+    print("\(output): \(sheet.width) x \(sheet.height) pixels, crops \(crops), epoch \(epoch), seed \(seed)")
+  }
+}
