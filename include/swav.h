@@ -277,8 +277,9 @@ typedef enum swav_tensor_kind {
   SWAV_TENSOR_COUNTER = 2    /* int64 scalar, num_batches_tracked */
 } swav_tensor_kind;
 
-/* A view of one tensor in torchvision's order (convolutions [out][in][height][width]). Borrowed from the network;
- * writing through `data` between calls is allowed. */
+/* A view of one tensor in torchvision's order (convolutions [out][in][height][width]). Borrowed from the network; writing
+ * through `data` is allowed until the next call that computes with the network. To write after that, ask for the view again:
+ * inference keeps weights in a form of its own, and asking tells it that they may change. */
 typedef struct swav_tensor {
   const char *name; /* torchvision's key, "projection_head.*" or "prototypes.weight" */
   swav_tensor_kind kind;
@@ -331,6 +332,22 @@ swav_status swav_network_embed(swav_network *network, swav_output output, const 
 /* The same for one encoded image: decode, centre crop of size x size (0: the network's input size), normalise, embed. */
 swav_status swav_network_embed_bytes(swav_network *network, const void *bytes, size_t size, int32_t crop_size,
                                      swav_output output, float *result);
+
+/* How swav_network_embed and swav_network_embed_bytes compute. */
+typedef enum swav_inference {
+  SWAV_INFERENCE_FLOAT32 = 0, /* the default; batch-norm folded into the weights */
+  SWAV_INFERENCE_INT8 = 1     /* the backbone in 8-bit integers, several times faster; projection head and pooling in float32 */
+} swav_inference;
+
+/* With SWAV_INFERENCE_INT8 embedding fails (SWAV_ERROR_ARGUMENT) unless swav_network_calibrate has seen images since the
+ * weights last changed. Images are then read as samples of 8 bits under the network's mean and std (swav_network_input): pixels
+ * that were made from such samples lose nothing, others are rounded and clipped. Integer results are equal on every CPU. */
+swav_status swav_network_set_inference(swav_network *network, swav_inference inference);
+
+/* Calibrates for SWAV_INFERENCE_INT8: records the largest activation of every layer over images
+ * [count][height][width][channels], normalised, count >= 1. Further calls add images; how they are divided into calls does not
+ * matter. Some dozens that look like those to be embedded are enough. */
+swav_status swav_network_calibrate(swav_network *network, const float *images, int64_t count, int32_t height, int32_t width);
 
 /* Re-estimates the batch-norm buffers as the average over batches: begin, any number of batches, end. */
 swav_status swav_network_recalibrate_begin(swav_network *network);

@@ -52,6 +52,7 @@ swav_status swav_network_tensor(swav_network* network, int64_t index, swav_tenso
     SWAV_REQUIRE(index >= 0 && index < int64_t(entries.size()), "tensor index is %lld; 0 to %zu is allowed",
                  static_cast<long long>(index), entries.size() - 1);
     const TensorEntry& entry = entries[size_t(index)];
+    n.parameters().touch();  // the caller may write through the view
     swav_tensor view{};
     view.name = entry.name.c_str();
     view.kind = entry.kind;
@@ -135,6 +136,22 @@ swav_status swav_network_embed_bytes(swav_network* network, const void* bytes, s
     std::vector<float> pixels(size_t(side) * size_t(side) * size_t(channels));
     api::require(swav_crop_execute(image.get(), &plan, &recipe, pixels.data()));
     parallel::run_on_engine([&] { n.embed(output, pixels.data(), 1, side, side, result); });
+  });
+}
+
+swav_status swav_network_set_inference(swav_network* network, swav_inference inference) {
+  return api::computed([&] {
+    SWAV_REQUIRE(network, "swav_network_set_inference: network is NULL");
+    SWAV_REQUIRE(inference == SWAV_INFERENCE_FLOAT32 || inference == SWAV_INFERENCE_INT8,
+                 "inference is %d; 0 (float32) and 1 (int8) are known", int(inference));
+    network->network->set_precision(inference == SWAV_INFERENCE_INT8 ? Precision::int8 : Precision::float32);
+  });
+}
+
+swav_status swav_network_calibrate(swav_network* network, const float* images, int64_t count, int32_t height, int32_t width) {
+  return api::computed([&] {
+    SWAV_REQUIRE(network && images, "swav_network_calibrate: an argument is NULL");
+    network->network->calibrate(images, count, height, width);
   });
 }
 

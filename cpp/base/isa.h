@@ -16,6 +16,9 @@ Isa supported_isa();
 // The one in use: min(supported, SWAV_MAX_ISA), decided once.
 Isa current_isa();
 
+// Whether the CPU has AVX-512 VNNI, which the avx512 kernel fused_quads needs. Whatever the cap.
+bool supports_dot_products();
+
 std::string cpu_model();
 std::string cpu_features();
 

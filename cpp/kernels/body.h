@@ -6,6 +6,7 @@ namespace {
 #include "kernels/image_filter.h"
 #include "kernels/image_color.h"
 #include "kernels/product.h"
+#include "kernels/product_fused.h"
 #include "kernels/pack.h"
 #include "kernels/transpose.h"
 #include "kernels/winograd.h"

@@ -16,6 +16,23 @@ SWAV_KERNEL(void, product_depth, int64_t depth, const float* a, int64_t a_stride
 // depends on all of them: what the CPU can do at most.
 SWAV_KERNEL(float, multiply_adds, int64_t rounds)
 
+// -- product_fused.h -- frozen networks: one register tile over the whole depth, its result written once. C
+// [rows][tile_columns] (1 <= rows <= tile_rows); A in segments, B [words of all segments][tile_columns] words.
+
+// out = A B + bias (+ residual), then ReLU where asked for; a word is one float.
+SWAV_KERNEL(void, fused_float, const ProductSegment* segments, int count, const float* b, int rows, const float* bias,
+            bool relu, const FusedRows& to)
+
+// The same in integers, always with ReLU: s = A B + bias in 32 bits, exactly; v = s * scale (+ residual * residual_scale), each
+// operation rounded on its own; out = v clipped to 0..255 and rounded to the nearest (ties to even), or max(v, 0) as float.
+// Results are equal on every instruction set. quads: a word is four unsigned bytes of A, four signed of B, out and residual
+// bytes; the avx512 version needs AVX-512 VNNI. pairs: a word is two 16-bit numbers, 0..255 of A, -128..127 of B, out and
+// residual 16-bit numbers.
+SWAV_KERNEL(void, fused_quads, const ProductSegment* segments, int count, const int8_t* b, int rows, const Requantize& scales,
+            const FusedRows& to)
+SWAV_KERNEL(void, fused_pairs, const ProductSegment* segments, int count, const int16_t* b, int rows, const Requantize& scales,
+            const FusedRows& to)
+
 // -- pack.h --
 
 // to[r][i] = rows[r][i] for i in [0, n), zeros where rows[r] is NULL (padding).
@@ -49,6 +66,10 @@ SWAV_KERNEL(void, winograd_input_gradient, const float* const* pixels, int64_t p
 
 // A^T m A of n channels: from [36][from_stride] to pixels[16], NULL for pixels outside the map.
 SWAV_KERNEL(void, winograd_output, const float* from, int64_t from_stride, int64_t n, float* const* pixels, bool accumulate)
+
+// The same with bias, residual and ReLU behind it: pixels[16], NULL outside the map; residuals[16] NULL for none at all.
+SWAV_KERNEL(void, winograd_output_fused, const float* from, int64_t from_stride, int64_t n, const float* bias,
+            const float* const* residuals, bool relu, float* const* pixels)
 
 // G g G^T of n filters side by side, n a multiple of the vector width: taps [9][tap_stride] to [36][to_stride].
 SWAV_KERNEL(void, winograd_weights, const float* taps, int64_t tap_stride, int64_t n, float* to, int64_t to_stride)
@@ -100,6 +121,11 @@ SWAV_KERNEL(void, max_pool, const float* const* rows, int count, int64_t n, cons
 // dz[c] = sum of d_out[w][c] over the windows w < count whose index[w][c] is taps[w], the place of this pixel in window w.
 SWAV_KERNEL(void, max_pool_backward, const float* const* d_out, const uint8_t* const* index, const int* taps, int count,
             int64_t n, float* dz)
+
+// out[i] = largest of rows[t][i] for t < count, i < n, n a multiple of the vector width.
+SWAV_KERNEL(void, maximum_float, const float* const* rows, int count, int64_t n, float* out)
+SWAV_KERNEL(void, maximum_bytes, const uint8_t* const* rows, int count, int64_t n, uint8_t* out)
+SWAV_KERNEL(void, maximum_halves, const uint16_t* const* rows, int count, int64_t n, uint16_t* out)
 
 // -- image_filter.h, image_color.h --
 // Samples are bytes. Unless a row says "exactly n", kernels read and write whole vectors: up to 15 bytes beyond what the

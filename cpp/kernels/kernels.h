@@ -19,6 +19,29 @@ constexpr int64_t panel_stride = 304;
 // Bytes beyond the end of an array that kernels on bytes may touch: a vector has at most 16 lanes of one byte.
 constexpr int image_slack = 16;
 
+// One stretch of the depth of a fused product: row r begins r * stride bytes behind a and has `words` words of four bytes.
+struct ProductSegment {
+  const char* a;
+  int64_t stride;
+  int64_t words;
+};
+
+// Where the rows of a fused product go, and what is added to them: distances in bytes, residual NULL for nothing.
+struct FusedRows {
+  char* out;
+  int64_t out_stride;
+  const char* residual;
+  int64_t residual_stride;
+};
+
+// From the 32-bit sums of an integer product to what is stored, column by column.
+struct Requantize {
+  const int32_t* bias;          // added to the sums
+  const float* scale;           // of a sum, in units of the output
+  const float* residual_scale;  // of the residual, in units of the output; not read without a residual
+  bool to_float;                // store float32 instead of integers
+};
+
 struct Kernels {
   const char* isa;
   int lanes;      // floats in a vector

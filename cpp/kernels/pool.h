@@ -1,7 +1,5 @@
 // Max-pooling over batch-norm and ReLU. Contracts: kernel_table.h.
 
-typedef uint8_t bvec __attribute__((vector_size(SWAV_LANES), aligned(1)));
-
 SWAV_INLINE ivec widen(const uint8_t* p) { return __builtin_convertvector(*reinterpret_cast<const bvec*>(p), ivec); }
 
 void max_pool(const float* const* rows, int count, int64_t n, const float* scale, const float* shift, float* out,
@@ -47,3 +45,19 @@ void max_pool_backward(const float* const* d_out, const uint8_t* const* index, c
     dz[c] = total;
   }
 }
+
+// A macro, as GCC drops the alignment of a vector type that is a template argument.
+#define SWAV_MAXIMUM(vector)                                          \
+  for (int64_t i = 0; i < n; i += lanes) {                            \
+    vector best = *reinterpret_cast<const vector*>(rows[0] + i);      \
+    for (int t = 1; t < count; ++t) {                                 \
+      const vector v = *reinterpret_cast<const vector*>(rows[t] + i); \
+      best = v > best ? v : best;                                     \
+    }                                                                 \
+    *reinterpret_cast<vector*>(out + i) = best;                       \
+  }
+
+void maximum_float(const float* const* rows, int count, int64_t n, float* out) { SWAV_MAXIMUM(vec) }
+void maximum_bytes(const uint8_t* const* rows, int count, int64_t n, uint8_t* out) { SWAV_MAXIMUM(bvec) }
+void maximum_halves(const uint16_t* const* rows, int count, int64_t n, uint16_t* out) { SWAV_MAXIMUM(hvec) }
+#undef SWAV_MAXIMUM

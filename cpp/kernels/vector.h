@@ -6,6 +6,9 @@
 
 typedef float vec __attribute__((vector_size(SWAV_LANES * 4), aligned(4)));  // loads and stores need no alignment
 typedef int32_t ivec __attribute__((vector_size(SWAV_LANES * 4), aligned(4)));
+// As many bytes and 16-bit numbers as vec has floats.
+typedef uint8_t bvec __attribute__((vector_size(SWAV_LANES), aligned(1)));
+typedef uint16_t hvec __attribute__((vector_size(SWAV_LANES * 2), aligned(2)));
 
 #define SWAV_INLINE static inline __attribute__((always_inline))
 

@@ -69,7 +69,9 @@ SWAV_INLINE void output_1d(const vec* m, int stride, vec& a, vec& b, vec& c, vec
   a = m[0] + s + p, b = u + 2.0f * q, c = s + 4.0f * p, d = u + 8.0f * q + m[5 * stride];
 }
 
-void winograd_output(const float* from, int64_t from_stride, int64_t n, float* const* pixels, bool accumulate) {
+// A^T m A; store(pixel number, channel, width, value) gets the 16 results.
+template <class Store>
+SWAV_INLINE void winograd_output_any(const float* from, int64_t from_stride, int64_t n, Store store) {
   for (int64_t c = 0; c < n; c += lanes) {
     const int64_t width = n - c < lanes ? n - c : lanes;
     vec half[4][6];
@@ -84,15 +86,33 @@ void winograd_output(const float* from, int64_t from_stride, int64_t n, float* c
       vec row[4];
       output_1d(half[i], 1, row[0], row[1], row[2], row[3]);
 #pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) {
-        float* to = pixels[i * 4 + j];
-        if (to == nullptr) continue;
-        const vec value = accumulate ? row[j] + load_up_to(to + c, width) : row[j];
-        if (width == lanes) store(to + c, value);
-        else store_part(to + c, value, width);
-      }
+      for (int j = 0; j < 4; ++j) store(i * 4 + j, c, width, row[j]);
     }
   }
+}
+
+SWAV_INLINE void store_up_to(float* to, vec value, int64_t width) {
+  if (width == lanes) store(to, value);
+  else store_part(to, value, width);
+}
+
+void winograd_output(const float* from, int64_t from_stride, int64_t n, float* const* pixels, bool accumulate) {
+  winograd_output_any(from, from_stride, n, [=](int pixel, int64_t c, int64_t width, vec value) {
+    float* to = pixels[pixel];
+    if (to == nullptr) return;
+    store_up_to(to + c, accumulate ? value + load_up_to(to + c, width) : value, width);
+  });
+}
+
+void winograd_output_fused(const float* from, int64_t from_stride, int64_t n, const float* bias, const float* const* residuals,
+                           bool relu, float* const* pixels) {
+  winograd_output_any(from, from_stride, n, [=](int pixel, int64_t c, int64_t width, vec value) {
+    float* to = pixels[pixel];
+    if (to == nullptr) return;
+    value += load_up_to(bias + c, width);
+    if (residuals != nullptr) value += load_up_to(residuals[pixel] + c, width);
+    store_up_to(to + c, relu ? max(value, vec{}) : value, width);
+  });
 }
 
 // One dimension of G g: three values to six.

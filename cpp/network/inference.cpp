@@ -4,43 +4,67 @@
 
 namespace swav {
 
+HeadPlan::HeadPlan(const Description& description, Parameters& parameters, int64_t images)
+    : head_(description, images, Head::Purpose::inference) {
+  WorkspaceSize size;
+  head_.include(size);
+  for (int pass = 0; pass < 2; ++pass) {
+    if (pass == 1) arena_.allocate();
+    workspace_ = size.take(arena_);
+    head_.take(arena_);
+  }
+  head_.bind(parameters, nullptr);
+}
+
+void HeadPlan::run(const float* features, Statistics statistics, swav_output output, float* result) {
+  const size_t images = size_t(head_.rows());
+  head_.forward(features, statistics, group_of_one(), workspace_);
+  if (output == SWAV_OUTPUT_EMBEDDINGS) std::memcpy(result, head_.embeddings(), images * size_t(head_.dim()) * sizeof(float));
+  if (output == SWAV_OUTPUT_SCORES) {
+    head_.forward_scores(workspace_);
+    std::memcpy(result, head_.scores(0), images * size_t(head_.prototypes(0)) * sizeof(float));
+  }
+}
+
+FrozenPlan::FrozenPlan(const Description& description, Parameters& parameters, std::unique_ptr<FrozenBackbone> backbone)
+    : backbone_(std::move(backbone)),
+      features_(size_t(backbone_->images() * description.feature_dim)),
+      feature_dim_(description.feature_dim) {
+  if (description.config.dim > 0) head_ = std::make_unique<HeadPlan>(description, parameters, backbone_->images());
+}
+
+void FrozenPlan::run(const float* images, swav_output output, float* result) {
+  if (output == SWAV_OUTPUT_FEATURES) return backbone_->run(images, feature_dim_, result);
+  backbone_->run(images, feature_dim_, features_.data());
+  head_->run(features_.data(), Statistics::running, output, result);
+}
+
 InferencePlan::InferencePlan(const Description& description, Parameters& parameters, int64_t images, int32_t height,
                              int32_t width)
     : images_(images),
       height_(height),
       width_(width),
       backbone_(description, images, height, width, Backbone::Purpose::inference) {
-  if (description.config.dim > 0) head_ = std::make_unique<Head>(description, images, Head::Purpose::inference);
+  if (description.config.dim > 0) head_ = std::make_unique<HeadPlan>(description, parameters, images);
   WorkspaceSize size;
   GradientBufferSize unused;
   backbone_.include(size, unused);
-  if (head_) head_->include(size);
   for (int pass = 0; pass < 2; ++pass) {
     if (pass == 1) arena_.allocate();
     workspace_ = size.take(arena_);
     backbone_.take(arena_);
-    if (head_) head_->take(arena_);
     features_ = arena_.take<float>(images * description.feature_dim);
   }
   backbone_.bind(parameters, nullptr);
-  if (head_) head_->bind(parameters, nullptr);
 }
 
 void InferencePlan::run(const float* images, Statistics statistics, swav_output output, float* result) {
-  Communicator& alone = group_of_one();
-  backbone_.forward(images, statistics, alone, workspace_, features_);
+  backbone_.forward(images, statistics, group_of_one(), workspace_, features_);
   if (output == SWAV_OUTPUT_FEATURES) {
     if (result != nullptr) std::memcpy(result, features_, size_t(images_ * backbone_.feature_dim()) * sizeof(float));
     if (statistics == Statistics::running) return;
   }
-  if (!head_) return;
-  head_->forward(features_, statistics, alone, workspace_);
-  if (output == SWAV_OUTPUT_EMBEDDINGS)
-    std::memcpy(result, head_->embeddings(), size_t(images_ * head_->dim()) * sizeof(float));
-  if (output == SWAV_OUTPUT_SCORES) {
-    head_->forward_scores(workspace_);
-    std::memcpy(result, head_->scores(0), size_t(images_ * head_->prototypes(0)) * sizeof(float));
-  }
+  if (head_) head_->run(features_, statistics, output, result);
 }
 
 void InferencePlan::add_moments(double* sums) {
@@ -54,7 +78,7 @@ void InferencePlan::add_moments(double* sums) {
     sums += 2 * v.channels;
   };
   backbone_.for_each_norm(add);
-  if (head_) head_->for_each_norm(add);
+  if (head_) head_->head().for_each_norm(add);
 }
 
 }  // namespace swav

@@ -1,12 +1,49 @@
-// Inference on batches of one size: a backbone and a head that reuse a few buffers.
+// Inference on batches of one size. FrozenPlan is what embeds images; InferencePlan is the training network's own forward pass,
+// layer by layer: its batch moments recalibrate, and it is the readable twin of the frozen one.
 #pragma once
 
 #include <memory>
 
 #include "network/backbone.h"
+#include "network/frozen_backbone.h"
 #include "network/head.h"
 
 namespace swav {
+
+// Embeddings and scores behind features.
+class HeadPlan {
+ public:
+  HeadPlan(const Description& description, Parameters& parameters, int64_t images);
+
+  // features [images][feature_dim] -> what `output` says; not SWAV_OUTPUT_FEATURES.
+  void run(const float* features, Statistics statistics, swav_output output, float* result);
+
+  Head& head() { return head_; }
+
+ private:
+  Head head_;
+  Arena arena_;
+  Workspace workspace_;
+};
+
+class FrozenPlan {
+ public:
+  // The weights that `backbone` was made with are those of `parameters`.
+  FrozenPlan(const Description& description, Parameters& parameters, std::unique_ptr<FrozenBackbone> backbone);
+
+  bool fits(int64_t images, int32_t height, int32_t width) const {
+    return images == backbone_->images() && height == backbone_->height() && width == backbone_->width();
+  }
+
+  // images [images][height][width][channels].
+  void run(const float* images, swav_output output, float* result);
+
+ private:
+  std::unique_ptr<FrozenBackbone> backbone_;
+  std::unique_ptr<HeadPlan> head_;
+  std::vector<float> features_;
+  int64_t feature_dim_;
+};
 
 class InferencePlan {
  public:
@@ -27,7 +64,7 @@ class InferencePlan {
   int64_t images_;
   int32_t height_, width_;
   Backbone backbone_;
-  std::unique_ptr<Head> head_;
+  std::unique_ptr<HeadPlan> head_;
   Arena arena_;
   Workspace workspace_;
   float* features_ = nullptr;

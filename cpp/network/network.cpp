@@ -15,6 +15,7 @@ class Recalibration {
  public:
   int64_t batches = 0;
   std::vector<double> sums;
+  std::unique_ptr<InferencePlan> plan;
 };
 
 swav_input_description default_input() {
@@ -46,24 +47,71 @@ int64_t Network::output_dim(swav_output output) const {
   fail(SWAV_ERROR_ARGUMENT, "output is %d; 0 (features), 1 (embeddings) and 2 (scores) are known", int(output));
 }
 
-InferencePlan& Network::plan_for(int64_t count, int32_t height, int32_t width) {
+std::unique_ptr<FrozenBackbone> Network::freeze(int64_t count, int32_t height, int32_t width, Precision precision,
+                                                bool direct) {
+  const bool integers = precision == Precision::int8;
+  auto graph = std::make_unique<FrozenGraph>(description_, count, height, width,
+                                             integers ? integer_element() : Element::float32, direct);
+  const std::string signature = graph->signature();
+  for (const auto& weights : weights_) {
+    if (weights->signature() == signature) return std::make_unique<FrozenBackbone>(std::move(graph), weights);
+  }
+  if (weights_.size() == most_plans) weights_.erase(weights_.begin());
+  weights_.push_back(integers ? std::make_shared<const FrozenWeights>(*graph, parameters_, ranges_, input)
+                              : std::make_shared<const FrozenWeights>(*graph, parameters_));
+  return std::make_unique<FrozenBackbone>(std::move(graph), weights_.back());
+}
+
+FrozenPlan& Network::plan_for(int64_t count, int32_t height, int32_t width) {
+  if (frozen_version_ != parameters_.version() || frozen_precision_ != precision_) {
+    plans_.clear();
+    weights_.clear();
+    frozen_version_ = parameters_.version();
+    frozen_precision_ = precision_;
+  }
   const auto found =
       std::find_if(plans_.begin(), plans_.end(), [&](const auto& plan) { return plan->fits(count, height, width); });
   if (found != plans_.end()) {
     std::rotate(found, found + 1, plans_.end());
   } else {
     if (plans_.size() == most_plans) plans_.erase(plans_.begin());
-    plans_.push_back(std::make_unique<InferencePlan>(description_, parameters_, count, height, width));
+    plans_.push_back(std::make_unique<FrozenPlan>(description_, parameters_, freeze(count, height, width, precision_, false)));
   }
   return *plans_.back();
 }
 
 void Network::embed(swav_output output, const float* images, int64_t count, int32_t height, int32_t width, float* result) {
   const int64_t dim = output_dim(output), pixels = int64_t(height) * width * config().channels;
+  if (precision_ == Precision::int8 && (ranges_.largest.empty() || calibrated_version_ != parameters_.version())) {
+    fail(SWAV_ERROR_ARGUMENT, "precision is int8 and %s; calibrate on some images first",
+         ranges_.largest.empty() ? "nothing has been calibrated" : "the weights changed after the calibration");
+  }
   for (int64_t at = 0; at < count; at += inference_batch) {
     const int64_t batch = std::min(inference_batch, count - at);
-    plan_for(batch, height, width).run(images + at * pixels, Statistics::running, output, result + at * dim);
+    plan_for(batch, height, width).run(images + at * pixels, output, result + at * dim);
   }
+}
+
+void Network::calibrate(const float* images, int64_t count, int32_t height, int32_t width) {
+  SWAV_REQUIRE(count >= 1, "a calibration of %lld images finds nothing; 1 or more are needed", static_cast<long long>(count));
+  // Whatever was frozen with the old ranges is not needed any more.
+  plans_.clear();
+  weights_.clear();
+  if (calibrated_version_ != parameters_.version()) ranges_ = {};
+  calibrated_version_ = parameters_.version();
+  const int64_t pixels = int64_t(height) * width * config().channels;
+  std::vector<float> features(size_t(description_.feature_dim * inference_batch));
+  std::unique_ptr<FrozenBackbone> backbone;
+  for (int64_t at = 0; at < count; at += inference_batch) {
+    const int64_t batch = std::min(inference_batch, count - at);
+    if (!backbone || backbone->images() != batch) backbone = freeze(batch, height, width, Precision::float32, true);
+    backbone->run(images + at * pixels, description_.feature_dim, features.data(), [&](size_t map, const FrozenMap& values) {
+      if (ranges_.largest.size() <= map) ranges_.largest.resize(map + 1);
+      ranges_.largest[map].resize(size_t(values.channels), 0.0f);
+      observe(values, ranges_.largest[map]);
+    });
+  }
+  weights_.clear();
 }
 
 void Network::recalibrate_begin() { recalibration_ = std::make_unique<Recalibration>(); }
@@ -71,14 +119,17 @@ void Network::recalibrate_begin() { recalibration_ = std::make_unique<Recalibrat
 void Network::recalibrate_batch(const float* images, int64_t count, int32_t height, int32_t width) {
   SWAV_REQUIRE(recalibration_ != nullptr, "swav_network_recalibrate_begin comes before a batch");
   SWAV_REQUIRE(count >= 2, "a batch of %lld images has no variance; 2 or more are needed", static_cast<long long>(count));
-  InferencePlan& plan = plan_for(count, height, width);
-  plan.run(images, Statistics::batch, SWAV_OUTPUT_FEATURES, nullptr);
+  auto& plan = recalibration_->plan;
+  if (!plan || !plan->fits(count, height, width)) {
+    plan = std::make_unique<InferencePlan>(description_, parameters_, count, height, width);
+  }
+  plan->run(images, Statistics::batch, SWAV_OUTPUT_FEATURES, nullptr);
   if (recalibration_->sums.empty()) {
     int64_t size = 0;
     for (const TensorEntry& entry : parameters_.entries()) size += entry.kind == SWAV_TENSOR_BUFFER ? entry.count : 0;
     recalibration_->sums.assign(size_t(size), 0.0);
   }
-  plan.add_moments(recalibration_->sums.data());
+  plan->add_moments(recalibration_->sums.data());
   ++recalibration_->batches;
 }
 
@@ -92,6 +143,7 @@ void Network::recalibrate_end() {
     for (int64_t i = 0; i < entry.count; ++i) value[i] = float(*sum++ / double(recalibration_->batches));
   }
   recalibration_.reset();
+  parameters_.touch();
 }
 
 }  // namespace swav

@@ -32,16 +32,30 @@ class Network {
   void embed(swav_output output, const float* images, int64_t count, int32_t height, int32_t width, float* result);
   int64_t output_dim(swav_output output) const;
 
+  // How embed computes. int8 needs a calibration of the weights as they are.
+  void set_precision(Precision precision) { precision_ = precision; }
+  // Widens the ranges of activations to what these images reach; the first batch after a change of the weights starts anew.
+  void calibrate(const float* images, int64_t count, int32_t height, int32_t width);
+
   void recalibrate_begin();
   void recalibrate_batch(const float* images, int64_t count, int32_t height, int32_t width);
   void recalibrate_end();
 
  private:
-  InferencePlan& plan_for(int64_t count, int32_t height, int32_t width);
+  FrozenPlan& plan_for(int64_t count, int32_t height, int32_t width);
+  std::unique_ptr<FrozenBackbone> freeze(int64_t count, int32_t height, int32_t width, Precision precision, bool direct);
 
   Description description_;
   Parameters parameters_;
-  std::vector<std::unique_ptr<InferencePlan>> plans_;  // least recently used first
+  Precision precision_ = Precision::float32;
+  // Plans and folded weights of `frozen_version_` of the parameters; least recently used first.
+  uint64_t frozen_version_ = 0;
+  Precision frozen_precision_ = Precision::float32;
+  std::vector<std::unique_ptr<FrozenPlan>> plans_;
+  std::vector<std::shared_ptr<const FrozenWeights>> weights_;
+  // Of calibrated_version_ of the parameters; empty before a calibration.
+  ActivationRanges ranges_;
+  uint64_t calibrated_version_ = 0;
   std::unique_ptr<Recalibration> recalibration_;
 };
 

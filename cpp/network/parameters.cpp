@@ -122,6 +122,7 @@ void Parameters::assign(const Parameters& other) {
   std::copy(other.values_.begin(), other.values_.end(), values_.begin());
   std::copy(other.buffers_.begin(), other.buffers_.end(), buffers_.begin());
   std::copy(other.counters_.begin(), other.counters_.end(), counters_.begin());
+  touch();
 }
 
 bool Parameters::operator==(const Parameters& other) const {

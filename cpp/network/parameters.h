@@ -46,6 +46,11 @@ class Parameters {
   // Copies values into the arrays in place, so that pointers of plans stay valid. Both have the same description.
   void assign(const Parameters& other);
 
+  // Counts the times that values may have changed: what is derived from them (folded weights) is renewed when it differs.
+  // Whoever writes values calls touch.
+  uint64_t version() const { return version_; }
+  void touch() { ++version_; }
+
   bool operator==(const Parameters& other) const;
 
  private:
@@ -57,6 +62,7 @@ class Parameters {
   std::unordered_map<std::string, size_t> index_;
   std::vector<float> values_, buffers_;
   std::vector<int64_t> counters_;
+  uint64_t version_ = 0;
 };
 
 // Key of prototypes `head`: "prototypes.weight" where there is one set.

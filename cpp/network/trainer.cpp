@@ -278,6 +278,7 @@ void Trainer::step(const swav_step_input& input, swav_step_report& report) {
   report = {};
   reset_times();
   network_.gradients = gradients_;
+  network_.parameters().touch();
   // The forward renormalises the prototypes in place; a step that fails puts them back.
   float* prototypes = network_.parameters().values() + prototypes_offset_;
   const int64_t count = network_.parameters().size() - prototypes_offset_;

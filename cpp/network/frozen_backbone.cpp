@@ -1,0 +1,154 @@
+#include "network/frozen_backbone.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/isa.h"
+#include "base/parallel.h"
+
+namespace swav {
+namespace {
+
+// One row of pixels to integers: q = x * factor + offset, rounded and clipped.
+template <class Number>
+void quantize_row(const float* from, int64_t n, const float* factor, const float* offset, Number* to) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float q = std::min(std::max(from[i] * factor[i] + offset[i], 0.0f), 255.0f);
+    to[i] = Number(int32_t(q + 0.5f));
+  }
+}
+
+template <class Number>
+void fill_row(const float* zero, int64_t channels, int64_t n, Number* to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = Number(int32_t(zero[i % channels] + 0.5f));
+}
+
+}  // namespace
+
+Element integer_element() { return current_isa() == Isa::avx512 && supports_dot_products() ? Element::quads : Element::pairs; }
+
+FrozenBackbone::FrozenBackbone(std::unique_ptr<FrozenGraph> graph, std::shared_ptr<const FrozenWeights> weights)
+    : graph_(std::move(graph)), weights_(std::move(weights)) {
+  char* memory = nullptr;
+  for (int pass = 0; pass < 2; ++pass) {
+    if (pass == 1) arena_.allocate();
+    memory = arena_.take<char>(graph_->memory());
+  }
+  graph_->bind(memory);
+}
+
+// The images inside their frame: zeros around floats; around integers the nearest to what stands for zero.
+void FrozenBackbone::frame(const float* images) {
+  const FrozenMap& map = graph_->maps()[0];
+  const int64_t n = int64_t(map.width) * map.channels, framed = n + 2 * map.margin * map.channels;
+  const bool integers = graph_->element() != Element::float32;
+  std::vector<float> factor(integers ? size_t(n) : 0), offset(factor.size());
+  for (size_t i = 0; i < factor.size(); ++i) {
+    const MapScale& scale = weights_->input_scale();
+    factor[i] = 1 / scale.scale[i % size_t(map.channels)];
+    offset[i] = scale.zero[i % size_t(map.channels)];
+  }
+  const int64_t rows = map.height + 2 * map.margin;
+  parallel::for_each(map.images * rows, [&](int64_t task, int) {
+    const int64_t image = task / rows, y = task % rows - map.margin;
+    char* to = map.at(image, y, -map.margin);
+    const bool inside = y >= 0 && y < map.height;
+    const float* from = images + (image * map.height + (inside ? y : 0)) * n;
+    char* pixels = map.at(image, y, 0);
+    if (!integers) {
+      std::memset(to, 0, size_t(map.row));
+      if (inside) std::memcpy(pixels, from, size_t(n) * sizeof(float));
+      return;
+    }
+    const float* zero = weights_->input_scale().zero.data();
+    auto write = [&](auto* row, auto* middle) {
+      fill_row(zero, map.channels, framed, row);
+      if (inside) quantize_row(from, n, factor.data(), offset.data(), middle);
+    };
+    if (graph_->element() == Element::quads) {
+      write(reinterpret_cast<uint8_t*>(to), reinterpret_cast<uint8_t*>(pixels));
+    } else {
+      write(reinterpret_cast<uint16_t*>(to), reinterpret_cast<uint16_t*>(pixels));
+    }
+  });
+}
+
+void FrozenBackbone::max_pool(const FrozenStep& step) const {
+  const Kernels& kernel = kernels();
+  const FrozenMap &from = graph_->maps()[size_t(step.sources[0])], &to = graph_->maps()[size_t(step.target)];
+  parallel::for_each(to.images * to.height, [&](int64_t task, int) {
+    const int64_t image = task / to.height, y = task % to.height;
+    for (int64_t x = 0; x < to.width; ++x) {
+      const char* rows[9];
+      int count = 0;
+      for (int64_t sy = std::max<int64_t>(0, 2 * y - 1); sy <= std::min<int64_t>(from.height - 1, 2 * y + 1); ++sy) {
+        for (int64_t sx = std::max<int64_t>(0, 2 * x - 1); sx <= std::min<int64_t>(from.width - 1, 2 * x + 1); ++sx) {
+          rows[count++] = from.at(image, sy, sx);
+        }
+      }
+      char* out = to.at(image, y, x);
+      switch (graph_->element()) {
+        case Element::float32:
+          kernel.maximum_float(reinterpret_cast<const float* const*>(rows), count, to.channels, reinterpret_cast<float*>(out));
+          break;
+        case Element::quads:
+          kernel.maximum_bytes(reinterpret_cast<const uint8_t* const*>(rows), count, to.channels,
+                               reinterpret_cast<uint8_t*>(out));
+          break;
+        case Element::pairs:
+          kernel.maximum_halves(reinterpret_cast<const uint16_t* const*>(rows), count, to.channels,
+                                reinterpret_cast<uint16_t*>(out));
+          break;
+      }
+    }
+  });
+}
+
+void FrozenBackbone::average_pool(int64_t feature_dim, float* features) const {
+  const FrozenMap& map = graph_->maps().back();
+  const float factor = 1.0f / float(int64_t(map.height) * map.width);
+  parallel::for_each(map.images, [&](int64_t image, int) {
+    float* out = features + image * feature_dim;
+    std::fill(out, out + feature_dim, 0.0f);
+    for (int64_t y = 0; y < map.height; ++y) {
+      for (int64_t x = 0; x < map.width; ++x) {
+        const float* pixel = reinterpret_cast<const float*>(map.at(image, y, x));
+        for (int64_t c = 0; c < feature_dim; ++c) out[c] += pixel[c];
+      }
+    }
+    for (int64_t c = 0; c < feature_dim; ++c) out[c] *= factor;
+  });
+}
+
+void FrozenBackbone::run(const float* images, int64_t feature_dim, float* features, Observer after) {
+  frame(images);
+  for (size_t i = 0; i < graph_->steps().size(); ++i) {
+    const FrozenStep& step = graph_->steps()[i];
+    const FrozenWeights::Step& weights = weights_->step(i);
+    const FrozenMap& target = graph_->maps()[size_t(step.target)];
+    clear_margin(target);
+    switch (step.kind) {
+      case FrozenStep::Kind::direct: step.convolution->run(weights.packed, weights.finish); break;
+      case FrozenStep::Kind::winograd:
+        step.winograd->run(reinterpret_cast<const float*>(weights.packed), weights.finish.bias, weights.finish.relu,
+                           graph_->workspace(i));
+        break;
+      case FrozenStep::Kind::max_pool: max_pool(step); break;
+    }
+    if (after) after(size_t(step.target), target);
+  }
+  average_pool(feature_dim, features);
+}
+
+void observe(const FrozenMap& map, std::vector<float>& largest) {
+  for (int64_t i = 0; i < map.images; ++i) {
+    for (int64_t y = 0; y < map.height; ++y) {
+      for (int64_t x = 0; x < map.width; ++x) {
+        const float* pixel = reinterpret_cast<const float*>(map.at(i, y, x));
+        for (size_t c = 0; c < largest.size(); ++c) largest[c] = std::max(largest[c], pixel[c]);
+      }
+    }
+  }
+}
+
+}  // namespace swav

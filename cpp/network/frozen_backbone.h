@@ -1,0 +1,47 @@
+// Features by a frozen backbone: batch-norm with running statistics in the weights, ReLU and residual sums inside the
+// convolutions, activations in memory that steps share. In floats, or in integers (precision int8).
+#pragma once
+
+#include <memory>
+
+#include "base/arena.h"
+#include "base/function_ref.h"
+#include "network/frozen_weights.h"
+
+namespace swav {
+
+// How a network computes features of images.
+enum class Precision { float32, int8 };
+
+// What int8 stores its numbers as on this machine: quads with AVX-512 VNNI, pairs elsewhere. Results do not depend on it.
+Element integer_element();
+
+class FrozenBackbone {
+ public:
+  // weights fit graphs of equal element and signature; both are kept.
+  FrozenBackbone(std::unique_ptr<FrozenGraph> graph, std::shared_ptr<const FrozenWeights> weights);
+
+  int64_t images() const { return graph_->maps()[0].images; }
+  int32_t height() const { return graph_->maps()[0].height; }
+  int32_t width() const { return graph_->maps()[0].width; }
+  int64_t memory_bytes() const { return graph_->memory(); }
+
+  // images [images][height][width][channels] -> features [images][feature_dim]. after(map number, map), where given, is called
+  // when a map is complete.
+  using Observer = FunctionRef<void(size_t, const FrozenMap&)>;
+  void run(const float* images, int64_t feature_dim, float* features, Observer after = {});
+
+ private:
+  void frame(const float* images);
+  void max_pool(const FrozenStep& step) const;
+  void average_pool(int64_t feature_dim, float* features) const;
+
+  std::unique_ptr<FrozenGraph> graph_;
+  std::shared_ptr<const FrozenWeights> weights_;
+  Arena arena_;
+};
+
+// Raises ranges to the values of a float32 map: channel by channel, the first `channels` of each pixel.
+void observe(const FrozenMap& map, std::vector<float>& largest);
+
+}  // namespace swav

@@ -1,0 +1,147 @@
+#include "ops/frozen_convolution.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/parallel.h"
+
+namespace swav {
+namespace {
+
+constexpr int64_t wanted_tasks = 32;
+// Bytes of the source that a task reads again for every panel of weights: a quarter of a second-level cache of 1 MiB, beside
+// the panel, which the tiles of the task read again and again.
+constexpr int64_t block_bytes = 256 << 10;
+constexpr int most_segments = 16;
+
+}  // namespace
+
+void clear_margin(const FrozenMap& map) {
+  if (map.margin == 0) return;
+  parallel::for_each(map.images, [&](int64_t i, int) {
+    const int64_t edge = map.margin * map.row, side = map.margin * map.pixel;
+    char* image = map.data + i * map.image;
+    std::memset(image, 0, size_t(edge));
+    std::memset(image + map.image - edge, 0, size_t(edge));
+    for (int32_t y = 0; y < map.height; ++y) {
+      char* row = image + edge + y * map.row;
+      std::memset(row, 0, size_t(side));
+      std::memset(row + map.row - side, 0, size_t(side));
+    }
+  });
+}
+
+FrozenConvolution::FrozenConvolution(Element element, std::vector<FrozenWindow> windows, int32_t filters,
+                                     const FrozenMap* target, const FrozenMap* residual)
+    : element_(element), windows_(std::move(windows)), filters_(filters), target_(target), residual_(residual) {
+  const int64_t size = element_size(element);
+  flat_ = target->margin == 0 && (residual == nullptr || residual->margin == 0);
+  int64_t row_bytes = 0;
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    const FrozenWindow& w = windows_[i];
+    flat_ = flat_ && w.kernel == 1 && w.stride == 1 && w.source->margin == 0;
+    // Pixels without a gap between them make one stretch of a whole row of the window.
+    const bool dense = w.source->pixel == w.source->channels * size;
+    for (int32_t r = 0; r < w.kernel; ++r) {
+      for (int32_t s = 0; s < w.kernel; s += dense ? w.kernel : 1) {
+        const int64_t elements = int64_t(dense ? w.kernel : 1) * w.source->channels;
+        stretches_.push_back({int(i), r, s, elements, ceil_div(elements * size, 4)});
+        words_ += stretches_.back().words;
+      }
+    }
+    row_bytes += w.source->pixel * w.stride;
+  }
+  runs_ = flat_ ? 1 : target->images * target->height;
+  run_length_ = flat_ ? target->images * target->height * target->width : target->width;
+  run_tiles_ = ceil_div(run_length_, kernels().tile_rows);
+  const int64_t tiles = runs_ * run_tiles_, panels = columns() / kernels().tile_columns;
+  block_tiles_ = std::clamp<int64_t>(block_bytes / (kernels().tile_rows * row_bytes), 4, 64);
+  block_tiles_ = std::min(block_tiles_, std::max<int64_t>(4, ceil_div(tiles, wanted_tasks)));
+  blocks_ = ceil_div(tiles, block_tiles_);
+  piece_panels_ = ceil_div(panels, std::clamp<int64_t>(ceil_div(wanted_tasks, blocks_), 1, panels));
+  pieces_ = ceil_div(panels, piece_panels_);
+}
+
+void FrozenConvolution::pack(Weight weight, char* packed) const {
+  const int64_t width = kernels().tile_columns, size = element_size(element_), in_word = 4 / size;
+  parallel::for_each(columns() / width, [&](int64_t panel, int) {
+    char* to = packed + panel * words_ * 4 * width;
+    for (const Stretch& stretch : stretches_) {
+      const FrozenWindow& w = windows_[size_t(stretch.window)];
+      for (int64_t e = 0; e < stretch.words * in_word; ++e) {
+        const int32_t s = stretch.s + int32_t(e / w.source->channels);
+        const int64_t channel = e % w.source->channels;
+        const bool exists = e < stretch.elements && channel < w.channels;
+        for (int64_t n = 0; n < width; ++n) {
+          const int64_t filter = panel * width + n;
+          const float value = exists && filter < filters_ ? weight(stretch.window, filter, stretch.r, s, channel) : 0.0f;
+          char* place = to + (e / in_word * width + n) * 4 + e % in_word * size;
+          if (element_ == Element::float32) {
+            std::memcpy(place, &value, 4);
+          } else if (element_ == Element::quads) {
+            *reinterpret_cast<int8_t*>(place) = int8_t(value);
+          } else {
+            *reinterpret_cast<int16_t*>(place) = int16_t(value);
+          }
+        }
+      }
+      to += stretch.words * 4 * width;
+    }
+  });
+}
+
+FrozenConvolution::Tile FrozenConvolution::tile(int64_t index) const {
+  const int64_t i = index % run_tiles_, x = i * run_length_ / run_tiles_;
+  return {index / run_tiles_, x, int((i + 1) * run_length_ / run_tiles_ - x)};
+}
+
+char* FrozenConvolution::address(const FrozenMap& map, int32_t stride, int32_t padding, const Tile& tile) const {
+  if (flat_) return map.data + tile.x * map.pixel;
+  return map.at(tile.run / target_->height, tile.run % target_->height * stride - padding, tile.x * stride - padding);
+}
+
+void FrozenConvolution::run_tile(const Tile& tile, int64_t column, const char* packed, const FrozenFinish& finish) const {
+  const Kernels& kernel = kernels();
+  ProductSegment segments[most_segments];
+  const char* base[2] = {};
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    base[i] = address(*windows_[i].source, windows_[i].stride, windows_[i].padding, tile);
+  }
+  int count = 0;
+  for (const Stretch& stretch : stretches_) {
+    const FrozenWindow& w = windows_[size_t(stretch.window)];
+    segments[count++] = {base[stretch.window] + stretch.r * w.source->row + stretch.s * w.source->pixel,
+                         w.source->pixel * w.stride, stretch.words};
+  }
+  const int64_t size = finish.scales.to_float ? 4 : element_size(element_);
+  FusedRows to{address(*target_, 1, 0, tile) + column * size, target_->pixel, nullptr, 0};
+  if (residual_ != nullptr) {
+    to.residual = address(*residual_, 1, 0, tile) + column * element_size(element_);
+    to.residual_stride = residual_->pixel;
+  }
+  const char* b = packed + words_ * 4 * column;
+  if (element_ == Element::float32) {
+    return kernel.fused_float(segments, count, reinterpret_cast<const float*>(b), tile.rows, finish.bias + column, finish.relu,
+                              to);
+  }
+  const Requantize scales{finish.scales.bias + column, finish.scales.scale + column, finish.scales.residual_scale + column,
+                          finish.scales.to_float};
+  if (element_ == Element::quads) {
+    kernel.fused_quads(segments, count, reinterpret_cast<const int8_t*>(b), tile.rows, scales, to);
+  } else {
+    kernel.fused_pairs(segments, count, reinterpret_cast<const int16_t*>(b), tile.rows, scales, to);
+  }
+}
+
+void FrozenConvolution::run(const char* packed, const FrozenFinish& finish) const {
+  const int64_t width = kernels().tile_columns, panels = columns() / width, tiles = runs_ * run_tiles_;
+  parallel::for_each(blocks_ * pieces_, [&](int64_t task, int) {
+    const int64_t first = task / pieces_ * block_tiles_, last = std::min(tiles, first + block_tiles_);
+    const int64_t panel0 = task % pieces_ * piece_panels_, panel1 = std::min(panels, panel0 + piece_panels_);
+    for (int64_t panel = panel0; panel < panel1; ++panel) {
+      for (int64_t t = first; t < last; ++t) run_tile(tile(t), panel * width, packed, finish);
+    }
+  });
+}
+
+}  // namespace swav

@@ -1,0 +1,62 @@
+// Activations of a frozen network (inference only): maps of pixels as its kernels read and write them.
+//
+// Layout [images][margin + height + margin][margin + width + margin][channels], in bytes. The margin holds zeros where a 3x3
+// window needs them, so that no kernel asks whether a pixel exists. Channels are padded to whole register tiles; what lies in
+// the padding is zero or meets zero weights.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/kernels.h"
+#include "ops/row_blocks.h"
+
+namespace swav {
+
+// What a word of four bytes holds (kernels/product_fused.h). Integers are unsigned, 0..255.
+enum class Element { float32, quads, pairs };
+
+inline int64_t element_size(Element element) { return element == Element::float32 ? 4 : element == Element::quads ? 1 : 2; }
+
+struct FrozenMap {
+  char* data = nullptr;  // borrowed: where the margin of image 0 begins
+  int64_t images = 0;
+  int32_t height = 0, width = 0;
+  int32_t channels = 0;  // as stored
+  int32_t margin = 0;
+  int64_t pixel = 0, row = 0, image = 0;  // distances in bytes
+
+  FrozenMap() = default;
+  // Room for `filters` channels. Pixels that would lie a multiple of 2 KiB apart get one cache line more: the rows of a
+  // register tile must not meet in one set of the first-level cache.
+  FrozenMap(int64_t count, int32_t h, int32_t w, int32_t filters, int32_t border, Element element)
+      : images(count), height(h), width(w), channels(int32_t(round_up(filters, kernels().tile_columns))), margin(border) {
+    pixel = channels * element_size(element);
+    if (pixel % 2048 == 0) pixel += 64;
+    set_distances();
+  }
+
+  // A framed input image: channels side by side without padding.
+  static FrozenMap frame(int64_t count, int32_t h, int32_t w, int32_t channels, int32_t border, Element element) {
+    FrozenMap map;
+    map.images = count, map.height = h, map.width = w, map.channels = channels, map.margin = border;
+    map.pixel = channels * element_size(element);
+    map.set_distances();
+    return map;
+  }
+
+  // Bytes of memory, with a line behind the end for words that reach over the last pixel.
+  int64_t bytes() const { return images * image + 64; }
+  // y in [-margin, height + margin), x likewise.
+  char* at(int64_t i, int64_t y, int64_t x) const { return data + i * image + (y + margin) * row + (x + margin) * pixel; }
+
+ private:
+  void set_distances() {
+    row = (width + 2 * margin) * pixel;
+    image = (height + 2 * margin) * row;
+  }
+};
+
+// Zeros in the margin of every image.
+void clear_margin(const FrozenMap& map);
+
+}  // namespace swav
