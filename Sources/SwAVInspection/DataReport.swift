@@ -52,11 +52,11 @@ extension DataReport {
   init(of source: any ImageSource, findings: Findings, ignored: [IgnoredFile], channels: Int) {
     let pictures = findings.pictures
     images = source.count
-    sizes = SizeSummary(pictures.map { ($0.info.width, $0.info.height) })
-    formats = Dictionary(grouping: pictures, by: \.info.format).map { ($0.key, $0.value.count) }
+    sizes = SizeSummary(pictures.map { (Int($0.width), Int($0.height)) })
+    formats = pictures.reduce(into: [:]) { $0[$1.format, default: 0] += 1 }.map { ($0.key, $0.value) }
       .sorted { ($1.images, $0.name) < ($0.images, $1.name) }
-    gray = pictures.count { $0.info.channels == 1 }
-    deep = pictures.count { $0.info.bits == 16 }
+    gray = pictures.count { $0.isGray }
+    deep = pictures.count { $0.isDeep }
     bytes = pictures.reduce(0) { $0 + $1.bytes }
     statistics = findings.moments.statistics(channels: channels)
     var classes = source.classNames.map { (name: $0, images: 0) }

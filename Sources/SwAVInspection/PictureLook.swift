@@ -4,12 +4,12 @@ import SwAVEngine
 
 /// How a picture looks, in 80 bytes: enough to find copies that were encoded again, resized or retouched a little.
 struct PictureLook: Sendable, Equatable {
-  /// The difference hash of a 9 x 9 gray thumbnail: a bit says whether a pixel is brighter than its left neighbour (64 bits;
+  /// Means of 2 x 2 neighbours of a 9 x 9 gray thumbnail, [8][8], 0...255.
+  var thumbnail: SIMD64<UInt8>
+  /// The difference hash of the same 9 x 9 pixels: a bit says whether a pixel is brighter than its left neighbour (64 bits;
   /// the middle row is left out), or than the one above it (64 bits; the middle column is left out). It survives a change of
   /// size, quality, brightness and contrast.
   var hash: UInt128
-  /// Means of 2 x 2 neighbours of the same thumbnail, [8][8], 0...255.
-  var thumbnail: SIMD64<UInt8>
 
   /// Pixels a side of the thumbnail.
   static let side = 9
@@ -31,7 +31,7 @@ struct PictureLook: Sendable, Equatable {
   /// `gray` is [9][9] in 0...1.
   init(gray: [Float]) {
     let (side, middle) = (PictureLook.side, PictureLook.side / 2)
-    (hash, thumbnail) = (0, .zero)
+    (thumbnail, hash) = (.zero, 0)
     for a in 0..<side where a != middle {
       for b in 1..<side {
         hash = hash << 1 | (gray[a * side + b] > gray[a * side + b - 1] ? 1 : 0)

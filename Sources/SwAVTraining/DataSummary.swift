@@ -8,6 +8,9 @@ public struct DataSummary: Sendable, Equatable {
   public var count: Int
   /// Median of the shorter sides in pixels.
   public var typicalSide: Int
+  /// Whether all images looked at are stored as gray, and whether any of those has 16 bits.
+  public var isGray = false
+  public var isDeep = false
 
   public init(count: Int, typicalSide: Int) { (self.count, self.typicalSide) = (count, typicalSide) }
 
@@ -15,12 +18,15 @@ public struct DataSummary: Sendable, Equatable {
   public init(of source: any ImageSource) throws(DataError) {
     let looked = min(64, source.count)
     guard looked > 0 else { throw DataError(.unusable, "there are no images") }
-    var (sides, reason) = ([Int](), "")
+    var (sides, gray, deep, reason) = ([Int](), 0, 0, "")
     for index in 0..<looked {
       let sample = index * source.count / looked
       do {
         let info = try Image.probe(try source.beginning(of: sample))
-        if info.width > 0 && info.height > 0 { sides.append(min(info.width, info.height)) }
+        guard info.width > 0 && info.height > 0 else { continue }
+        sides.append(min(info.width, info.height))
+        if info.channels == 1 { gray += 1 }
+        if info.channels == 1 && info.bits == 16 { deep += 1 }
       } catch {
         if reason.isEmpty { reason = "\(source.name(of: sample)): \(error)" }
       }
@@ -30,6 +36,7 @@ public struct DataSummary: Sendable, Equatable {
     }
     count = source.drawCount
     typicalSide = sides.sorted()[sides.count / 2]
+    (isGray, isDeep) = (gray == sides.count, gray == sides.count && deep > 0)
   }
 }
 

@@ -31,6 +31,11 @@ extension PretrainConfiguration {
     }
     try given.apply(to: &plan.configuration)
     if !given.isGiven("hidden") { plan.configuration.hidden = plan.configuration.arch.defaultHidden }
+    if data.isGray {
+      // Not planned by itself: a network of three channels takes gray images too, and published weights have three.
+      let loss = data.isDeep ? ", and keep their 16 bits, which are reduced to 8 otherwise" : ""
+      plan.reasons.append("channels 3: the images looked at are gray; --channels 1 would do\(loss)")
+    }
     // A reason for a value that was given is none: it begins with the setting's name.
     plan.reasons.removeAll { reason in given.isGiven(String(reason.prefix { $0 != " " })) }
     try plan.configuration.validate(for: data, given: given)

@@ -121,7 +121,10 @@ struct DataReportView {
     var lines = [""]
     for finding in report.findings.prefix(DataReportView.maximumRows) {
       let status = finding.status.rawValue.padding(toLength: 15, withPad: " ", startingAt: 0)
-      lines.append(DataReportView.cut("\(status) \(finding.path): \(finding.reason)"))
+      // Of a long path the end says most; the reason should be seen as well.
+      let room = max(40, DataReportView.width - status.count - 3 - finding.reason.count)
+      let path = finding.path.count <= room ? finding.path : "..." + finding.path.suffix(room - 3)
+      lines.append(DataReportView.cut("\(status) \(path): \(finding.reason)"))
     }
     let rest = report.findings.count - DataReportView.maximumRows
     if rest > 0 { lines.append("... and \(rest) more; --json lists all") }

@@ -1,6 +1,8 @@
 // Images a second of processor time: decode once, then every crop. Not run by ctest.
-//   bench_data FOLDER|FILE.tar [--crops 2x224+6x96] [--limit N] [--rounds R] [--precision exact|fast]
+//   bench_data FOLDER|FILE.tar [--crops 2x224+6x96] [--limit N] [--rounds R] [--precision exact|fast|compare]
+// compare: how far the fast path is from the exact one over whole chains, reduced decoding included, in levels of 255.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -61,6 +63,55 @@ double seconds(F&& body) {
   return now() - start;
 }
 
+// Memory for the crops of one image.
+struct Crops {
+  std::vector<std::vector<float>> pixels;
+  std::vector<float*> outputs;
+
+  explicit Crops(const swav_recipe& recipe) {
+    for (int v = 0; v < swav::image::crop_count(recipe); ++v) {
+      const size_t side = size_t(swav::image::group_of(recipe, v).size);
+      pixels.emplace_back(side * side * 3);
+    }
+    for (auto& crop : pixels) outputs.push_back(crop.data());
+  }
+  void make(const std::vector<uint8_t>& file, const swav_recipe& recipe, uint64_t epoch, uint64_t sample) {
+    swav::image::multicrop(file.data(), file.size(), swav::image::default_decode_options(), recipe, 1, epoch, sample,
+                           outputs.data());
+  }
+};
+
+void compare(const std::vector<std::vector<uint8_t>>& files, swav_recipe recipe) {
+  constexpr int bins_a_level = 64;
+  std::vector<int64_t> histogram(256 * bins_a_level);
+  Crops fast(recipe), exact(recipe);
+  double sum = 0;
+  int64_t count = 0;
+  for (size_t i = 0; i < files.size(); ++i) {
+    recipe.precision = SWAV_PRECISION_FAST;
+    fast.make(files[i], recipe, 0, i);
+    recipe.precision = SWAV_PRECISION_EXACT;
+    exact.make(files[i], recipe, 0, i);
+    for (size_t v = 0; v < fast.pixels.size(); ++v) {
+      for (size_t at = 0; at < fast.pixels[v].size(); ++at) {
+        const double levels =
+            std::abs(double(fast.pixels[v][at]) - double(exact.pixels[v][at])) * double(recipe.std[at % 3]) * 255;
+        sum += levels;
+        ++count;
+        ++histogram[size_t(std::min(255.99, levels) * bins_a_level)];
+      }
+    }
+  }
+  const auto percentile = [&](double share) {
+    int64_t below = 0;
+    size_t bin = 0;
+    while (bin + 1 < histogram.size() && double(below += histogram[bin]) < share * double(count)) ++bin;
+    return double(bin) / bins_a_level;
+  };
+  std::printf("%zu images, %lld samples: mean %.4f levels, 99.9th percentile %.2f, 99.99th %.2f\n", files.size(),
+              static_cast<long long>(count), sum / double(count), percentile(0.999), percentile(0.9999));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -69,21 +120,18 @@ int main(int argc, char** argv) {
   swav_recipe recipe = swav::image::default_recipe();
   size_t limit = 200;
   int rounds = 3;
+  bool compares = false;
   for (int i = 2; i + 1 < argc; i += 2) {
     if (!std::strcmp(argv[i], "--crops")) set_crops(recipe, argv[i + 1]);
     if (!std::strcmp(argv[i], "--limit")) limit = std::strtoul(argv[i + 1], nullptr, 10);
     if (!std::strcmp(argv[i], "--rounds")) rounds = std::atoi(argv[i + 1]);
+    if (!std::strcmp(argv[i], "--precision")) compares = !std::strcmp(argv[i + 1], "compare");
     if (!std::strcmp(argv[i], "--precision"))
       recipe.precision = std::strcmp(argv[i + 1], "exact") ? SWAV_PRECISION_FAST : SWAV_PRECISION_EXACT;
   }
   const auto files = load(argv[1], limit);
-  std::vector<std::vector<float>> crops;
-  std::vector<float*> outputs;
-  for (int g = 0; g < recipe.group_count; ++g) {
-    for (int v = 0; v < recipe.groups[g].count; ++v)
-      crops.emplace_back(size_t(recipe.groups[g].size) * recipe.groups[g].size * 3);
-  }
-  for (auto& crop : crops) outputs.push_back(crop.data());
+  if (compares) return compare(files, recipe), 0;
+  Crops crops(recipe);
   swav::image::Image image;
   for (int round = 0; round < rounds; ++round) {
     const double decoding = seconds([&] {
@@ -92,11 +140,10 @@ int main(int argc, char** argv) {
     });
     const double all = seconds([&] {
       for (size_t i = 0; i < files.size(); ++i) {
-        swav::image::multicrop(files[i].data(), files[i].size(), swav::image::default_decode_options(), recipe, 1,
-                               uint64_t(round), i, outputs.data());
+        crops.make(files[i], recipe, uint64_t(round), i);
       }
     });
     std::printf("%zu images: decode alone %.0f images/s, decode and %zu crops %.1f images/s\n", files.size(),
-                double(files.size()) / decoding, crops.size(), double(files.size()) / all);
+                double(files.size()) / decoding, crops.outputs.size(), double(files.size()) / all);
   }
 }

@@ -64,6 +64,8 @@ import Testing
     #expect(PictureLook(gray: gray).hash == PictureLook(gray: gray.map { $0 * 1.3 + 0.1 }).hash)
   }
 
+  @Test func aRecordIsAsSmallAsStated() { #expect(MemoryLayout<PictureRecord>.stride == 128) }
+
   @Test func equalBytesAreGroupedInOrder() throws {
     var generator = Generator(state: 10)
     let look = randomLook(&generator)

@@ -1,4 +1,5 @@
 import SwAVAugmentation
+import SwAVData
 import SwAVModel
 import SwAVTestSupport
 import Testing
@@ -93,6 +94,26 @@ import Testing
     let given = try PretrainSettings(yaml: configuration.yaml, path: "config.yaml")
     let again = try PretrainConfiguration.planned(for: DataSummary(count: 70, typicalSide: 10), given: given).configuration
     #expect(again == configuration)
+  }
+
+  @Test func grayImagesAreToldOfOneChannel() throws {
+    let folder = try TemporaryFolder()
+    for number in 0..<3 {
+      let gray = try Image.encodePNG(Array(repeating: 9, count: 64), width: 8, height: 8, channels: 1)
+      try folder.write("gray/\(number).png", gray)
+      try folder.write("mixed/\(number).png", gray)
+      try folder.write("deep/\(number).pgm", Array("P5 1 1 65535\n".utf8) + [0, 1])
+    }
+    try folder.write("mixed/color.jpg", try picture(kind: 0, number: 0))
+    func advice(_ name: String, _ values: [(String, String)] = []) throws -> [String] {
+      var given = PretrainSettings()
+      for (name, value) in values { try given.set(name, to: value) }
+      let data = try DataSummary(of: ImageFolder(folder.path + "/" + name))
+      return try PretrainConfiguration.planned(for: data, given: given).reasons.filter { $0.hasPrefix("channels ") }
+    }
+    #expect(try advice("gray").count == 1 && advice("gray")[0].contains("--channels 1"))
+    #expect(try advice("deep")[0].contains("16 bits") && !advice("gray")[0].contains("16 bits"))
+    #expect(try advice("mixed").isEmpty && advice("deep", [("channels", "1")]).isEmpty)
   }
 
   @Test func channelsBringTheirStatistics() throws {
