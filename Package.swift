@@ -6,8 +6,8 @@ import PackageDescription
 let swiftSettings: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("InternalImportsByDefault")]
 
 /// One Swift module of the package; the engine's C header is visible to those that call it.
-func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+func module(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: swiftSettings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -46,7 +46,7 @@ let package = Package(
     module("SwAVEngine", ["CSwAV"]),
     module("SwAVAugmentation", ["CSwAV", "SwAVEngine"]),
     module("SwAVModel", ["CSwAV", "SwAVEngine", "SwAVAugmentation"]),
-    module("SwAVData", ["CSwAV", "SwAVEngine", "SwAVAugmentation"]),
+    module("SwAVData", ["CSwAV", "SwAVEngine", "SwAVAugmentation"], exclude: ["README.md"]),
     module("SwAVEvaluation", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"]),
     module(
       "SwAVTraining",

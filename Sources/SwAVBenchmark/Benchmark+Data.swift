@@ -15,6 +15,8 @@ extension Benchmark {
     public var imagesPerSecond: Double
     public var imagesPerSecondPerCore: Double
     public var badImages: Int
+    /// Peak of the process, the index of the images included.
+    public var peakRssGib: Double
   }
 
   /// Reads, decodes and crops up to `limit` images, evenly spaced, on `workers` threads.
@@ -43,7 +45,8 @@ extension Benchmark {
     let rate = Double(samples.count) / ((ContinuousClock.now - start) / .seconds(1))
     return Data(
       crops: CropGroup.describe(crops), images: samples.count, workers: max(1, workers), imagesPerSecond: rate,
-      imagesPerSecondPerCore: rate / Double(max(1, workers)), badImages: bad.load(ordering: .relaxed))
+      imagesPerSecondPerCore: rate / Double(max(1, workers)), badImages: bad.load(ordering: .relaxed),
+      peakRssGib: peakResidentGiB())
   }
 }
 

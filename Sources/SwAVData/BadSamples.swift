@@ -17,29 +17,37 @@ final class BadSamples: Sendable {
   private struct State {
     var known: Set<Int>
     var unreported: [BadSample] = []
+    var tried: Int
   }
 
   private let state: Mutex<State>
-  /// More than so many end the loading.
-  private let limit: Int
+  private let share: Double
   private let count: Int
 
-  /// `share` (0...1) of `count` samples may be bad.
-  init(known: [Int], count: Int, share: Double) {
-    state = Mutex(State(known: Set(known)))
-    self.count = count
-    limit = Int((share * Double(count)).rounded(.down))
+  /// A share is not told from fewer samples than these: a large set whose first few images are bad may be good.
+  static let least = 1000
+
+  /// `share` (0...1) of the samples that were tried may be bad, and of `least` or of all `count` while fewer were tried;
+  /// `tried` of them were in an earlier part of the run.
+  init(known: [Int], count: Int, share: Double, tried: Int = 0) {
+    state = Mutex(State(known: Set(known), tried: tried))
+    (self.count, self.share) = (count, share)
   }
 
+  /// A sample was asked for.
+  func countTry() { state.withLock { $0.tried += 1 } }
+
   func record(_ bad: BadSample) throws(DataError) {
-    let total = state.withLock { state in
+    let (total, tried) = state.withLock { state in
       if state.known.insert(bad.sample).inserted { state.unreported.append(bad) }
-      return state.known.count
+      return (state.known.count, min(count, max(BadSamples.least, state.tried)))
     }
+    let limit = Int((share * Double(tried)).rounded(.down))
     guard total <= limit else {
       throw DataError(
         .tooManyBad,
-        "\(total) of \(count) images are bad, more than the \(limit) that max-bad allows; the last: \(bad.name): \(bad.reason)")
+        "\(total) of \(tried < count ? "the first \(tried) of " : "")\(count) images are bad, more than the \(limit) that "
+          + "max-bad \(share) allows; the last: \(bad.name): \(bad.reason)")
     }
   }
 

@@ -85,7 +85,8 @@ public struct CIFARBatches: ImageSource {
   public func bytes(of sample: Int) throws -> [UInt8] {
     let file = lastIndex(in: firsts, atMost: sample)
     let record = try FileBytes.read(
-      files[file], at: (sample - firsts[file]) * form.record + form.labelBytes, limit: CIFARBatches.pixels, stamp: stamps[file])
+      files[file], at: (sample - firsts[file]) * form.record + form.labelBytes, limit: CIFARBatches.pixels
+    ) { $0 == stamps[file] }
     guard record.count == CIFARBatches.pixels else { throw DataError(.io, "\(files[file]): ended before \(name(of: sample))") }
     let header = Array("P6\n32 32\n255\n".utf8)
     return [UInt8](unsafeUninitializedCapacity: header.count + record.count) { bytes, count in

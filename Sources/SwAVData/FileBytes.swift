@@ -6,11 +6,11 @@ enum FileBytes {
   static let maximumSize = 1 << 30
 
   /// A part of a regular file, the whole by default: `limit` bytes from `offset`, fewer where it ends before. `path` is
-  /// zero-terminated; `stamp`, where given, is what the file has to be like still. `spare` bytes of capacity are left, for
-  /// callers that append.
+  /// zero-terminated; `isUnchanged` says whether the file is still the one that is meant. `spare` bytes of capacity are left,
+  /// for callers that append.
   static func read(
     _ path: UnsafePointer<CChar>, at offset: Int = 0, limit: Int = maximumSize, maximum: Int = maximumSize,
-    stamp: FileStamp? = nil, spare: Int = 0
+    spare: Int = 0, isUnchanged: (FileStamp) -> Bool = { _ in true }
   ) throws(DataError) -> [UInt8] {
     // Without O_NONBLOCK opening a pipe would wait for a writer.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -19,8 +19,8 @@ enum FileBytes {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw failure(path, errno) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw DataError(.unusable, "\(String(cString: path)): not a regular file") }
-    if let stamp, stamp != FileStamp(status) {
-      throw DataError(.unusable, "\(String(cString: path)): changed since it was opened first")
+    guard isUnchanged(FileStamp(status)) else {
+      throw DataError(.unusable, "\(String(cString: path)): changed since it was read first")
     }
     let wanted = min(Int(status.st_size) - offset, limit)
     guard wanted <= maximum else {
@@ -58,15 +58,19 @@ enum FileBytes {
   }
 }
 
-/// What tells a file from the same one written anew.
+/// What tells a file from the same one written anew: size and time. Not its inode, which some network file systems change.
 struct FileStamp: Sendable, Equatable {
-  private let device, inode, size, seconds, nanoseconds: Int
+  private let size, seconds, nanoseconds: Int
 
   init(_ status: stat) {
-    (device, inode, size) = (
-      Int(truncatingIfNeeded: status.st_dev), Int(truncatingIfNeeded: status.st_ino), Int(status.st_size)
-    )
-    (seconds, nanoseconds) = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+    (size, seconds, nanoseconds) = (Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+  }
+
+  /// 32 bits of it, never 0: two states of a file have the same with a probability of 2^-32.
+  var fingerprint: UInt32 {
+    var hash = FNV1a()
+    for word in [size, seconds, nanoseconds] { withUnsafeBytes(of: word) { hash.combine($0) } }
+    return max(1, UInt32(truncatingIfNeeded: hash.value ^ hash.value >> 32))
   }
 }
 

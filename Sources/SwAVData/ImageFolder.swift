@@ -10,6 +10,7 @@ public struct ImageFolder: ImageSource {
   public let root: String
   public let classNames: [String]
   let paths: PathTable
+  private let stamps: FileStamps
   /// Class of each sample; empty without classes.
   let labels: [Int32]
 
@@ -26,6 +27,7 @@ public struct ImageFolder: ImageSource {
     scan.paths.sort()
     self.root = root
     paths = scan.paths
+    stamps = FileStamps(count: scan.paths.count)
     (classNames, labels) = ImageFolder.classes(of: scan.paths)
   }
 
@@ -46,7 +48,7 @@ public struct ImageFolder: ImageSource {
   public func label(of sample: Int) -> Int? { labels.isEmpty ? nil : Int(labels[sample]) }
 
   public func head(of sample: Int, limit: Int) throws -> [UInt8] {
-    try FileBytes.read(fullPath(sample), limit: limit)
+    try FileBytes.read(fullPath(sample), limit: limit) { stamps.agrees(sample, $0) }
   }
 
   private func fullPath(_ sample: Int) -> [CChar] {

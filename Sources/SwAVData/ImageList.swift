@@ -6,11 +6,12 @@ public struct ImageList: ImageSource {
   private let folder: [UInt8]
   /// Class of each sample; empty without classes.
   private let labels: [Int32]
+  private let stamps: FileStamps
 
   public init(paths: [String]) {
     var table = PathTable()
     for path in paths { table.append(path.utf8) }
-    (self.paths, folder, labels, classNames) = (table, [], [], [])
+    (self.paths, folder, labels, classNames, stamps) = (table, [], [], [], FileStamps(count: table.count))
   }
 
   /// A text file with one path a line; empty lines are skipped. Relative paths begin at the current folder.
@@ -20,9 +21,9 @@ public struct ImageList: ImageSource {
     guard !bytes.contains(0) else {
       throw DataError(.unusable, "\(file): holds zero bytes; a text with one path a line is needed")
     }
-    let table = PathTable(lines: bytes)
+    let table = PathTable(lines: consume bytes)
     guard table.count > 0 else { throw DataError(.unusable, "\(file): names no files; one path a line is needed") }
-    (paths, folder, labels, classNames) = (table, [], [], [])
+    (paths, folder, labels, classNames, stamps) = (table, [], [], [], FileStamps(count: table.count))
   }
 
   /// A CSV file whose first line names the columns: one of ``pathColumns``, and one of ``labelColumns`` where there are labels;
@@ -31,7 +32,7 @@ public struct ImageList: ImageSource {
   public init(table file: String) throws(DataError) {
     var table = try ImageTable(CSVReader(try FileBytes.read(file, maximum: .max)), name: file)
     try table.readRows()
-    paths = table.paths
+    (paths, stamps) = (table.paths, FileStamps(count: table.paths.count))
     folder = file.utf8.lastIndex(of: UInt8(ascii: "/")).map { Array(file.utf8[...$0]) } ?? []
     (classNames, labels) = table.classes.finished()
   }
@@ -54,7 +55,7 @@ public struct ImageList: ImageSource {
       let isRelative = path.first != UInt8(ascii: "/")
       return ((isRelative ? folder : []) + path + [0]).map { CChar(bitPattern: $0) }
     }
-    return try FileBytes.read(path, limit: limit)
+    return try FileBytes.read(path, limit: limit) { stamps.agrees(sample, $0) }
   }
 
   /// Count, and a hash of the paths.

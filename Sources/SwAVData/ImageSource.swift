@@ -92,6 +92,8 @@ public struct DataError: Error, Sendable, Equatable, CustomStringConvertible {
     case io
     /// More samples are bad than the limit allows.
     case tooManyBad
+    /// Reads do not come back.
+    case stalled
   }
 
   public let kind: Kind

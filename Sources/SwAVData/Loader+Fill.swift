@@ -49,9 +49,11 @@ final class CropSlots: @unchecked Sendable {
 /// What a worker does: finds the sample of a position, reads, decodes and crops it, or its substitute.
 struct Filler: Sendable {
   let source: any ImageSource
+  let reads: TimedReads
   let configuration: Loader.Configuration
   let bad: BadSamples
   let slots: CropSlots
+  let clock: LoadingClock
   let batchesPerEpoch: Int
 
   @Sendable func fill(batch: Int, item: Int, slot: Int) throws {
@@ -66,13 +68,20 @@ struct Filler: Sendable {
       let candidate = Filler.candidate(seed: seed, epoch: epoch, count: count, sample: sample, attempt: attempt)
       if attempt > 0 && candidate == sample { continue }
       do {
-        let bytes = try source.bytes(of: candidate)
+        bad.countTry()
+        let bytes = try clock.reading { try reads.bytes(of: candidate) }
         // The crops are drawn for the draw: a sample that comes twice, or a substitute that is in the epoch in its own right,
         // is cropped differently here.
-        try Recipe.multicrop(bytes, recipe: &recipe, seed: seed, epoch: epoch, sample: draw, outputs: outputs)
+        try clock.cropping {
+          try Recipe.multicrop(bytes, recipe: &recipe, seed: seed, epoch: epoch, sample: draw, outputs: outputs)
+        }
         return
       } catch let error as EngineError where error.code == .memory || error.code == .internal || error.code == .argument {
         throw error
+      } catch let error as DataError where error.kind == .stalled {
+        throw error
+      } catch is TimedReads.Closed {
+        throw TimedReads.Closed()
       } catch {
         try bad.record(BadSample(sample: candidate, name: source.name(of: candidate), reason: "\(error)"))
       }

@@ -31,8 +31,11 @@ public final class Loader {
     public var workers: Int
     /// Batches in memory: the one in use and those ahead of it.
     public var slots = 3
-    /// Share of samples, 0...1, that may be bad before loading ends with an error.
+    /// Share of samples, 0...1, that may be bad before loading ends with an error: of those that were tried so far, and of
+    /// 1000 (or all) while they are fewer.
     public var maxBadShare: Double
+    /// Seconds after which a read is given up and the sample counts as bad; 0: never.
+    public var readTimeout = Loader.defaultReadTimeout
     /// Samples known to be bad from an earlier part of the run; they are not reported again.
     public var knownBad: [Int] = []
 
@@ -49,8 +52,13 @@ public final class Loader {
     public let crops: [UnsafePointer<Float>?]
   }
 
+  /// Seconds. A busy network file system answers within it.
+  public static let defaultReadTimeout = 60.0
+
   public let configuration: Configuration
   public let batchesPerEpoch: Int
+  private let reads: TimedReads
+  private let clock = LoadingClock()
   private let bad: BadSamples
   private let slots: CropSlots
   private let pipeline: SlotPipeline
@@ -64,11 +72,15 @@ public final class Loader {
     }
     self.configuration = configuration
     batchesPerEpoch = draws / configuration.batch
-    bad = BadSamples(known: configuration.knownBad, count: source.count, share: configuration.maxBadShare)
+    let tried = (configuration.start.epoch * batchesPerEpoch + configuration.start.batch) * configuration.batch
+    bad = BadSamples(known: configuration.knownBad, count: source.count, share: configuration.maxBadShare, tried: tried)
+    reads = TimedReads(source, seconds: configuration.readTimeout)
     slots = CropSlots(recipe: configuration.recipe, batch: configuration.batch, count: max(2, configuration.slots))
     let start = configuration.start.epoch * batchesPerEpoch + configuration.start.batch
     let end = max(start, configuration.epochs * batchesPerEpoch)
-    let filler = Filler(source: source, configuration: configuration, bad: bad, slots: slots, batchesPerEpoch: batchesPerEpoch)
+    let filler = Filler(
+      source: source, reads: reads, configuration: configuration, bad: bad, slots: slots, clock: clock,
+      batchesPerEpoch: batchesPerEpoch)
     pipeline = SlotPipeline(
       batches: start..<end, items: { _ in configuration.batch }, slots: slots.count, workers: configuration.workers,
       fill: filler.fill)
@@ -82,8 +94,16 @@ public final class Loader {
     }
   }
 
-  /// Ends the workers and returns when the last is gone.
-  public func stop() { pipeline.stop() }
+  deinit { reads.close() }
+
+  /// Ends the workers and returns when the last is gone. Does not wait for reads that hang.
+  public func stop() {
+    reads.close()
+    pipeline.stop()
+  }
+
+  /// What loading has cost so far.
+  public var cost: LoadingCost { clock.cost }
 
   /// Seconds that the consumer has waited for data so far.
   public var waited: Double { pipeline.waited }

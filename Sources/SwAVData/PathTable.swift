@@ -14,7 +14,8 @@ struct PathTable: Sendable {
   /// Takes over the bytes of a text: one path a line, ended by a line feed with or without a carriage return; empty lines are
   /// skipped. The text becomes the table, so there is no moment with two copies of it. A zero byte ends a path.
   init(lines: consuming [UInt8]) {
-    bytes = lines
+    // Moved, not shared: appending to shared storage would copy all of it.
+    bytes = consume lines
     bytes.append(0)
     bytes.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }

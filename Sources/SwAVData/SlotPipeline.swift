@@ -111,8 +111,10 @@ extension SlotPipeline {
         let start = ContinuousClock.now
         while !stopped, failure == nil, missing[front % slots] > 0 { condition.wait() }
         waitedSeconds += (ContinuousClock.now - start) / .seconds(1)
+        // Stopping makes reads fail.
+        if stopped { return nil }
         if let failure { throw failure }
-        return stopped ? nil : front
+        return front
       }
     }
 

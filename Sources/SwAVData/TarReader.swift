@@ -39,7 +39,7 @@ struct TarReader {
     while position < size {
       let start = position
       let block = try bytes(at: start, count: TarReader.block)
-      if block.allSatisfy({ $0 == 0 }) { return nil }
+      if block.first == 0, block.allSatisfy({ $0 == 0 }) { return nil }
       let field = TarHeader(block)
       guard field.hasRightChecksum else { throw damaged(at: start, block) }
       let isData = !TarHeader.typesWithoutData.contains(field.type)
@@ -144,35 +144,41 @@ private func decimal(_ digits: ArraySlice<UInt8>) -> Int? {
 
 /// The fields of one header block of 512 bytes.
 struct TarHeader {
-  private let block: [UInt8]
+  private let block: ArraySlice<UInt8>
 
-  init(_ block: ArraySlice<UInt8>) { self.block = Array(block) }
+  init(_ block: ArraySlice<UInt8>) { self.block = block }
+
+  private subscript(_ range: Range<Int>) -> ArraySlice<UInt8> {
+    block[block.startIndex + range.lowerBound..<block.startIndex + range.upperBound]
+  }
 
   static let typesWithoutData: Set<UInt8> = Set("123456".utf8)
   /// Long names and links, pax headers: they say something about the member that follows.
   static let typesOfHeaders: Set<UInt8> = Set("LKxXg".utf8)
 
-  var type: UInt8 { block[156] }
+  var type: UInt8 { block[block.startIndex + 156] }
 
   /// Octal digits, or base 256 where the first bit is set (GNU, for sizes from 8 GiB on).
-  var size: Int? { TarHeader.number(block[124..<136]) }
+  var size: Int? { TarHeader.number(self[124..<136]) }
 
   /// `prefix/name` in ustar; GNU's old format keeps other things where the prefix is.
   var name: [UInt8] {
-    let name = Array(block[0..<100].prefix { $0 != 0 })
-    guard block[257..<263].elementsEqual("ustar\0".utf8), block[345] != 0 else { return name }
-    return block[345..<500].prefix { $0 != 0 } + [UInt8(ascii: "/")] + name
+    let name = Array(self[0..<100].prefix { $0 != 0 })
+    let prefix = self[345..<500].prefix { $0 != 0 }
+    guard !prefix.isEmpty, self[257..<263].elementsEqual("ustar\0".utf8) else { return name }
+    return prefix + [UInt8(ascii: "/")] + name
   }
 
   /// The sum of all bytes, those of the sum itself taken as spaces. Some old programs added signed bytes.
   var hasRightChecksum: Bool {
-    guard let given = TarHeader.number(block[148..<156]) else { return false }
-    var (unsigned, signed) = (8 * 32, 8 * 32)
-    for (index, byte) in block.enumerated() where !(148..<156).contains(index) {
-      unsigned += Int(byte)
-      signed += Int(Int8(bitPattern: byte))
+    guard let given = TarHeader.number(self[148..<156]) else { return false }
+    // A byte from 128 on is 256 less where bytes are signed.
+    var (sum, high) = (8 * 32, 0)
+    block.withUnsafeBufferPointer { bytes in
+      for byte in bytes { (sum, high) = (sum &+ Int(byte), high &+ Int(byte >> 7)) }
     }
-    return given == unsigned || given == signed
+    for byte in self[148..<156] { (sum, high) = (sum - Int(byte), high - Int(byte >> 7)) }
+    return given == sum || given == sum - 256 * high
   }
 
   private static func number(_ field: ArraySlice<UInt8>) -> Int? {

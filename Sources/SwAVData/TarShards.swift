@@ -52,7 +52,7 @@ public struct TarShards: ImageSource {
     }
     let wanted = min(size, limit)
     let bytes = try FileBytes.read(
-      archives[archive], at: index.offsets[sample], limit: wanted, stamp: index.stamps[archive])
+      archives[archive], at: index.offsets[sample], limit: wanted, isUnchanged: { $0 == index.stamps[archive] })
     guard bytes.count == wanted else { throw DataError(.io, "\(archives[archive]): ended before \(name(of: sample))") }
     return bytes
   }
@@ -109,8 +109,6 @@ struct TarIndex {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw FileBytes.failure(archive, errno) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw DataError(.unusable, "\(archive): not a regular file") }
-    // Members are skipped over: reading ahead of a header would fetch data that nobody wants yet.
-    posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
     var reader = TarReader(archive: archive, size: Int(status.st_size)) { (offset, buffer) throws(DataError) in
       let (done, code) = FileBytes.fill(buffer, descriptor, offset)
       guard code == 0 else { throw FileBytes.failure(archive, code) }
@@ -124,7 +122,9 @@ struct TarIndex {
   /// All members of an archive.
   mutating func append(_ reader: inout TarReader) throws(DataError) {
     // Members of one key follow each other: what is known of the present one.
-    var (key, label, images) = ([UInt8](), [UInt8]?.none, 0)
+    var (key, label, images) = (ArraySlice<UInt8>(), [UInt8]?.none, 0)
+    // Most members have the ending of the one before.
+    var (lastEnding, lastIsImage) = (ArraySlice<UInt8>(), false)
     while let member = try reader.next() {
       membersSeen += 1
       let name = TarIndex.withoutDots(member.name)
@@ -132,12 +132,13 @@ struct TarIndex {
       let (memberKey, ending) = TarIndex.split(name)
       if !key.elementsEqual(memberKey) {
         closeKey(label, images)
-        (key, label, images) = (Array(memberKey), nil, 0)
+        (key, label, images) = (memberKey, nil, 0)
       }
+      if !ending.elementsEqual(lastEnding) { (lastEnding, lastIsImage) = (ending, TarIndex.isImage(ending)) }
       if ending.elementsEqual("cls".utf8) {
         hasLabels = true
         label = TarIndex.trimmed(try reader.bytes(at: member.offset, count: min(member.size, 64)))
-      } else if TarIndex.isImage(ending) {
+      } else if lastIsImage {
         images += 1
         names.append(name)
         offsets.append(member.offset)
@@ -175,19 +176,16 @@ extension TarIndex {
     return base.isEmpty || base.first == UInt8(ascii: ".")
   }
 
-  /// Key and ending: "a/b.left.JPG" is "a/b" and "left.jpg".
-  private static func split(_ name: ArraySlice<UInt8>) -> (key: ArraySlice<UInt8>, ending: [UInt8]) {
+  /// Key and ending: "a/b.left.JPG" is "a/b" and "left.JPG".
+  private static func split(_ name: ArraySlice<UInt8>) -> (key: ArraySlice<UInt8>, ending: ArraySlice<UInt8>) {
     let base = (name.lastIndex(of: UInt8(ascii: "/")) ?? name.startIndex - 1) + 1
     guard let dot = name[base...].firstIndex(of: UInt8(ascii: ".")) else { return (name, []) }
-    return (name[..<dot], name[(dot + 1)...].map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 })
+    return (name[..<dot], name[(dot + 1)...])
   }
 
-  private static func isImage(_ ending: [UInt8]) -> Bool {
-    let last = ending[((ending.lastIndex(of: UInt8(ascii: ".")) ?? -1) + 1)...]
-    return endings.contains(Array(last))
+  private static func isImage(_ ending: ArraySlice<UInt8>) -> Bool {
+    FolderScan.extensions.contains(fileEnding(of: "." + String(decoding: ending, as: UTF8.self)))
   }
-
-  private static let endings = Set(FolderScan.extensions.map { Array($0.utf8) })
 
   /// The last folder of a name; nil where it has none.
   private static func folder(of name: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {

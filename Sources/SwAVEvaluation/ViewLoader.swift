@@ -10,6 +10,8 @@ public struct ReadingOptions: Sendable {
   public var workers: Int
   /// Images in one call of the engine.
   public var batch: Int
+  /// Seconds after which a read is given up and the image left out; 0: never.
+  public var readTimeout = Loader.defaultReadTimeout
 
   public init(workers: Int = 2, batch: Int = 64) { (self.workers, self.batch) = (workers, batch) }
 }
@@ -33,6 +35,7 @@ final class ViewLoader {
     self.slots = slots
     var recipe = Recipe.published
     (recipe.channels, recipe.mean, recipe.std) = (input.channels, input.mean, input.std)
+    let reads = TimedReads(source, seconds: options.readTimeout)
     let (engineRecipe, size) = (recipe.engine, input.size)
     pipeline = SlotPipeline(
       batches: 0..<(samples.count + batch - 1) / batch, items: { min(batch, samples.count - $0 * batch) },
@@ -40,7 +43,7 @@ final class ViewLoader {
       fill: { number, item, slot in
         let sample = samples[number * batch + item]
         do {
-          let image = try Image(decoding: try source.bytes(of: sample), channels: input.channels)
+          let image = try Image(decoding: try reads.bytes(of: sample), channels: input.channels)
           let info = try image.info()
           let plan =
             switch view {
@@ -51,6 +54,8 @@ final class ViewLoader {
           try check(swav_crop_execute(image.handle, &enginePlan, &recipe, slots.pixels(slot: slot, item: item)))
           slots.setBad(nil, slot: slot, item: item)
         } catch let error as EngineError where error.code == .memory || error.code == .internal {
+          throw error
+        } catch let error as DataError where error.kind == .stalled {
           throw error
         } catch {
           slots.setBad(

@@ -1,4 +1,5 @@
 public import SwAVAugmentation
+import SwAVData
 public import SwAVModel
 
 /// Everything that a pretraining run is made of, resolved: no value is left to be chosen.
@@ -68,8 +69,11 @@ public struct PretrainConfiguration: Sendable, Equatable {
   // Data.
   /// How often the images of each source come in an epoch; empty: each once. See ``ImageMixture``.
   public var sourceWeights: [Double] = []
-  /// Share of images, 0...1, that may be bad before the run ends with an error.
+  /// Share of images, 0...1, that may be bad before the run ends with an error; of those tried so far, and of 1000 (or all)
+  /// while they are fewer.
   public var maxBad = 0.5
+  /// Seconds after which a read is given up and the image counts as bad; 0: never.
+  public var readTimeout = Loader.defaultReadTimeout
 
   // How the run is carried out; none of these changes the weights.
   /// Threads that compute; 0: one for each core.

@@ -14,6 +14,8 @@ public enum PretrainingEvent: Sendable {
   case badSample(BadSample)
   /// Something to know; one line.
   case warning(String)
+  /// Which of the two limits, the step or loading, and what helps; one line, after the first epoch of a process.
+  case advice(String)
 }
 
 public struct PretrainingStart: Sendable {

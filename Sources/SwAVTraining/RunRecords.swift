@@ -57,6 +57,7 @@ struct RunRecords: ~Copyable {
     case .checkpoint: break
     case .badSample(let bad): try log("bad image \(bad.name): \(bad.reason); another takes its place")
     case .warning(let text): try log("warning: \(text)")
+    case .advice(let text): try log("advice: \(text)")
     }
   }
 

@@ -217,6 +217,7 @@ extension Setting {
         return true
       }),
     number("max-bad", \.maxBad, "a share from 0 to 1", scope: .running) { (0...1).contains($0) },
+    number("read-timeout", \.readTimeout, "a number of seconds from 0 on", scope: .running) { $0 >= 0 },
     integer("threads", \.threads, 0...4096, scope: .running),
     integer("workers", \.workers, 0...1024, scope: .running),
     integer("checkpoint-steps", \.checkpointSteps, 0...Int.max, scope: .running),

@@ -9,9 +9,9 @@ struct StepClock {
   private let began = ContinuousClock.now
   private var mark = ContinuousClock.now
   private var checkpointMark = ContinuousClock.now
-  private var waitedBefore = 0.0
+  private(set) var waitedInAll = 0.0
   private var steps = 0
-  private var stepSeconds = 0.0
+  private(set) var stepSeconds = 0.0
   /// Time and waiting of the last steps.
   private var recent: [(seconds: Double, waited: Double)] = []
   /// Steps that the shown rate is the mean of.
@@ -26,9 +26,9 @@ struct StepClock {
     mark = now
     steps += 1
     stepSeconds += seconds
-    recent.append((seconds, waited - waitedBefore))
+    recent.append((seconds, waited - waitedInAll))
     if recent.count > StepClock.window { recent.removeFirst() }
-    waitedBefore = waited
+    waitedInAll = waited
   }
 
   /// Time since the last step was spent on something else.
@@ -57,6 +57,15 @@ extension TrainingLoop {
       PretrainingStart(
         configuration: configuration, memory: try work.trainer.memoryPlan(), loaderMemory: work.loader.memory,
         images: state.data.count, stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps, resumedAt: state.step))
+  }
+
+  /// After the first epoch of this process: what limits.
+  func advice(_ work: borrowing Work, _ pace: StepClock) -> PretrainingEvent {
+    let balance = LoadingBalance(
+      stepSeconds: pace.stepSeconds, waitedSeconds: pace.waitedInAll, cost: work.loader.cost,
+      workers: work.loader.configuration.workers,
+      cores: availableCores())
+    return .advice(balance.advice)
   }
 
   func progress(_ report: StepReport, _ input: StepInput, _ pace: StepClock) -> StepProgress {

@@ -67,6 +67,7 @@ extension TrainingLoop.Work {
     var loading = Loader.Configuration(
       recipe: configuration.recipe, seed: configuration.seed, batch: configuration.batch, epochs: configuration.epochs,
       workers: workers, maxBadShare: configuration.maxBad)
+    loading.readTimeout = configuration.readTimeout
     loading.start = state.position
     loading.knownBad = state.badSamples
     let loader = try Loader(images, loading)
@@ -84,7 +85,7 @@ extension TrainingLoop {
     let schedule = configuration.schedule(stepsPerEpoch: stepsPerEpoch)
     let frozenSteps = configuration.frozenSteps(stepsPerEpoch: stepsPerEpoch)
     var pace = StepClock(batch: configuration.batch, secondsBefore: state.seconds)
-    var monitor = CollapseMonitor()
+    var (monitor, hasAdvised) = (CollapseMonitor(), false)
     try tell(try start(work), &work, report)
     for remark in pretraining.remarks where state.step == 0 { try work.records.log(remark) }
 
@@ -104,6 +105,11 @@ extension TrainingLoop {
         loss: found.loss, lnK: configuration.lnK, codeEntropy: found.codeEntropy, scoreSpread: found.scoreSpread,
         configuration: configuration)
       if let warning { try tell(.warning(warning), &work, report) }
+
+      if state.position.batch == 0, !hasAdvised {
+        hasAdvised = true
+        try tell(advice(work, pace), &work, report)
+      }
 
       let stops = cancellation.isCancelled && state.step < totalSteps
       if !stops, state.position.batch == 0, isEvaluationDue(afterEpoch: epoch) {

@@ -29,6 +29,7 @@ struct Console {
     case .checkpoint: break
     case .badSample(let bad): line("bad image \(bad.name): \(bad.reason); another takes its place")
     case .warning(let text): line("warning: " + text)
+    case .advice(let text): line("advice: " + text)
     }
   }
 
@@ -88,6 +89,7 @@ struct Console {
     case .evaluated(let evaluation): print(try jsonLine(evaluation))
     case .badSample(let bad): print(try jsonLine(["bad_image": bad.name, "reason": bad.reason]))
     case .warning(let text): print(try jsonLine(["warning": text]))
+    case .advice(let text): print(try jsonLine(["advice": text]))
     case .checkpoint(let step): print(try jsonLine(["checkpoint": step]))
     case .started(let start):
       print(try jsonLine(["images": start.images, "total_steps": start.totalSteps, "resumed_at": start.resumedAt]))

@@ -80,7 +80,7 @@ struct Failure: Error {
     switch error.kind {
     case .missing: .noInput
     case .unusable, .tooManyBad: .data
-    case .io: .io
+    case .io, .stalled: .io
     }
   }
 

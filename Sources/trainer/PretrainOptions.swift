@@ -64,6 +64,8 @@ struct PretrainOptions: ParsableArguments {
   var sourceWeights: [String] = []
   @Option(help: ArgumentHelp("Share of bad images beyond which the run ends; 0.5 unless given.", valueName: "share"))
   var maxBad: String?
+  @Option(help: ArgumentHelp("Seconds after which a read is given up; 0: never; 60 unless given.", valueName: "s"))
+  var readTimeout: String?
   @Option(help: ArgumentHelp("Threads that compute; 0: one for each core.", valueName: "n"))
   var threads: String?
   @Option(help: ArgumentHelp("Threads that read and decode images; 0: one for each core.", valueName: "n"))
@@ -87,6 +89,7 @@ extension PretrainOptions {
       ("trust", trust), ("momentum", momentum), ("weight-decay", weightDecay), ("base-lr", baseLr),
       ("final-lr", finalLr), ("start-warmup", startWarmup), ("warmup-epochs", warmupEpochs),
       ("freeze-epochs", freezeEpochs), ("freeze-steps", freezeSteps), ("seed", seed), ("max-bad", maxBad),
+      ("read-timeout", readTimeout),
       ("threads", threads), ("workers", workers), ("checkpoint-steps", checkpointSteps),
       ("checkpoint-minutes", checkpointMinutes), ("knn-every", knnEvery),
     ]

@@ -95,6 +95,9 @@ import Testing
     #expect(!outcome.output.contains("\u{1b}") && !outcome.output.contains("\r"))
     #expect(outcome.output.contains("step 12/12  loss ") && outcome.output.contains("weights: run/weights.safetensors"))
     #expect(outcome.output.contains("memory planned: "))
+    // Which of the two limits is not for a test to say; that it is said once, on the screen and in the log, is.
+    let log = try String(contentsOfFile: folder.path + "/run/log.txt", encoding: .utf8)
+    for text in [outcome.output, log] { #expect(text.components(separatedBy: "advice: ").count == 2) }
   }
 
   @Test func aFlagBeatsTheFileAndPrintConfigShowsTheResult() throws {

@@ -1,0 +1,192 @@
+import Foundation
+import Synchronization
+
+/// Reads samples within a time limit: a file system that does not answer must not stop a run.
+///
+/// A system call that hangs cannot be called off, so a read is carried out on a thread of its own, which is given up when the
+/// time is over: it goes on waiting, holds nothing that others need, and ends when the call comes back. The sample is not asked
+/// for again until then. A read costs two switches of threads, some ten microseconds.
+///
+/// Used from several threads at once.
+package final class TimedReads: Sendable {
+  private let source: any ImageSource
+  private let seconds: Double
+  private let state = Mutex(State())
+
+  private struct State {
+    var idle: [Reader] = []
+    var busy: [ObjectIdentifier: Reader] = [:]
+    /// Samples whose reads have not come back.
+    var hanging: Set<Int> = []
+    var isClosed = false
+  }
+
+  /// So many threads may hang at a time; one more is an error of its own, as hardly one file alone is to blame then.
+  package static let hangingLimit = 32
+
+  /// Seconds that a read under way gets to come back after ``close()``.
+  private static let grace = 1.0
+
+  /// Reading was stopped by ``close()``.
+  package struct Closed: Error {}
+
+  /// `seconds` a sample; 0: no limit, and no other thread.
+  package init(_ source: any ImageSource, seconds: Double) {
+    (self.source, self.seconds) = (source, seconds)
+  }
+
+  deinit { close() }
+
+  /// The bytes of a sample. Throws what the source throws, `.io` when the time is over, `.stalled` when too many reads hang,
+  /// ``Closed`` after ``close()``.
+  package func bytes(of sample: Int) throws -> [UInt8] {
+    guard seconds > 0 else { return try source.bytes(of: sample) }
+    let reader = try take(for: sample)
+    switch reader.wait(until: Date(timeIntervalSinceNow: seconds)) {
+    case .done(let result):
+      release(reader)
+      return try result.get()
+    case .late:
+      try giveUp(reader, sample)
+      throw DataError(.io, "\(source.name(of: sample)): not read within \(seconds.formatted()) seconds; the file system hangs")
+    case .closed: throw Closed()
+    }
+  }
+
+  /// Ends the waiting of all callers: at once where the read is done, and otherwise within ``grace`` seconds. No read begins
+  /// any more.
+  package func close() {
+    let readers = state.withLock { state in
+      state.isClosed = true
+      defer { (state.idle, state.busy) = ([], [:]) }
+      return state.idle + state.busy.values
+    }
+    for reader in readers { reader.close(by: Date(timeIntervalSinceNow: TimedReads.grace)) }
+  }
+
+  private func take(for sample: Int) throws -> Reader {
+    let source = source
+    return try state.withLock { state in
+      guard !state.isClosed else { throw Closed() }
+      guard !state.hanging.contains(sample) else {
+        throw DataError(.io, "\(source.name(of: sample)): an earlier read of it still hangs")
+      }
+      let reader = state.idle.popLast() ?? Reader()
+      state.busy[ObjectIdentifier(reader)] = reader
+      reader.start { try source.bytes(of: sample) }
+      return reader
+    }
+  }
+
+  private func release(_ reader: Reader) {
+    let isClosed = state.withLock { state in
+      state.busy[ObjectIdentifier(reader)] = nil
+      if !state.isClosed { state.idle.append(reader) }
+      return state.isClosed
+    }
+    if isClosed { reader.close(by: .distantPast) }
+  }
+
+  private func giveUp(_ reader: Reader, _ sample: Int) throws {
+    let hanging = state.withLock { state in
+      state.busy[ObjectIdentifier(reader)] = nil
+      state.hanging.insert(sample)
+      return state.hanging.count
+    }
+    reader.abandon { [weak self] in self?.state.withLock { _ = $0.hanging.remove(sample) } }
+    guard hanging <= TimedReads.hangingLimit else {
+      throw DataError(
+        .stalled,
+        "\(hanging) reads have not come back within \(seconds.formatted()) seconds each; the file system hangs; the last: "
+          + source.name(of: sample))
+    }
+  }
+}
+
+/// A thread that carries out one read after the other.
+// Sendable: every stored variable is read and written with `condition` held only.
+private final class Reader: @unchecked Sendable {
+  typealias Job = @Sendable () throws -> [UInt8]
+
+  enum Outcome {
+    case done(Result<[UInt8], any Error>)
+    case late
+    case closed
+  }
+
+  private let condition = NSCondition()
+  private var job: Job?
+  private var result: Result<[UInt8], any Error>?
+  private var isClosed = false
+  /// When a caller stops waiting.
+  private var deadline = Date.distantFuture
+  /// Called when an abandoned read comes back.
+  private var onReturn: (@Sendable () -> Void)?
+  private var isRunning = false
+
+  func start(_ job: @escaping Job) {
+    condition.withLock {
+      (self.job, result) = (job, nil)
+      if !isRunning {
+        isRunning = true
+        let thread = Thread { [self] in run() }
+        thread.name = "swav-read"
+        thread.stackSize = 1 << 20
+        thread.start()
+      }
+      condition.broadcast()
+    }
+  }
+
+  func wait(until deadline: Date) -> Outcome {
+    condition.withLock {
+      self.deadline = min(self.deadline, deadline)
+      while result == nil, self.deadline.timeIntervalSinceNow > 0 { _ = condition.wait(until: self.deadline) }
+      if !isClosed { self.deadline = .distantFuture }
+      if let found = result {
+        result = nil
+        return .done(found)
+      }
+      return isClosed ? .closed : .late
+    }
+  }
+
+  /// Ends the thread as soon as it has nothing to do, and its caller's waiting by then.
+  func close(by time: Date) {
+    condition.withLock {
+      (isClosed, deadline) = (true, min(deadline, time))
+      condition.broadcast()
+    }
+  }
+
+  /// The same, for a reader whose caller has gone: `onReturn` is called when its read comes back.
+  func abandon(_ onReturn: @escaping @Sendable () -> Void) {
+    let hasReturned = condition.withLock {
+      isClosed = true
+      if result == nil { self.onReturn = onReturn }
+      condition.broadcast()
+      return result != nil
+    }
+    if hasReturned { onReturn() }
+  }
+
+  private func run() {
+    while let job = next() {
+      let result = Result { try job() }
+      let onReturn = condition.withLock {
+        self.result = result
+        condition.broadcast()
+        return self.onReturn
+      }
+      onReturn?()
+    }
+  }
+
+  private func next() -> Job? {
+    condition.withLock {
+      while job == nil, !isClosed { condition.wait() }
+      defer { job = nil }
+      return job
+    }
+  }
+}
