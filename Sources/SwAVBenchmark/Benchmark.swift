@@ -74,20 +74,27 @@ public enum Benchmark {
     public var batch: Int
     public var threads: Int
     public var isa: String
+    public var precision: Inference
     public var imagesPerSecond: Double
   }
 
-  /// Features of random pixels.
-  public static func embed(arch: Architecture, size: Int, batch: Int, steps: Int) throws -> Embed {
+  /// Features of random pixels, which integers are calibrated on as well.
+  public static func embed(
+    arch: Architecture, size: Int, batch: Int, inference: Inference, steps: Int
+  ) throws -> Embed {
     let network = try Network(NetworkConfiguration(architecture: arch, dim: 0, prototypes: []), seed: 0)
     let images = NoiseBuffer(count: batch * size * size * 3)
     var result = [Float](repeating: 0, count: batch * (try network.length(of: .features)))
+    if inference == .int8 {
+      try network.calibrate(UnsafePointer(images.base), count: batch, height: size, width: size)
+      try network.use(.int8)
+    }
     let seconds = try timings(steps) {
       try network.embed(UnsafePointer(images.base), count: batch, height: size, width: size, output: .features, into: &result)
     }
     let info = try Runtime.info()
     return Embed(
-      arch: arch.rawValue, size: size, batch: batch, threads: info.threads, isa: info.isa,
+      arch: arch.rawValue, size: size, batch: batch, threads: info.threads, isa: info.isa, precision: inference,
       imagesPerSecond: Double(batch) / median(seconds))
   }
 

@@ -103,6 +103,24 @@ extension Network {
   }
 }
 
+extension Network {
+  /// A copy that computes in 8-bit integers, calibrated on centre crops of at most `limit` images of `source`, evenly spaced.
+  public func quantized(
+    on source: any ImageSource, size: Int? = nil, limit: Int = 64, options: ReadingOptions = .init()
+  ) throws -> Network {
+    let network = try copy()
+    let form = try network.form(size: size)
+    let loader = ViewLoader(
+      source, samples: spread(limit, over: source.count), view: .centre, input: form, options: options)
+    try loader.forEachBatch { batch in
+      guard !batch.samples.isEmpty else { return }
+      try network.calibrate(batch.pixels, count: batch.samples.count, height: form.size, width: form.size)
+    }
+    try network.use(.int8)
+    return network
+  }
+}
+
 /// At most `limit` of 0..<count, evenly spaced.
 package func spread(_ limit: Int, over count: Int) -> [Int] {
   count <= limit ? Array(0..<count) : (0..<limit).map { $0 * count / limit }

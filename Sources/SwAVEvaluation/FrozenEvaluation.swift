@@ -14,6 +14,10 @@ public struct FrozenEvaluation: Sendable {
   public var size: Int?
   /// Re-estimates batch-norm buffers on centre crops of the training images first; the network itself stays as it is.
   public var recalibrates = false
+  /// How features are computed.
+  public var inference = Inference.float32
+  /// What integers are calibrated on; nil: the training images.
+  public var calibration: (any ImageSource)?
   /// Measures 16 x 16 thumbnails as well.
   public var includesRawPixels = true
   public var reading = ReadingOptions()
@@ -36,7 +40,10 @@ public struct FrozenEvaluation: Sendable {
   public func run(
     _ pair: LabelledPair, network: Network, progress: (String, Int, Int) throws -> Void = { _, _, _ in }
   ) throws -> Report {
-    let network = recalibrates ? try network.recalibrated(on: pair.train, size: size, options: reading) : network
+    var network = recalibrates ? try network.recalibrated(on: pair.train, size: size, options: reading) : network
+    if inference == .int8 {
+      network = try network.quantized(on: calibration ?? pair.train, size: size, options: reading)
+    }
     func features(_ source: any ImageSource, _ name: String) throws -> Features {
       try Features.extract(from: source, network: network, size: size, options: reading) {
         try progress("features of \(name)", $0, source.count)

@@ -19,6 +19,21 @@ public enum Output: String, Codable, Sendable, CaseIterable {
   }
 }
 
+/// How a network computes features.
+public enum Inference: String, Codable, Sendable, CaseIterable {
+  case float32
+  /// The backbone in 8-bit integers: several times faster, features with a cosine of about 0.99 and more to those of float32.
+  /// Images are read as 8-bit samples under the network's mean and std.
+  case int8
+
+  var engine: swav_inference {
+    switch self {
+    case .float32: SWAV_INFERENCE_FLOAT32
+    case .int8: SWAV_INFERENCE_INT8
+    }
+  }
+}
+
 extension Network {
   /// Numbers of one image in `output`.
   public func length(of output: Output) throws(EngineError) -> Int {
@@ -59,6 +74,29 @@ extension Network {
     try check(
       swav_network_embed(
         handle, output.engine, images, Int64(count), Int32(clamping: height), Int32(clamping: width), result))
+  }
+
+  /// Records the largest activation of every layer over normalised images [count][height][width][channels], which
+  /// ``Inference/int8`` needs. Further calls add images, until the weights change.
+  public func calibrate(images: [Float], count: Int, height: Int, width: Int) throws(EngineError) {
+    let needed = count * height * width * (try info().configuration.channels)
+    guard count > 0, images.count == needed else {
+      throw EngineError(code: .argument, message: "images has \(images.count) numbers; \(needed) are needed")
+    }
+    try calibrate(images, count: count, height: height, width: width)
+  }
+
+  package func calibrate(
+    _ images: UnsafePointer<Float>, count: Int, height: Int, width: Int
+  ) throws(EngineError) {
+    try check(
+      swav_network_calibrate(handle, images, Int64(count), Int32(clamping: height), Int32(clamping: width)))
+  }
+
+  /// How embedding computes from now on. Embedding with ``Inference/int8`` throws unless ``calibrate(images:count:height:width:)``
+  /// has seen images since the weights last changed.
+  public func use(_ inference: Inference) throws(EngineError) {
+    try check(swav_network_set_inference(handle, inference.engine))
   }
 
   /// Re-estimates the batch-norm buffers as the average over batches of images: begin, any number of batches, end.

@@ -9,9 +9,6 @@ struct CheckDataCommand: ParsableCommand {
       Counts, sizes, formats, classes, broken files, duplicates, and how long an
       epoch would take with the settings that pretrain plans for the images.
 
-      Given training and validation images together it finds those that are in
-      both.
-
       --json prints an object for each file that is broken, ignored, duplicate or
       near-duplicate (path, status, reason), then a summary.
       """)
@@ -61,10 +58,6 @@ struct Outlook {
     do {
       var plan = try PretrainConfiguration.planned(for: DataSummary(count: source.drawCount, typicalSide: sizes.typicalSide))
         .configuration
-      guard Double(report.count(.broken)) <= plan.maxBad * Double(report.images) else {
-        obstacle = "more than the share of \(plan.maxBad) that max-bad allows is broken"
-        return
-      }
       (plan.threads, plan.workers) = (threads.threads, threads.workers)
       speed = try SpeedEstimate.measure(source, configuration: plan)
       self.plan = plan

@@ -60,7 +60,7 @@ struct DataReportView {
 
   /// The settings that the statistics are for, as flags.
   static func flags(_ statistics: ChannelStatistics) -> String {
-    func numbers(_ values: [Double]) -> String { values.map { String(format: "%.4g", $0) }.joined(separator: " ") }
+    func numbers(_ values: [Double]) -> String { values.map { String(format: "%.4f", $0) }.joined(separator: " ") }
     return "--channels \(statistics.channels) --mean \(numbers(statistics.mean)) --std \(numbers(statistics.std))"
   }
 

@@ -19,6 +19,7 @@ struct EmbedCommand: ParsableCommand {
   var output: String
   @Option(help: ArgumentHelp("features, embeddings or scores.", valueName: "name"))
   var layer = "features"
+  @OptionGroup var inference: InferenceOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var out: OutputOptions
 
@@ -33,9 +34,14 @@ struct EmbedCommand: ParsableCommand {
       }
       try Runtime.setThreads(threads.threads)
       let source = try openImages(images)
+      var opened = try network.open()
+      if try inference.inference() == .int8 {
+        opened = try opened.quantized(
+          on: try inference.calibration() ?? source, size: network.size, options: threads.reading)
+      }
       let start = ContinuousClock.now
       let features = try Features.extract(
-        from: source, network: try network.open(), size: network.size, output: layer, options: threads.reading)
+        from: source, network: opened, size: network.size, output: layer, options: threads.reading)
       let seconds = (ContinuousClock.now - start) / .seconds(1)
       try write(features, of: source)
       try report(features, seconds: seconds)
@@ -54,7 +60,7 @@ struct EmbedCommand: ParsableCommand {
     if out.json {
       let object: [String: Any] = [
         "command": "embed", "images": features.count, "dim": features.dim, "bad_images": features.bad.count,
-        "images_per_second": Double(features.count) / seconds, "output": output,
+        "images_per_second": Double(features.count) / seconds, "output": output, "precision": inference.precision,
       ]
       let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
       print(String(decoding: data, as: UTF8.self))

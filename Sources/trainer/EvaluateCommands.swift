@@ -40,6 +40,28 @@ struct WeightsOptions: ParsableArguments {
   }
 }
 
+/// How features are computed.
+struct InferenceOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("float32, or int8: several times faster, nearly the same.", valueName: "name"))
+  var precision = "float32"
+  @Option(
+    help: ArgumentHelp(
+      "Images that int8 is calibrated on, 64 evenly spaced; the (training) images unless given.", valueName: "images"))
+  var calibrate: String?
+
+  func inference() throws -> Inference {
+    guard let inference = Inference(rawValue: precision) else {
+      throw ValidationError("--precision is '\(precision)'; float32 or int8 is needed")
+    }
+    guard calibrate == nil || inference == .int8 else {
+      throw ValidationError("--calibrate is given; it needs --precision int8")
+    }
+    return inference
+  }
+
+  func calibration() throws -> (any ImageSource)? { try calibrate.map { try openImages($0) } }
+}
+
 /// Flags that `knn` and `linear` share.
 struct EvaluationOptions: ParsableArguments {
   @OptionGroup var network: WeightsOptions
@@ -50,6 +72,7 @@ struct EvaluationOptions: ParsableArguments {
   var val: String
   @Flag(help: "Re-estimate batch-norm buffers on centre crops of the training images first.")
   var recalibrate = false
+  @OptionGroup var inference: InferenceOptions
   @Flag(inversion: .prefixedNo, help: "Measure 16x16 thumbnails as well.")
   var rawPixels = true
   @OptionGroup var threads: ThreadOptions
@@ -61,6 +84,8 @@ struct EvaluationOptions: ParsableArguments {
       var evaluation = evaluation
       evaluation.size = network.size
       evaluation.recalibrates = recalibrate
+      evaluation.inference = try inference.inference()
+      evaluation.calibration = try inference.calibration()
       evaluation.includesRawPixels = rawPixels
       evaluation.reading = threads.reading
       let pair = try LabelledPair(train: openImages(train), val: openImages(val))
@@ -79,6 +104,7 @@ struct EvaluationOptions: ParsableArguments {
       var object: [String: Any] = [
         "command": command, "weights": network.weights, "train_images": report.trainImages, "val_images": report.valImages,
         "classes": report.classes, "bad_images": report.bad.count, "recalibrated": recalibrate,
+        "precision": inference.precision,
       ]
       for row in rows { if let value = row.value { object[row.key] = value } }
       let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])

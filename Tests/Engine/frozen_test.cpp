@@ -292,7 +292,9 @@ TEST_CASE("integers are stored as pairs or quads with the same features") {
   const Floats images = pictures(2, count, side);
   ActivationRanges ranges;
   FrozenGraph direct(d, count, side, side, Element::float32, true);
-  for (const FrozenMap& map : direct.maps()) ranges.largest.emplace_back(size_t(map.channels), 3.0f);
+  for (const FrozenStep& step : direct.steps()) {
+    ranges.largest.emplace_back(size_t(direct.maps()[size_t(step.target)].channels), 3.0f);
+  }
   std::vector<Floats> results;
   for (Element element : elements()) {
     if (element == Element::float32) continue;

@@ -143,10 +143,23 @@ import Testing
       #expect((knn["knn20"] as? Double).map { (0...100).contains($0) } == true && knn["raw_knn20"] is Double)
     }
     #expect(try run(["linear", "--weights", "run", "--recalibrate"] + data)["linear"] is Double)
+    let integers = try run(["knn", "--weights", "run", "--precision", "int8", "--calibrate", "images"] + data)
+    #expect(integers["knn20"] is Double && integers["precision"] as? String == "int8")
     #expect(try run(["embed", "images", "--weights", "run", "--output", "f.csv"])["dim"] as? Int == 64)
     #expect(try String(contentsOfFile: folder.path + "/f.csv", encoding: .utf8).split(separator: "\n").count == 13)
     #expect(try run(["embed", "images", "--weights", "run", "--layer", "scores", "--output", "f.npy"])["dim"] as? Int == 6)
     #expect(try FileManager.default.attributesOfItem(atPath: folder.path + "/f.npy")[.size] as? Int == 128 + 12 * 6 * 4)
+    let embedded = try run(["embed", "images", "--weights", "run", "--precision", "int8", "--output", "i.csv"])
+    #expect(embedded["images"] as? Int == 12)
+    let tables = try ["f", "i"].map { try String(contentsOfFile: folder.path + "/\($0).csv", encoding: .utf8) }
+    #expect(tables[0] != tables[1] && tables.allSatisfy { $0.split(separator: "\n").count == 13 })
+    for (flags, reason) in [
+      (["--precision", "int4"], "--precision is 'int4'"), (["--calibrate", "images"], "--calibrate is given"),
+    ] {
+      let outcome = try TrainerProcess.run(
+        ["embed", "images", "--weights", "run", "--output", "i.csv"] + flags, in: folder.path)
+      #expect(outcome.code == 64 && outcome.errors.contains(reason), "\(outcome.errors)")
+    }
   }
 
   @Test func benchmarksPrintTheKeysOfTheScript() throws {
@@ -168,6 +181,8 @@ import Testing
     #expect(layers.isSuperset(of: ["command", "arch", "crops", "batch", "threads", "peak_gflops", "layers"]))
     let embed = try keys(["embed", "--arch", "resnet18", "--size", "32", "--batch", "1", "--steps", "1"])
     #expect(embed.isSuperset(of: ["command", "arch", "size", "batch", "threads", "images_per_second"]))
+    let integers = ["embed", "--arch", "resnet18", "--size", "32", "--batch", "1", "--steps", "1", "--precision", "int8"]
+    #expect(try keys(integers).contains("precision"))
     let sinkhorn = try keys(["sinkhorn", "--batch", "16", "--prototypes", "8", "--steps", "1", "--threads", "2"])
     #expect(sinkhorn.isSuperset(of: ["command", "batch", "prototypes", "threads", "codes_ms", "loss_and_gradient_ms"]))
     try folder.writePictures("images", perClass: 2)

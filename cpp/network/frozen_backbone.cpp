@@ -120,24 +120,34 @@ void FrozenBackbone::average_pool(int64_t feature_dim, float* features) const {
   });
 }
 
-void FrozenBackbone::run(const float* images, int64_t feature_dim, float* features, Observer after) {
-  frame(images);
-  for (size_t i = 0; i < graph_->steps().size(); ++i) {
-    const FrozenStep& step = graph_->steps()[i];
-    const FrozenWeights::Step& weights = weights_->step(i);
-    const FrozenMap& target = graph_->maps()[size_t(step.target)];
-    clear_margin(target);
-    switch (step.kind) {
-      case FrozenStep::Kind::direct: step.convolution->run(weights.packed, weights.finish); break;
-      case FrozenStep::Kind::winograd:
-        step.winograd->run(reinterpret_cast<const float*>(weights.packed), weights.finish.bias, weights.finish.relu,
-                           graph_->workspace(i));
-        break;
-      case FrozenStep::Kind::max_pool: max_pool(step); break;
-    }
-    if (after) after(size_t(step.target), target);
+void FrozenBackbone::run_step(size_t index) {
+  const FrozenStep& step = graph_->steps()[index];
+  const FrozenWeights::Step& weights = weights_->step(index);
+  clear_margin(graph_->maps()[size_t(step.target)]);
+  switch (step.kind) {
+    case FrozenStep::Kind::direct: step.convolution->run(weights.packed, weights.finish); break;
+    case FrozenStep::Kind::winograd:
+      step.winograd->run(reinterpret_cast<const float*>(weights.packed), weights.finish.bias, weights.finish.relu,
+                         graph_->workspace(index));
+      break;
+    case FrozenStep::Kind::max_pool: max_pool(step); break;
   }
-  average_pool(feature_dim, features);
+}
+
+void FrozenBackbone::run(const float* images, int64_t feature_dim, float* features, Observer after) {
+  const FrozenMap& input = graph_->maps()[0];
+  const int64_t pixels = int64_t(input.height) * input.width * input.channels;
+  for (const FrozenPass& pass : graph_->passes()) {
+    for (int64_t image = 0; image < graph_->images(); image += pass.group) {
+      graph_->advance(pass, image);
+      if (pass.input < 0) frame(images + image * pixels);
+      for (size_t i = pass.first; i < pass.last; ++i) {
+        run_step(i);
+        if (after) after(i, graph_->maps()[size_t(graph_->steps()[i].target)]);
+      }
+      if (pass.output < 0) average_pool(feature_dim, features + image * feature_dim);
+    }
+  }
 }
 
 void observe(const FrozenMap& map, std::vector<float>& largest) {

@@ -21,18 +21,19 @@ class FrozenBackbone {
   // weights fit graphs of equal element and signature; both are kept.
   FrozenBackbone(std::unique_ptr<FrozenGraph> graph, std::shared_ptr<const FrozenWeights> weights);
 
-  int64_t images() const { return graph_->maps()[0].images; }
+  int64_t images() const { return graph_->images(); }
   int32_t height() const { return graph_->maps()[0].height; }
   int32_t width() const { return graph_->maps()[0].width; }
   int64_t memory_bytes() const { return graph_->memory(); }
 
-  // images [images][height][width][channels] -> features [images][feature_dim]. after(map number, map), where given, is called
-  // when a map is complete.
+  // images [images][height][width][channels] -> features [images][feature_dim]. after(step, target), where given, is called
+  // when a step is done for some of the images.
   using Observer = FunctionRef<void(size_t, const FrozenMap&)>;
   void run(const float* images, int64_t feature_dim, float* features, Observer after = {});
 
  private:
   void frame(const float* images);
+  void run_step(size_t index);
   void max_pool(const FrozenStep& step) const;
   void average_pool(int64_t feature_dim, float* features) const;
 

@@ -8,53 +8,101 @@
 namespace swav {
 namespace {
 
+// Bytes of the largest map of a group of images: three such maps, what a layer reads and writes, stay in 32 MiB.
+constexpr int64_t group_bytes = int64_t{4} << 20;
+
 int32_t out_size(int32_t size, const ConvolutionLayer& layer) {
   return (size + 2 * layer.padding - layer.kernel) / layer.stride + 1;
+}
+
+// Images that each block takes at a time: a divisor of all of them. It changes behind the first block of smaller maps only.
+std::vector<int64_t> block_groups(const Description& d, int64_t images, int32_t height, int32_t width, Element element) {
+  int32_t h = out_size(height, d.stem), w = out_size(width, d.stem);
+  int64_t largest = int64_t(h) * w * d.stem.out;
+  if (d.max_pool) h = (h - 1) / 2 + 1, w = (w - 1) / 2 + 1;
+  std::vector<int64_t> groups;
+  for (size_t i = 0; i < d.blocks.size(); ++i) {
+    const int32_t before = h;
+    for (const ConvolutionLayer& layer : d.blocks[i].main) {
+      h = out_size(h, layer), w = out_size(w, layer);
+      largest = std::max(largest, int64_t(h) * w * layer.out);
+    }
+    if (h == before && i + 1 < d.blocks.size()) continue;
+    int64_t group = std::clamp<int64_t>(group_bytes / (largest * element_size(element)), 1, images);
+    while (images % group != 0) --group;
+    groups.resize(i + 1, group);
+    largest = 0;
+  }
+  return groups;
 }
 
 }  // namespace
 
 FrozenGraph::FrozenGraph(const Description& d, int64_t images, int32_t height, int32_t width, Element element, bool direct)
-    : element_(element) {
+    : element_(element), images_(images) {
   SWAV_REQUIRE(images >= 1, "the number of images is %lld; at least 1 is needed", static_cast<long long>(images));
   SWAV_REQUIRE(height >= 8 && width >= 8 && height <= 16384 && width <= 16384,
                "images are %d x %d pixels; 8 to 16384 is allowed", width, height);
-  maps_.push_back(FrozenMap::frame(images, height, width, d.config.channels, d.stem.padding, element));
+  const std::vector<int64_t> groups = block_groups(d, images, height, width, element);
+  group_ = groups[0];
+  passes_.push_back({0, 0, group_, -1, -1});
+  maps_.push_back(FrozenMap::frame(group_, height, width, d.config.channels, d.stem.padding, element));
   map_channels_.push_back(d.config.channels);
-  FrozenStep stem;
-  stem.layers = {&d.stem};
-  stem.sources = {0};
-  int map = add_step(std::move(stem), d.stem, true);
-  if (d.max_pool) {
-    const FrozenMap& from = maps_[size_t(map)];
-    FrozenStep pool;
-    pool.kind = FrozenStep::Kind::max_pool;
-    pool.sources = {map};
-    pool.target = add_map((from.height - 1) / 2 + 1, (from.width - 1) / 2 + 1, d.stem.out);
-    map = pool.target;
-    steps_.push_back(std::move(pool));
+  producer_.push_back(-1);
+  int map = add_stem(d);
+  for (size_t i = 0; i < d.blocks.size(); ++i) {
+    if (groups[i] != group_) start_pass(groups[i], map);
+    map = add_block(d.blocks[i], map, direct || element != Element::float32);
   }
-  for (const BlockLayer& block : d.blocks) map = add_block(block, map, direct || element != Element::float32);
+  passes_.back().last = steps_.size();
   create_operations();
   plan_memory();
 }
 
-int FrozenGraph::add_map(int32_t height, int32_t width, int32_t channels) {
-  maps_.emplace_back(maps_[0].images, height, width, channels, 0, element_);
+// Ends a pass with `map`, which becomes the next one's view of the same values.
+void FrozenGraph::start_pass(int64_t group, int& map) {
+  passes_.back().last = steps_.size();
+  passes_.back().output = map;
+  group_ = group;
+  const FrozenMap& from = maps_[size_t(map)];
+  map = add_map(from.height, from.width, map_channels_[size_t(map)], producer_[size_t(map)]);
+  passes_.push_back({steps_.size(), 0, group, map, -1});
+}
+
+int FrozenGraph::add_map(int32_t height, int32_t width, int32_t channels, int producer) {
+  maps_.emplace_back(group_, height, width, channels, 0, element_);
   map_channels_.push_back(channels);
+  producer_.push_back(producer);
   return int(maps_.size()) - 1;
 }
 
 // Appends a step whose target has the size that `shape` gives to its first source.
-int FrozenGraph::add_step(FrozenStep step, const ConvolutionLayer& shape, bool direct) {
-  const FrozenMap& from = maps_[size_t(step.sources[0])];
-  const bool tiles = !direct && shape.kernel == 3 && shape.stride == 1;
-  if (tiles && FrozenWinograd::pays(from.images, from.height, from.width, shape.in, shape.out)) {
-    step.kind = FrozenStep::Kind::winograd;
-  }
-  step.target = add_map(out_size(from.height, shape), out_size(from.width, shape), shape.out);
+int FrozenGraph::add_step(FrozenStep step, const ConvolutionLayer& shape, bool winograd) {
+  const int32_t h = maps_[size_t(step.sources[0])].height, w = maps_[size_t(step.sources[0])].width;
+  if (winograd) step.kind = FrozenStep::Kind::winograd;
+  step.target = add_map(out_size(h, shape), out_size(w, shape), shape.out, int(steps_.size()));
   steps_.push_back(std::move(step));
   return steps_.back().target;
+}
+
+int FrozenGraph::add_stem(const Description& d) {
+  FrozenStep stem;
+  stem.layers = {&d.stem};
+  stem.sources = {0};
+  const int map = add_step(std::move(stem), d.stem, false);
+  if (!d.max_pool) return map;
+  const int32_t h = maps_[size_t(map)].height, w = maps_[size_t(map)].width;
+  FrozenStep pool;
+  pool.kind = FrozenStep::Kind::max_pool;
+  pool.sources = {map};
+  pool.target = add_map((h - 1) / 2 + 1, (w - 1) / 2 + 1, d.stem.out, int(steps_.size()));
+  steps_.push_back(std::move(pool));
+  return steps_.back().target;
+}
+
+bool FrozenGraph::winograd_pays(int map, const ConvolutionLayer& layer) const {
+  const FrozenMap& from = maps_[size_t(map)];
+  return layer.kernel == 3 && layer.stride == 1 && FrozenWinograd::pays(group_, from.height, from.width, layer.in, layer.out);
 }
 
 int FrozenGraph::add_block(const BlockLayer& block, int input, bool direct) {
@@ -63,35 +111,30 @@ int FrozenGraph::add_block(const BlockLayer& block, int input, bool direct) {
     FrozenStep step;
     step.layers = {&block.main[i]};
     step.sources = {map};
-    map = add_step(std::move(step), block.main[i], direct);
+    map = add_step(std::move(step), block.main[i], !direct && winograd_pays(map, block.main[i]));
   }
   const ConvolutionLayer& last = block.main.back();
+  const bool winograd = !direct && winograd_pays(map, last);
   FrozenStep step;
   step.layers = {&last};
   step.sources = {map};
   if (!block.projected) {
     step.residual = input;
+  } else if (winograd) {  // the projection cannot join the sum
+    FrozenStep projection;
+    projection.layers = {&block.projection};
+    projection.sources = {input};
+    projection.relu = false;
+    step.residual = add_step(std::move(projection), block.projection, false);
   } else {
-    const FrozenMap& from = maps_[size_t(map)];
-    const bool tiles =
-        !direct && last.kernel == 3 && FrozenWinograd::pays(from.images, from.height, from.width, last.in, last.out);
-    if (tiles) {  // the projection cannot join the sum
-      FrozenStep projection;
-      projection.layers = {&block.projection};
-      projection.sources = {input};
-      projection.relu = false;
-      step.residual = add_step(std::move(projection), block.projection, direct);
-    } else {
-      step.layers.push_back(&block.projection);
-      step.sources.push_back(input);
-    }
+    step.layers.push_back(&block.projection);
+    step.sources.push_back(input);
   }
-  return add_step(std::move(step), last, direct);
+  return add_step(std::move(step), last, winograd);
 }
 
 // Maps get the margins that their readers need, then every step its operation.
 void FrozenGraph::create_operations() {
-  const int64_t images = maps_[0].images;
   std::vector<int32_t> margin(maps_.size(), 0);
   for (const FrozenStep& step : steps_) {
     if (step.kind != FrozenStep::Kind::direct) continue;
@@ -100,9 +143,10 @@ void FrozenGraph::create_operations() {
       needed = std::max(needed, step.layers[i]->padding);
     }
   }
+  for (size_t p = 1; p < passes_.size(); ++p) margin[size_t(passes_[p - 1].output)] = margin[size_t(passes_[p].input)];
   for (size_t i = 1; i < maps_.size(); ++i) {
     const Element element = i + 1 == maps_.size() ? Element::float32 : element_;
-    maps_[i] = FrozenMap(images, maps_[i].height, maps_[i].width, map_channels_[i], margin[i], element);
+    maps_[i] = FrozenMap(maps_[i].images, maps_[i].height, maps_[i].width, map_channels_[i], margin[i], element);
   }
   for (FrozenStep& step : steps_) {
     const FrozenMap* target = &maps_[size_t(step.target)];
@@ -121,20 +165,27 @@ void FrozenGraph::create_operations() {
   }
 }
 
-// Map m is buffer m; workspaces follow, one a step.
+// Map m is buffer m; workspaces follow, one a step. What lies between two passes lives through both.
 void FrozenGraph::plan_memory() {
   std::vector<BufferLife> buffers(maps_.size() + steps_.size());
-  for (size_t m = 0; m < maps_.size(); ++m) buffers[m] = {maps_[m].bytes(), 0, m == 0 ? 0 : int(steps_.size()), 0};
+  for (size_t m = 0; m < maps_.size(); ++m) buffers[m] = {maps_[m].bytes(), std::max(0, producer_[m]), 0, 0};
   for (size_t s = 0; s < steps_.size(); ++s) {
     const FrozenStep& step = steps_[s];
-    buffers[size_t(step.target)].first = int(s);
-    if (size_t(step.target) + 1 < maps_.size()) buffers[size_t(step.target)].last = int(s);
     for (int source : step.sources) buffers[size_t(source)].last = int(s);
     if (step.residual >= 0) buffers[size_t(step.residual)].last = int(s);
+    buffers[size_t(step.target)].last = int(s);
     const int64_t workspace = step.winograd ? step.winograd->workspace() * 4 : 0;
     buffers[maps_.size() + s] = {workspace, int(s), int(s), 0};
   }
+  for (size_t p = 1; p < passes_.size(); ++p) {
+    const size_t output = size_t(passes_[p - 1].output), input = size_t(passes_[p].input);
+    buffers[output] = {maps_[output].image * images_ + 64, int(passes_[p - 1].first), int(passes_[p].last), 0};
+    buffers[input] = {};
+  }
   memory_ = place_buffers(buffers);
+  for (size_t p = 1; p < passes_.size(); ++p) {
+    buffers[size_t(passes_[p].input)].offset = buffers[size_t(passes_[p - 1].output)].offset;
+  }
   for (size_t b = 0; b < buffers.size(); ++b) {
     (b < maps_.size() ? map_offset_ : workspace_offset_).push_back(buffers[b].offset);
   }
@@ -149,6 +200,14 @@ std::string FrozenGraph::signature() const {
 void FrozenGraph::bind(char* memory) {
   memory_base_ = memory;
   for (size_t m = 0; m < maps_.size(); ++m) maps_[m].data = memory + map_offset_[m];
+}
+
+void FrozenGraph::advance(const FrozenPass& pass, int64_t image) {
+  for (int map : {pass.input, pass.output}) {
+    if (map < 0) continue;
+    FrozenMap& view = maps_[size_t(map)];
+    view.data = memory_base_ + map_offset_[size_t(map)] + image * view.image;
+  }
 }
 
 }  // namespace swav

@@ -41,7 +41,12 @@ FrozenWeights::FrozenWeights(const FrozenGraph& graph, Parameters& parameters, c
     : signature_(graph.signature()) {
   allocate(graph);
   scales_.push_back(scale_of(input, graph.maps()[0].channels));
-  for (size_t m = 1; m < graph.maps().size(); ++m) scales_.push_back(scale_of(ranges.largest[m]));
+  for (size_t m = 1; m < graph.maps().size(); ++m) {
+    // Max-pooling copies integers as they are.
+    size_t step = size_t(graph.producer(int(m)));
+    if (graph.steps()[step].kind == FrozenStep::Kind::max_pool) step = size_t(graph.producer(graph.steps()[step].sources[0]));
+    scales_.push_back(scale_of(ranges.largest[step]));
+  }
   for (size_t i = 0; i < steps_.size(); ++i) {
     fill_integer(graph.steps()[i], parameters, i + 1 == steps_.size(), steps_[i]);
   }
@@ -100,10 +105,7 @@ void FrozenWeights::fill_float(const FrozenStep& step, Parameters& parameters, S
 }
 
 void FrozenWeights::fill_integer(const FrozenStep& step, Parameters& parameters, bool last, Step& to) {
-  if (step.kind == FrozenStep::Kind::max_pool) {
-    scales_[size_t(step.target)] = scales_[size_t(step.sources[0])];  // integers are copied as they are
-    return;
-  }
+  if (step.kind == FrozenStep::Kind::max_pool) return;
   std::vector<Folded> folded;
   for (const ConvolutionLayer* layer : step.layers) folded.push_back(fold(*layer, parameters));
   const int64_t filters = int64_t(folded[0].bias.size());

@@ -15,7 +15,7 @@
 
 namespace swav {
 
-// What calibration saw: for each map of a direct graph, the largest value of each channel; maps 1 on, as map 0 is the input.
+// What calibration saw: for each step of a direct graph, the largest value of each channel of its target.
 struct ActivationRanges {
   std::vector<std::vector<float>> largest;
 };

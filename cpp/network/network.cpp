@@ -105,10 +105,10 @@ void Network::calibrate(const float* images, int64_t count, int32_t height, int3
   for (int64_t at = 0; at < count; at += inference_batch) {
     const int64_t batch = std::min(inference_batch, count - at);
     if (!backbone || backbone->images() != batch) backbone = freeze(batch, height, width, Precision::float32, true);
-    backbone->run(images + at * pixels, description_.feature_dim, features.data(), [&](size_t map, const FrozenMap& values) {
-      if (ranges_.largest.size() <= map) ranges_.largest.resize(map + 1);
-      ranges_.largest[map].resize(size_t(values.channels), 0.0f);
-      observe(values, ranges_.largest[map]);
+    backbone->run(images + at * pixels, description_.feature_dim, features.data(), [&](size_t step, const FrozenMap& values) {
+      if (ranges_.largest.size() <= step) ranges_.largest.resize(step + 1);
+      ranges_.largest[step].resize(size_t(values.channels), 0.0f);
+      observe(values, ranges_.largest[step]);
     });
   }
   weights_.clear();
