@@ -56,13 +56,23 @@ sanitize: setup  ## The C++ tests under AddressSanitizer and UndefinedBehaviorSa
 	cmake --build build/sanitize
 	ctest --test-dir build/sanitize --output-on-failure
 
+# The readers of sources are Swift: swiftc compiles them together with the harness, so that all of them are instrumented.
 FUZZ_SECONDS = 300
-fuzz: setup  ## Feed damaged images to the decoders for FUZZ_SECONDS, under sanitizers
+FUZZ_FLAGS = -timeout=5 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ -max_total_time=$(FUZZ_SECONDS)
+SWIFT_FUZZ = swiftc -O -g -swift-version 6 -package-name swav -module-name Fuzzer -parse-as-library -sanitize=fuzzer,address -use-ld=lld
+SWIFT_FUZZED = $(addprefix Sources/SwAVData/, CSVReader.swift ClassIndex.swift FileBytes.swift FileStamps.swift FolderScan.swift \
+  ImageList.swift ImageSource.swift PathTable.swift TarReader.swift TarShards.swift)
+fuzz: setup  ## Feed damaged images, archives and lists to their readers for FUZZ_SECONDS each, under sanitizers
 	CC=clang CXX=clang++ cmake -S . -B build/fuzz -G Ninja -DSWAV_BUILD_FUZZERS=ON
 	cmake --build build/fuzz
+	for harness in tar list; do \
+	  $(SWIFT_FUZZ) -o build/fuzz/$${harness}_fuzzer $(SWIFT_FUZZED) Tests/Fuzz/$${harness}_fuzzer.swift; \
+	  mkdir -p build/fuzz/corpus-$$harness; \
+	done
 	mkdir -p build/fuzz/corpus
-	build/fuzz/Tests/Fuzz/decode_fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=5 -rss_limit_mb=2048 \
-	  -artifact_prefix=build/fuzz/ build/fuzz/corpus Tests/Fixtures/image/formats
+	build/fuzz/tar_fuzzer $(FUZZ_FLAGS) -max_len=16384 build/fuzz/corpus-tar Tests/Fixtures/archives
+	build/fuzz/list_fuzzer $(FUZZ_FLAGS) -max_len=1024 build/fuzz/corpus-list Tests/Fuzz/lists
+	build/fuzz/Tests/Fuzz/decode_fuzzer $(FUZZ_FLAGS) -max_len=65536 build/fuzz/corpus Tests/Fixtures/image/formats Tests/Fixtures/image/found
 
 bench: setup  ## Time a training step, codes and feature extraction
 	swift build -c release --product trainer

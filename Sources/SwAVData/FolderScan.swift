@@ -102,3 +102,9 @@ struct FolderScan {
 
   static let extensions: Set<String> = ["jpg", "jpeg", "png", "webp", "bmp", "ppm", "pgm", "pnm"]
 }
+
+/// Lower-case letters after the last dot of a file's name.
+func fileEnding(of path: String) -> String {
+  let name = path.split(separator: "/").last ?? ""
+  return name.lastIndex(of: ".").map { name[name.index(after: $0)...].lowercased() } ?? ""
+}

@@ -43,12 +43,6 @@ public func openImages(_ paths: [String]) throws(DataError) -> any ImageSource {
   return try ImageMixture(sources, names: paths)
 }
 
-/// Lower-case letters after the last dot of a file's name.
-func fileEnding(of path: String) -> String {
-  let name = path.split(separator: "/").last ?? ""
-  return name.lastIndex(of: ".").map { name[name.index(after: $0)...].lowercased() } ?? ""
-}
-
 /// Names in a folder, sorted by their bytes, without hidden ones. None where 64 are names of other things than archives and
 /// batches: a folder of millions of pictures is not listed twice.
 private func visibleNames(in folder: String) throws(DataError) -> [String] {
