@@ -50,13 +50,16 @@ extension Features {
     return features
   }
 
-  /// The raw-pixel floor: RGB thumbnails of 16 x 16 pixels, normalised as a network's input is. Learned features have to
-  /// beat them. Without the normalisation all cosines are close to 1, and the floor is several points lower.
+  /// The raw-pixel floor: thumbnails of 16 x 16 pixels, of the channels of `network` and normalised as its input is; without
+  /// a network, RGB normalised as published. Learned features have to beat them. Without the normalisation all cosines are
+  /// close to 1, and the floor is several points lower.
   public static func thumbnails(
-    of source: any ImageSource, samples: [Int]? = nil, size: Int = 16, options: ReadingOptions = .init()
+    of source: any ImageSource, for network: Network? = nil, samples: [Int]? = nil, size: Int = 16,
+    options: ReadingOptions = .init()
   ) throws -> Features {
-    let form = InputForm(size: size, channels: 3, mean: Recipe.published.mean, std: Recipe.published.std)
-    var features = Features(dim: size * size * 3)
+    let published = InputForm(size: size, channels: 3, mean: Recipe.published.mean, std: Recipe.published.std)
+    let form = try network?.form(size: size) ?? published
+    var features = Features(dim: size * size * form.channels)
     let loader = ViewLoader(
       source, samples: samples ?? Array(0..<source.count), view: .whole, input: form, options: options)
     try loader.forEachBatch { batch in

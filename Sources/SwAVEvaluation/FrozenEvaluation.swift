@@ -55,8 +55,8 @@ public struct FrozenEvaluation: Sendable {
     if measures.contains(.knn) { report.knn = try nearest.accuracy(of: pair, train: train, val: val) }
     if measures.contains(.linear) { report.linear = try probe.accuracy(of: pair, train: train, val: val) }
     guard includesRawPixels else { return report }
-    let rawTrain = try Features.thumbnails(of: pair.train, options: reading)
-    let rawVal = try Features.thumbnails(of: pair.val, options: reading)
+    let rawTrain = try Features.thumbnails(of: pair.train, for: network, options: reading)
+    let rawVal = try Features.thumbnails(of: pair.val, for: network, options: reading)
     if measures.contains(.knn) { report.rawKNN = try nearest.accuracy(of: pair, train: rawTrain, val: rawVal) }
     if measures.contains(.linear) { report.rawLinear = try probe.accuracy(of: pair, train: rawTrain, val: rawVal) }
     return report

@@ -54,7 +54,7 @@ struct DataReportView {
 
   private var channels: String {
     let deep = report.deep > 0 ? "; \(report.deep) of 16 bits" : ""
-    let advice = report.readable > 0 && report.gray == report.readable ? " (--channels 1 would do)" : ""
+    let advice = report.readable > 0 && report.gray == report.readable ? " (one channel would do)" : ""
     return "RGB \(report.readable - report.gray), gray \(report.gray)\(advice)\(deep)"
   }
 

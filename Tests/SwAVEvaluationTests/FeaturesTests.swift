@@ -50,6 +50,29 @@ import Testing
     #expect(zip(others.values, whole.values).allSatisfy { abs($0 - $1) <= 9 * 576 * Float.ulpOfOne * scale })
   }
 
+  @Test func scansOfSixteenBitsAreSeenInFull() throws {
+    // Twelve bits in sixteen, of which 8 bits would leave 17 levels.
+    for number in 0..<3 {
+      let samples = (0..<32 * 32).flatMap { (index: Int) -> [UInt8] in
+        let value = (index % 32 * 128 + index / 32 * (1 + number)) % 4096
+        return [UInt8(value >> 8), UInt8(value & 255)]
+      }
+      try folder.write("scans/\(number).pgm", Array("P5 32 32 65535\n".utf8) + samples)
+    }
+    let gray = try Network(
+      NetworkConfiguration(architecture: .resnet18, stem: .small, baseWidth: 8, channels: 1, dim: 8, prototypes: [5]), seed: 3)
+    try gray.describeInput(InputDescription(size: 32, mean: [0.03], std: [0.02]))
+    let source = try ImageFolder(folder.path + "/scans")
+    let thumbnails = try Features.thumbnails(of: source, for: gray)
+    #expect(thumbnails.dim == 256 && Set(thumbnails.values).count > 100)
+    #expect(try Features.thumbnails(of: source).dim == 768)
+    let features = try Features.extract(from: source, network: gray, options: ReadingOptions(workers: 1, batch: 2))
+    let alone = try gray.embed(try source.bytes(of: 2))
+    // As in areThoseOfEachImageInOrder.
+    let scale = alone.map(abs).max() ?? 0
+    for (a, b) in zip(features.values.suffix(64), alone) { #expect(abs(a - b) <= 9 * 576 * Float.ulpOfOne * scale) }
+  }
+
   @Test func recalibrationChangesACopyOnly() throws {
     let (source, network) = (try ImageFolder(folder.path + "/train"), try network())
     let before = try (0..<(try network.info().tensorCount)).map { try network.tensor(at: $0) }
