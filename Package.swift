@@ -29,7 +29,7 @@ let package = Package(
       name: "CSwAV",
       path: ".",
       // SwiftPM hands every file below a folder of `sources` to the compiler.
-      exclude: ["cpp/README.md", "cpp/image/README.md"],
+      exclude: ["cpp/README.md", "cpp/image/README.md", "cpp/kernels/README.md"],
       sources: ["cpp"],
       publicHeadersPath: "include",
       cxxSettings: [

@@ -279,7 +279,7 @@ typedef enum swav_tensor_kind {
 
 /* A view of one tensor in torchvision's order (convolutions [out][in][height][width]). Borrowed from the network; writing
  * through `data` is allowed until the next call that computes with the network. To write after that, ask for the view again:
- * inference keeps weights in a form of its own, and asking tells it that they may change. */
+ * inference keeps weights in a form of its own, and asking tells it to look whether they changed. */
 typedef struct swav_tensor {
   const char *name; /* torchvision's key, "projection_head.*" or "prototypes.weight" */
   swav_tensor_kind kind;

@@ -343,9 +343,17 @@ TEST_CASE("calibration is asked for, is forgotten when weights change, and does 
   REQUIRE(swav_network_calibrate(frozen.network, images.data(), count, side, side) == SWAV_OK);
   REQUIRE(embed() == SWAV_OK);
   const Floats together = result;
-  swav_tensor t = tensor_of(frozen.network, "conv1.weight");
+  const auto first_weight = [&]() -> float& { return *static_cast<float*>(tensor_of(frozen.network, "conv1.weight").data); };
+  const float before = first_weight();
+  REQUIRE(embed() == SWAV_OK);  // looking is not changing
+  CHECK(result == together);
+  first_weight() = before + 1;
   CHECK(embed() == SWAV_ERROR_ARGUMENT);
   CHECK(std::string(swav_error_message()).find("the weights changed after the calibration") != std::string::npos);
+  REQUIRE(swav_network_calibrate(frozen.network, images.data(), 1, side, side) == SWAV_OK);
+  REQUIRE(embed() == SWAV_OK);
+  CHECK(result != together);
+  first_weight() = before;
   const int64_t pixels = side * side * 3;
   for (int64_t i : {4, 0, 3, 1, 2}) {  // one by one, in another order
     REQUIRE(swav_network_calibrate(frozen.network, images.data() + i * pixels, 1, side, side) == SWAV_OK);

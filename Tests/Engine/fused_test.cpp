@@ -116,25 +116,30 @@ void check_integer(const Kernels& kernel, int rows, int64_t first, int64_t secon
   }
   for (int64_t i = 0; i < rows * p.columns; ++i) residual.push_back(Activation(i * 37 % 256));
   const Requantize scales{bias.data(), scale.data(), residual_scale.data(), to_float};
-  const int64_t size = to_float ? 4 : int64_t(sizeof(Activation)), stride = p.columns + 5;
-  Guarded<uint8_t> out(rows * stride * size, 0xA5);
-  call(segments, b.data(), scales,
-       FusedRows{reinterpret_cast<char*>(out.data()), stride * size,
-                 with_residual ? reinterpret_cast<const char*>(residual.data()) : nullptr,
-                 p.columns * int64_t(sizeof(Activation))});
-  bool equal = out.margins_intact();
-  for (int r = 0; r < rows; ++r) {
-    for (int64_t n = p.columns * size; n < stride * size; ++n) equal = equal && out.untouched(r * stride * size + n);
-    for (int64_t n = 0; n < p.columns; ++n) {
-      // Every operation rounded on its own; volatile keeps the test's compiler from fusing them.
-      volatile float v = float(int32_t(p.sum(r, n) + bias[size_t(n)])) * scale[size_t(n)];
-      volatile float identity = float(residual[size_t(r * p.columns + n)]) * residual_scale[size_t(n)];
-      if (with_residual) v = v + identity;
-      const char* place = reinterpret_cast<const char*>(out.data()) + r * stride * size + n * size;
-      if (to_float) equal = equal && *reinterpret_cast<const float*>(place) == std::max(float(v), 0.0f);
-      else equal = equal && double(*reinterpret_cast<const Activation*>(place)) == nearest(v);
+  const int64_t stride = p.columns + 5;
+  bool equal = true;
+  const auto run = [&](auto number) {
+    using Out = decltype(number);
+    Guarded<Out> out(rows * stride);
+    call(segments, b.data(), scales,
+         FusedRows{reinterpret_cast<char*>(out.data()), stride * int64_t(sizeof(Out)),
+                   with_residual ? reinterpret_cast<const char*>(residual.data()) : nullptr,
+                   p.columns * int64_t(sizeof(Activation))});
+    equal = out.margins_intact();
+    for (int r = 0; r < rows; ++r) {
+      for (int64_t n = p.columns; n < stride; ++n) equal = equal && out.untouched(r * stride + n);
+      for (int64_t n = 0; n < p.columns; ++n) {
+        // Every operation rounded on its own; volatile keeps the test's compiler from fusing them.
+        volatile float v = float(int32_t(p.sum(r, n) + bias[size_t(n)])) * scale[size_t(n)];
+        volatile float identity = float(residual[size_t(r * p.columns + n)]) * residual_scale[size_t(n)];
+        if (with_residual) v = v + identity;
+        const double expected = to_float ? double(std::max(float(v), 0.0f)) : nearest(v);
+        equal = equal && double(out[r * stride + n]) == expected;
+      }
     }
-  }
+  };
+  if (to_float) run(float());
+  else run(Activation());
   CHECK_MESSAGE(equal, kernel.isa, " bytes ", sizeof(Activation), " rows ", rows, " words ", first, " + ", second, " residual ",
                 with_residual, " to float ", to_float);
 }

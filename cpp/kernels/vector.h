@@ -18,8 +18,8 @@ SWAV_INLINE vec load(const float* p) { return *reinterpret_cast<const vec*>(p); 
 SWAV_INLINE void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
 SWAV_INLINE vec splat(float x) { return x - vec{}; }
 SWAV_INLINE vec select(ivec mask, vec yes, vec no) { return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask)); }
-SWAV_INLINE vec max(vec a, vec b) { return select(a > b, a, b); }
-SWAV_INLINE vec min(vec a, vec b) { return select(a < b, a, b); }
+SWAV_INLINE vec max(vec a, vec b) { return a > b ? a : b; }
+SWAV_INLINE vec min(vec a, vec b) { return a < b ? a : b; }
 
 // The first n lanes, zero after them. n in [0, lanes].
 SWAV_INLINE vec load_part(const float* p, int64_t n) {

@@ -1,6 +1,7 @@
 #include "network/network.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/status.h"
 
@@ -62,13 +63,20 @@ std::unique_ptr<FrozenBackbone> Network::freeze(int64_t count, int32_t height, i
   return std::make_unique<FrozenBackbone>(std::move(graph), weights_.back());
 }
 
+// Drops what was made of other parameters or for another precision. A version that differs may be a mere look at a tensor.
+void Network::drop_outdated() {
+  const uint64_t before = fingerprint_;
+  if (version_ != parameters_.version() || fingerprint_ == 0) fingerprint_ = parameters_.fingerprint();
+  version_ = parameters_.version();
+  const bool same_input = std::memcmp(&frozen_input_, &input, sizeof input) == 0;  // integers depend on mean and std
+  if (fingerprint_ == before && frozen_precision_ == precision_ && same_input) return;
+  frozen_precision_ = precision_;
+  frozen_input_ = input;
+  plans_.clear();
+  weights_.clear();
+}
+
 FrozenPlan& Network::plan_for(int64_t count, int32_t height, int32_t width) {
-  if (frozen_version_ != parameters_.version() || frozen_precision_ != precision_) {
-    plans_.clear();
-    weights_.clear();
-    frozen_version_ = parameters_.version();
-    frozen_precision_ = precision_;
-  }
   const auto found =
       std::find_if(plans_.begin(), plans_.end(), [&](const auto& plan) { return plan->fits(count, height, width); });
   if (found != plans_.end()) {
@@ -82,7 +90,8 @@ FrozenPlan& Network::plan_for(int64_t count, int32_t height, int32_t width) {
 
 void Network::embed(swav_output output, const float* images, int64_t count, int32_t height, int32_t width, float* result) {
   const int64_t dim = output_dim(output), pixels = int64_t(height) * width * config().channels;
-  if (precision_ == Precision::int8 && (ranges_.largest.empty() || calibrated_version_ != parameters_.version())) {
+  drop_outdated();
+  if (precision_ == Precision::int8 && (ranges_.largest.empty() || calibrated_fingerprint_ != fingerprint_)) {
     fail(SWAV_ERROR_ARGUMENT, "precision is int8 and %s; calibrate on some images first",
          ranges_.largest.empty() ? "nothing has been calibrated" : "the weights changed after the calibration");
   }
@@ -94,11 +103,12 @@ void Network::embed(swav_output output, const float* images, int64_t count, int3
 
 void Network::calibrate(const float* images, int64_t count, int32_t height, int32_t width) {
   SWAV_REQUIRE(count >= 1, "a calibration of %lld images finds nothing; 1 or more are needed", static_cast<long long>(count));
+  drop_outdated();
   // Whatever was frozen with the old ranges is not needed any more.
   plans_.clear();
   weights_.clear();
-  if (calibrated_version_ != parameters_.version()) ranges_ = {};
-  calibrated_version_ = parameters_.version();
+  if (calibrated_fingerprint_ != fingerprint_) ranges_ = {};
+  calibrated_fingerprint_ = fingerprint_;
   const int64_t pixels = int64_t(height) * width * config().channels;
   std::vector<float> features(size_t(description_.feature_dim * inference_batch));
   std::unique_ptr<FrozenBackbone> backbone;

@@ -42,20 +42,23 @@ class Network {
   void recalibrate_end();
 
  private:
+  void drop_outdated();
   FrozenPlan& plan_for(int64_t count, int32_t height, int32_t width);
   std::unique_ptr<FrozenBackbone> freeze(int64_t count, int32_t height, int32_t width, Precision precision, bool direct);
 
   Description description_;
   Parameters parameters_;
   Precision precision_ = Precision::float32;
-  // Plans and folded weights of `frozen_version_` of the parameters; least recently used first.
-  uint64_t frozen_version_ = 0;
+  // The parameters as they were when last looked at.
+  uint64_t version_ = 0, fingerprint_ = 0;
+  swav_input_description frozen_input_{};
+  // Plans and folded weights of those parameters and frozen_precision_; least recently used first.
   Precision frozen_precision_ = Precision::float32;
   std::vector<std::unique_ptr<FrozenPlan>> plans_;
   std::vector<std::shared_ptr<const FrozenWeights>> weights_;
-  // Of calibrated_version_ of the parameters; empty before a calibration.
+  // Of the parameters with this fingerprint; empty before a calibration.
   ActivationRanges ranges_;
-  uint64_t calibrated_version_ = 0;
+  uint64_t calibrated_fingerprint_ = 0;
   std::unique_ptr<Recalibration> recalibration_;
 };
 

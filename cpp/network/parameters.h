@@ -46,10 +46,12 @@ class Parameters {
   // Copies values into the arrays in place, so that pointers of plans stay valid. Both have the same description.
   void assign(const Parameters& other);
 
-  // Counts the times that values may have changed: what is derived from them (folded weights) is renewed when it differs.
-  // Whoever writes values calls touch.
+  // Counts the times that values may have changed: what is derived from them (folded weights) is looked at again when it
+  // differs. Whoever writes values calls touch.
   uint64_t version() const { return version_; }
   void touch() { ++version_; }
+  // A number that differs, but for a chance of 2^-64, where any parameter or buffer differs. Reads all of them.
+  uint64_t fingerprint() const;
 
   bool operator==(const Parameters& other) const;
 
