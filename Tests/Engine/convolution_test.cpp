@@ -31,18 +31,43 @@ constexpr auto image = Convolution::Input::image;
 // 8, 16, 32.
 std::vector<Case> cases() {
   return {
-      {{1, 1, 1, 3, 5, 1, 1, 0}, activation},    {{7, 1, 1, 33, 31, 1, 1, 0}, activation},
-      {{1, 2, 2, 16, 17, 1, 2, 0}, activation},  {{7, 3, 3, 15, 33, 1, 1, 0}, activation},
-      {{1, 9, 7, 5, 9, 1, 2, 0}, activation},    {{2, 33, 33, 6, 7, 1, 2, 0}, activation},
-      {{1, 1, 1, 3, 5, 3, 1, 1}, activation},    {{7, 1, 1, 17, 9, 3, 2, 1}, activation},
-      {{1, 2, 2, 16, 32, 3, 1, 1}, activation},  {{7, 2, 2, 5, 6, 3, 2, 1}, activation},
-      {{1, 3, 3, 35, 33, 3, 1, 1}, activation},  {{7, 3, 3, 4, 8, 3, 2, 1}, activation},
-      {{1, 33, 33, 3, 17, 3, 1, 1}, activation}, {{2, 33, 33, 8, 9, 3, 2, 1}, activation},
-      {{1, 97, 97, 2, 3, 3, 2, 1}, activation},  {{1, 6, 11, 9, 15, 3, 1, 1}, activation},
-      {{1, 11, 6, 9, 15, 3, 2, 1}, activation},  {{1, 8, 8, 100, 70, 3, 1, 1}, activation},
-      {{3, 5, 5, 300, 40, 1, 1, 0}, activation}, {{1, 33, 33, 3, 8, 7, 2, 3}, image},
-      {{7, 9, 8, 1, 5, 7, 2, 3}, image},         {{1, 97, 97, 3, 17, 7, 2, 3}, image},
-      {{2, 16, 17, 4, 33, 3, 1, 1}, image},      {{1, 8, 8, 3, 16, 3, 1, 1}, image},
+      {{1, 1, 1, 3, 5, 1, 1, 0}, activation},
+      {{7, 1, 1, 33, 31, 1, 1, 0}, activation},
+      {{1, 2, 2, 16, 17, 1, 2, 0}, activation},
+      {{7, 3, 3, 15, 33, 1, 1, 0}, activation},
+      {{1, 9, 7, 5, 9, 1, 2, 0}, activation},
+      {{2, 33, 33, 6, 7, 1, 2, 0}, activation},
+      {{1, 1, 1, 3, 5, 3, 1, 1}, activation},
+      {{7, 1, 1, 17, 9, 3, 2, 1}, activation},
+      {{1, 2, 2, 16, 32, 3, 1, 1}, activation},
+      {{7, 2, 2, 5, 6, 3, 2, 1}, activation},
+      {{1, 3, 3, 35, 33, 3, 1, 1}, activation},
+      {{7, 3, 3, 4, 8, 3, 2, 1}, activation},
+      {{1, 33, 33, 3, 17, 3, 1, 1}, activation},
+      {{2, 33, 33, 8, 9, 3, 2, 1}, activation},
+      {{1, 97, 97, 2, 3, 3, 2, 1}, activation},
+      {{1, 6, 11, 9, 15, 3, 1, 1}, activation},
+      {{1, 11, 6, 9, 15, 3, 2, 1}, activation},
+      {{1, 8, 8, 100, 70, 3, 1, 1}, activation},
+      {{3, 5, 5, 300, 40, 1, 1, 0}, activation},
+      {{1, 33, 33, 3, 8, 7, 2, 3}, image},
+      {{7, 9, 8, 1, 5, 7, 2, 3}, image},
+      {{1, 97, 97, 3, 17, 7, 2, 3}, image},
+      {{2, 16, 17, 4, 33, 3, 1, 1}, image},
+      {{1, 8, 8, 3, 16, 3, 1, 1}, image},
+      // Maps of a few pixels and enough images: taps that meet padding are skipped (small_map.h). Up to 16 pixels, one to three
+      // blocks of depths a tap, blocks of images that end in the middle of a tile, channels that no panel holds evenly.
+      {{14, 1, 1, 33, 35, 3, 1, 1}, activation},
+      {{113, 1, 1, 64, 32, 3, 1, 1}, activation},
+      {{43, 2, 2, 40, 33, 3, 1, 1}, activation},
+      {{13, 2, 2, 600, 31, 3, 1, 1}, activation},
+      {{28, 3, 3, 290, 36, 3, 1, 1}, activation},
+      {{27, 1, 3, 37, 64, 3, 1, 1}, activation},
+      {{30, 2, 2, 64, 40, 3, 2, 1}, activation},
+      {{31, 4, 4, 36, 34, 3, 2, 1}, activation},
+      {{14, 3, 5, 32, 20, 3, 2, 1}, activation},
+      {{14, 8, 7, 48, 32, 3, 2, 1}, activation},
+      {{200, 2, 1, 32, 300, 3, 1, 1}, activation},
   };
 }
 
@@ -225,6 +250,17 @@ TEST_CASE("the backward towards the weights equals plain loops and is added to w
       }
     }
   }
+}
+
+TEST_CASE("maps of a few pixels skip padding where many images share a pixel, and keep to the walk over pixels elsewhere") {
+  const auto algorithm = [](const ConvolutionShape& s) { return std::string(Convolution(s, activation, true).algorithm()); };
+  CHECK(algorithm({128, 2, 2, 512, 512, 3, 1, 1}) == "small-map");
+  CHECK(algorithm({256, 1, 1, 512, 512, 3, 1, 1}) == "small-map");
+  CHECK(algorithm({128, 4, 4, 256, 512, 3, 2, 1}) == "small-map");
+  CHECK(algorithm({1, 2, 2, 512, 512, 3, 1, 1}) == "direct");      // a tile of images would be nearly empty
+  CHECK(algorithm({128, 2, 2, 512, 512, 1, 1, 0}) == "direct");    // no padding
+  CHECK(algorithm({128, 14, 14, 256, 256, 3, 1, 1}) == "direct");  // little padding
+  CHECK(algorithm({128, 2, 2, 293, 64, 3, 1, 1}) == "direct");     // a prime number of channels beyond a panel
 }
 
 TEST_CASE("a linear layer is a convolution of maps of one pixel") {

@@ -49,7 +49,7 @@ double tolerance(double factor, double depth) {
 std::vector<ConvolutionShape> shapes() {
   return {{5, 8, 8, 32, 32, 3, 1, 1},   {1, 40, 40, 64, 64, 3, 1, 1}, {13, 7, 7, 48, 72, 3, 1, 1},
           {33, 4, 4, 40, 33, 3, 1, 1},  {1, 33, 19, 35, 37, 3, 1, 1}, {3, 14, 14, 300, 64, 3, 1, 1},
-          {50, 3, 3, 64, 320, 3, 1, 1}, {7, 12, 6, 100, 50, 3, 1, 1}};
+          {50, 3, 4, 64, 320, 3, 1, 1}, {7, 12, 6, 100, 50, 3, 1, 1}};
 }
 
 std::string text(const ConvolutionShape& shape) {
@@ -165,6 +165,6 @@ TEST_CASE("winograd is chosen for 3x3 of stride 1 on maps that it suits, and nev
   CHECK(Convolution({16, 56, 56, 64, 64, 3, 1, 1}).algorithm() == std::string("winograd"));
   CHECK(Convolution({16, 56, 56, 64, 64, 3, 2, 1}).algorithm() == std::string("direct"));
   CHECK(Convolution({16, 56, 56, 64, 64, 1, 1, 0}).algorithm() == std::string("direct"));
-  CHECK(Convolution({16, 2, 2, 512, 512, 3, 1, 1}).algorithm() == std::string("direct"));
+  CHECK(Convolution({16, 2, 2, 512, 512, 3, 1, 1}).algorithm() != std::string("winograd"));
   CHECK(Convolution({16, 56, 56, 64, 64, 3, 1, 1}, Convolution::Input::activation, true).algorithm() == std::string("direct"));
 }

@@ -9,9 +9,11 @@
 namespace swav {
 namespace {
 
-void invert(WeightLayout& layout) {
-  layout.depth_at.resize(layout.offset.size());
-  for (size_t k = 0; k < layout.offset.size(); ++k) layout.depth_at[size_t(layout.offset[k])] = int32_t(k);
+// offset[k]: where the weight of depth k lies among a column's.
+std::vector<int32_t> inverse(const std::vector<int32_t>& offset) {
+  std::vector<int32_t> depth_at(offset.size());
+  for (size_t k = 0; k < offset.size(); ++k) depth_at[size_t(offset[k])] = int32_t(k);
+  return depth_at;
 }
 
 // Rows of a block where an epilogue runs in a pass of its own.
@@ -25,8 +27,6 @@ WinogradShape Convolution::tiled(bool backward) const {
 }
 
 Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct) : shape_(shape) {
-  winograd_ = !direct && input == Input::activation && shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 &&
-              winograd_pays(tiled(false));
   const int32_t k = shape.kernel, taps = k * k;
   Gather& g = forward_;
   g.images = shape.images;
@@ -36,6 +36,7 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct
   g.pixel = shape.channels;
   g.columns = shape.filters;
   forward_layout_.column_stride = int64_t(shape.channels) * taps;
+  std::vector<int32_t> offset;
   if (input == Input::image) {
     g.source_height = shape.height + 2 * shape.padding;
     g.source_width = shape.width + 2 * shape.padding;
@@ -43,10 +44,10 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct
     for (int32_t r = 0; r < k; ++r) {
       g.taps[size_t(g.tap_count++)] = {r, 0};
       for (int32_t s = 0; s < k; ++s) {
-        for (int32_t c = 0; c < shape.channels; ++c) forward_layout_.offset.push_back(c * taps + r * k + s);
+        for (int32_t c = 0; c < shape.channels; ++c) offset.push_back(c * taps + r * k + s);
       }
     }
-    invert(forward_layout_);
+    forward_layout_.depth_at = inverse(offset);
     return;
   }
   g.source_height = shape.height;
@@ -55,10 +56,23 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct
   for (int32_t r = 0; r < k; ++r) {
     for (int32_t s = 0; s < k; ++s) {
       g.taps[size_t(g.tap_count++)] = {r - shape.padding, s - shape.padding};
-      for (int32_t c = 0; c < shape.channels; ++c) forward_layout_.offset.push_back(c * taps + r * k + s);
+      for (int32_t c = 0; c < shape.channels; ++c) offset.push_back(c * taps + r * k + s);
     }
   }
-  invert(forward_layout_);
+  forward_layout_.depth_at = inverse(offset);
+  small_.emplace(g);
+  if (!small_->pays()) small_.reset();
+  // A multiplication of Winograd's takes about 1.6 times as long, transforms included.
+  const WinogradShape tiles = tiled(false);
+  winograd_ = !direct && k == 3 && shape.stride == 1 && shape.padding == 1 && winograd_pays(tiles) &&
+              !(small_ && small_->share() < 1.6 * winograd_share(tiles));
+  if (winograd_) small_.reset();
+  add_phases();
+}
+
+void Convolution::add_phases() {
+  const ConvolutionShape& shape = shape_;
+  const int32_t k = shape.kernel, taps = k * k;
   // dx pixel (y, x) meets tap (r, s) of dy pixel ((y + padding - r) / stride, ...) where that divides: one phase for each
   // residue of (y, x).
   for (int32_t py = 0; py < shape.stride; ++py) {
@@ -78,15 +92,19 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct
       b.target_y = py;
       b.target_x = px;
       phase.layout.column_stride = taps;
+      phase.layout.channel_stride = int64_t(shape.channels) * taps;
       for (int32_t r = 0; r < k; ++r) {
         for (int32_t s = 0; s < k; ++s) {
           const int32_t y = py + shape.padding - r, x = px + shape.padding - s;
           if (y % shape.stride != 0 || x % shape.stride != 0) continue;
           b.taps[size_t(b.tap_count++)] = {y / shape.stride, x / shape.stride};
-          for (int32_t f = 0; f < shape.filters; ++f) phase.layout.offset.push_back(f * shape.channels * taps + r * k + s);
+          phase.layout.tap_offset.push_back(r * k + s);
         }
       }
-      if (b.tap_count > 0 && b.rows() > 0) phases_.push_back(std::move(phase));
+      if (b.tap_count == 0 || b.rows() == 0) continue;
+      phase.small.emplace(b);
+      if (!phase.small->pays()) phase.small.reset();
+      phases_.push_back(std::move(phase));
     }
   }
 }
@@ -96,7 +114,8 @@ int64_t Convolution::workspace() const {
     return std::max(
         {winograd_weight_count(tiled(false)), winograd_weight_count(tiled(true)), winograd_gradient_workspace(tiled(false))});
   }
-  int64_t count = std::max(packed_weight_count(forward_), weight_gradient_workspace(forward_));
+  int64_t count =
+      std::max(packed_weight_count(forward_), small_ ? small_->gradient_workspace() : weight_gradient_workspace(forward_));
   for (const Phase& phase : phases_) count = std::max(count, packed_weight_count(phase.gather));
   return count;
 }
@@ -130,17 +149,24 @@ void Convolution::forward(const Operand& x, const float* weights, float* workspa
     winograd_product(tiled(false), x, workspace, y, false, epilogue);
     return;
   }
-  pack_weights(forward_, forward_layout_, weights, workspace);
+  if (small_) {
+    small_->pack(forward_layout_, weights, workspace);
+    small_->product(x, workspace, y, false, epilogue);
+    return;
+  }
+  pack_weights(forward_, forward_layout_, blocking(forward_).block_depth, weights, workspace);
   gather_product(forward_, x, workspace, y, false, epilogue);
 }
 
 RowBlocks Convolution::forward_blocks() const {
   if (winograd_) return winograd_blocks(tiled(false));
+  if (small_) return small_->blocks();
   return {shape_.out_rows(), blocking(forward_).block_rows};
 }
 
 RowBlocks Convolution::backward_blocks() const {
   if (winograd_) return winograd_blocks(tiled(true));
+  if (dense_backward() && phases_[0].small) return phases_[0].small->blocks();
   const int64_t rows = shape_.images * shape_.height * shape_.width;
   return {rows, dense_backward() ? blocking(phases_[0].gather).block_rows : pass_block_rows};
 }
@@ -162,8 +188,14 @@ void Convolution::backward_data(const Operand& dy, const float* weights, float* 
     });
   }
   for (const Phase& phase : phases_) {
-    pack_weights(phase.gather, phase.layout, weights, workspace);
-    gather_product(phase.gather, dy, workspace, dx, accumulate, dense ? epilogue : Epilogue());
+    const Epilogue last = dense ? epilogue : Epilogue();
+    if (phase.small) {
+      phase.small->pack(phase.layout, weights, workspace);
+      phase.small->product(dy, workspace, dx, accumulate, last);
+    } else {
+      pack_weights(phase.gather, phase.layout, blocking(phase.gather).block_depth, weights, workspace);
+      gather_product(phase.gather, dy, workspace, dx, accumulate, last);
+    }
   }
   if (dense || !epilogue) return;
   parallel::for_each(ceil_div(rows, pass_block_rows), [&](int64_t block, int) {
@@ -174,6 +206,7 @@ void Convolution::backward_data(const Operand& dy, const float* weights, float* 
 
 void Convolution::backward_weights(const Operand& x, const Operand& dy, float* workspace, float* d_weights) const {
   if (winograd_) return winograd_weight_gradient(tiled(false), x, dy, workspace, d_weights);
+  if (small_) return small_->weight_gradient(forward_layout_, x, dy, workspace, d_weights);
   weight_gradient(forward_, forward_layout_, x, dy, workspace, d_weights);
 }
 

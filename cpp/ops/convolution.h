@@ -2,10 +2,12 @@
 // [filters][channels][kernel][kernel].
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "ops/product.h"
 #include "ops/row_blocks.h"
+#include "ops/small_map.h"
 #include "ops/winograd.h"
 
 namespace swav {
@@ -57,23 +59,26 @@ class Convolution {
   RowBlocks forward_blocks() const;
   RowBlocks backward_blocks() const;
 
-  // "direct" or "winograd".
-  const char* algorithm() const { return winograd_ ? "winograd" : "direct"; }
+  // "direct", "winograd", or "small-map": direct without the taps that meet padding.
+  const char* algorithm() const { return winograd_ ? "winograd" : small_ ? "small-map" : "direct"; }
 
  private:
   struct Phase {
     Gather gather;
     WeightLayout layout;
+    std::optional<SmallMap> small;
   };
 
   // The shape that Winograd's products see: forward, or backward towards the data.
   WinogradShape tiled(bool backward) const;
+  void add_phases();
   bool dense_backward() const { return phases_.size() == 1 && phases_[0].gather.dense(); }
 
   ConvolutionShape shape_;
   bool winograd_ = false;
   Gather forward_;
   WeightLayout forward_layout_;
+  std::optional<SmallMap> small_;
   std::vector<Phase> phases_;  // of the backward towards the data
 };
 

@@ -48,36 +48,61 @@ Blocking blocking(const Gather& g) {
 
 int64_t packed_weight_count(const Gather& g) { return g.depth() * round_up(g.columns, kernels().tile_columns); }
 
-void pack_weights(const Gather& g, const WeightLayout& layout, const float* weights, float* packed) {
+namespace {
+
+// A column's weights lie together: transpose a stretch of them, then put each row in its place.
+template <class Row>
+void pack_by_column(const Gather& g, const WeightLayout& layout, const float* weights, uint32_t used, Row row) {
   const Kernels& kernel = kernels();
-  const Blocking b = blocking(g);
-  const int64_t width = kernel.tile_columns, depth = g.depth();
-  const int64_t panels = ceil_div(g.columns, width), padded = panels * width;
-  auto row = [&](int64_t k, int64_t n0) {  // panel row of depth k and columns n0..
-    const int64_t k0 = k / b.block_depth * b.block_depth, rows = std::min(depth - k0, b.block_depth);
-    return packed + k0 * padded + n0 * rows + (k - k0) * width;
-  };
-  const int64_t chunks = ceil_div(depth, pack_chunk);
-  parallel::for_each(panels * chunks, [&](int64_t task, int) {
+  const int64_t width = kernel.tile_columns, depth = g.depth(), chunks = ceil_div(depth, pack_chunk);
+  parallel::for_each(ceil_div(g.columns, width) * chunks, [&](int64_t task, int) {
     const int64_t n0 = task / chunks * width, n = std::min<int64_t>(g.columns - n0, width);
     const int64_t begin = task % chunks * pack_chunk, count = std::min(depth - begin, pack_chunk);
     float* tile = scratch(Scratch::operand, pack_chunk * width);
     if (n < width) std::fill(tile, tile + count * width, 0.0f);
-    if (!layout.depth_at.empty()) {
-      // A column's weights lie together: transpose a stretch of them, then put each row in its place.
-      kernel.transpose(weights + n0 * layout.column_stride + begin, layout.column_stride, n, count, tile, width);
-      for (int64_t i = 0; i < count; ++i) {
-        std::copy(tile + i * width, tile + (i + 1) * width, row(layout.depth_at[size_t(begin + i)], n0));
-      }
-      return;
-    }
-    for (int64_t k = begin; k < begin + count; ++k) {  // neighbouring columns are close in memory
-      const float* from = weights + layout.offset[size_t(k)] + n0 * layout.column_stride;
-      float* to = row(k, n0);
-      for (int64_t i = 0; i < n; ++i) to[i] = from[i * layout.column_stride];
-      for (int64_t i = n; i < width; ++i) to[i] = 0;
+    kernel.transpose(weights + n0 * layout.column_stride + begin, layout.column_stride, n, count, tile, width);
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t k = layout.depth_at[size_t(begin + i)];
+      if (used >> (k / g.channels) & 1) std::copy(tile + i * width, tile + (i + 1) * width, row(k, n0));
     }
   });
+}
+
+// A channel's weights lie together, the taps of a column side by side: transpose those of one channel and some columns.
+template <class Row>
+void pack_by_channel(const Gather& g, const WeightLayout& layout, const float* weights, uint32_t used, Row row) {
+  const Kernels& kernel = kernels();
+  constexpr int64_t chunk = 32;  // channels
+  const int64_t width = kernel.tile_columns, taps = layout.column_stride, chunks = ceil_div(g.channels, chunk);
+  parallel::for_each(ceil_div(g.columns, width) * chunks, [&](int64_t task, int) {
+    const int64_t n0 = task / chunks * width, n = std::min<int64_t>(g.columns - n0, width);
+    const int64_t begin = task % chunks * chunk, end = std::min<int64_t>(g.channels, begin + chunk);
+    float* tile = scratch(Scratch::operand, taps * width);
+    std::fill(tile, tile + taps * width, 0.0f);
+    for (int64_t channel = begin; channel < end; ++channel) {
+      const float* from = weights + channel * layout.channel_stride + n0 * taps;
+      if (taps == 1) std::copy(from, from + n, tile);
+      else kernel.transpose(from, taps, n, taps, tile, width);
+      for (int32_t tap = 0; tap < g.tap_count; ++tap) {
+        if (!(used >> tap & 1)) continue;
+        const float* weights_of_tap = tile + layout.tap_offset[size_t(tap)] * width;
+        std::copy(weights_of_tap, weights_of_tap + width, row(tap * g.channels + channel, n0));
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void pack_weights(const Gather& g, const WeightLayout& layout, int64_t block_depth, const float* weights, float* packed,
+                  uint32_t used) {
+  const int64_t width = kernels().tile_columns, depth = g.depth(), padded = round_up(g.columns, width);
+  auto row = [=](int64_t k, int64_t n0) {  // panel row of depth k and columns n0..
+    const int64_t k0 = k / block_depth * block_depth, rows = std::min(depth - k0, block_depth);
+    return packed + k0 * padded + n0 * rows + (k - k0) * width;
+  };
+  if (layout.depth_at.empty()) pack_by_channel(g, layout, weights, used, row);
+  else pack_by_column(g, layout, weights, used, row);
 }
 
 void gather_product(const Gather& g, const Operand& source, const float* packed, float* target, bool accumulate,

@@ -40,12 +40,14 @@ struct Gather {
   bool dense() const { return target_step == 1; }
 };
 
-// Where weight (depth k, column n) lies in the master array: n * column_stride + offset[k].
+// Where a product's weights lie in the master array. Either a column's weights lie together (forward): the one of depth
+// depth_at[i] at column * column_stride + i. Or a channel's (backward towards the data): the one of tap t at
+// channel * channel_stride + column * column_stride + tap_offset[t].
 struct WeightLayout {
   int64_t column_stride = 0;
-  std::vector<int32_t> offset;
-  // For a forward product, where a column's weights lie together: the inverse of offset. Empty otherwise.
   std::vector<int32_t> depth_at;
+  int64_t channel_stride = 0;
+  std::vector<int32_t> tap_offset;
 };
 
 // How a product is cut.
@@ -59,8 +61,9 @@ Blocking blocking(const Gather& gather);
 // Floats that the packed weights of a product take.
 int64_t packed_weight_count(const Gather& gather);
 
-// Master weights -> panels. Parallel.
-void pack_weights(const Gather& gather, const WeightLayout& layout, const float* weights, float* packed);
+// Master weights -> panels of at most block_depth depths. Parallel. Taps that are not in `used` (a bit each) stay unwritten.
+void pack_weights(const Gather& gather, const WeightLayout& layout, int64_t block_depth, const float* weights, float* packed,
+                  uint32_t used = ~0u);
 
 // Called when a block of rows [row0, row1) x columns [column0, column1) of a dense target is complete, while it is in the
 // cache.
@@ -73,9 +76,13 @@ void gather_product(const Gather& gather, const Operand& source, const float* pa
 // Floats of workspace for weight_gradient.
 int64_t weight_gradient_workspace(const Gather& gather);
 
-// layout is a forward one (depth_at). gradient[layout(k, n)] += sum over m of source[pixel(m) + tap(k)] * d_target[m][n];
+// layout is a forward one. gradient[layout(k, n)] += sum over m of source[pixel(m) + tap(k)] * d_target[m][n];
 // gather is the forward product, d_target dense.
 void weight_gradient(const Gather& gather, const WeightLayout& layout, const Operand& source, const Operand& d_target,
                      float* workspace, float* gradient);
+
+// The last part of it: gradient += sum over ranges, in order, of results [ranges][depth][columns], of the taps in `used`.
+void add_weight_gradient(const Gather& gather, const WeightLayout& layout, int64_t ranges, const float* results,
+                         float* gradient, uint32_t used = ~0u);
 
 }  // namespace swav

@@ -36,8 +36,11 @@ GradientBlocking gradient_blocking(const Gather& g) {
   return b;
 }
 
-// gradient += sum over ranges of the results, in order: rows of results in the order of the master array, transposed.
-void reduce(const Gather& g, const GradientBlocking& b, const WeightLayout& layout, const float* results, float* gradient) {
+}  // namespace
+
+// Rows of results in the order of the master array, transposed.
+void add_weight_gradient(const Gather& g, const WeightLayout& layout, int64_t ranges, const float* results, float* gradient,
+                         uint32_t used) {
   const Kernels& kernel = kernels();
   const int64_t width = kernel.tile_columns, depth = g.depth(), size = depth * g.columns;
   const int64_t chunks = ceil_div(depth, reduce_chunk);
@@ -46,18 +49,21 @@ void reduce(const Gather& g, const GradientBlocking& b, const WeightLayout& layo
     const int64_t begin = task % chunks * reduce_chunk, count = std::min(depth - begin, reduce_chunk);
     float* tile = scratch(Scratch::operand, reduce_chunk * width);
     for (int64_t i = 0; i < count; ++i) {
-      const float* part = results + int64_t(layout.depth_at[size_t(begin + i)]) * g.columns + n0;
+      const int64_t k = layout.depth_at[size_t(begin + i)];
+      const float* part = results + k * g.columns + n0;
       float* row = tile + i * width;
+      if (!(used >> (k / g.channels) & 1)) {
+        std::fill(row, row + n, 0.0f);
+        continue;
+      }
       std::copy(part, part + n, row);
-      for (int64_t range = 1; range < b.ranges; ++range) {
+      for (int64_t range = 1; range < ranges; ++range) {
         for (int64_t c = 0; c < n; ++c) row[c] += part[range * size + c];
       }
     }
     kernel.transpose_add(tile, width, count, n, gradient + n0 * layout.column_stride + begin, layout.column_stride);
   });
 }
-
-}  // namespace
 
 int64_t weight_gradient_workspace(const Gather& g) { return gradient_blocking(g).ranges * g.depth() * g.columns; }
 
@@ -93,7 +99,7 @@ void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand&
       }
     }
   });
-  reduce(g, b, layout, workspace, gradient);
+  add_weight_gradient(g, layout, b.ranges, workspace, gradient);
 }
 
 }  // namespace swav
