@@ -56,12 +56,15 @@ float* scratch(Scratch slot, int64_t count) {
   thread_local Buffer buffers[int(Scratch::last)];
   Buffer& buffer = buffers[int(slot)];
   if (buffer.capacity < count) {
-    const int64_t bytes = round_up(count * int64_t(sizeof(float)), 4096);
-    buffer.memory.reset(static_cast<float*>(std::aligned_alloc(alignment, size_t(bytes))));
+    // Kernels write to dozens of places of a large one at a time, more pages than the CPU's table of addresses holds.
+    const int64_t wanted = count * int64_t(sizeof(float)), page = wanted >= huge_page / 2 ? huge_page : 4096;
+    const int64_t bytes = round_up(wanted, page);
+    buffer.memory.reset(static_cast<float*>(std::aligned_alloc(size_t(page), size_t(bytes))));
     if (!buffer.memory) {
       buffer.capacity = 0;
       throw std::bad_alloc();
     }
+    if (page == huge_page) madvise(buffer.memory.get(), size_t(bytes), MADV_HUGEPAGE);
     buffer.capacity = bytes / int64_t(sizeof(float));
   }
   return buffer.memory.get();

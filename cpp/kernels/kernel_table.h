@@ -35,16 +35,18 @@ SWAV_KERNEL(void, fused_pairs, const ProductSegment* segments, int count, const 
 
 // -- pack.h --
 
-// to[r][i] = rows[r][i] for i in [0, n), zeros where rows[r] is NULL (padding).
-SWAV_KERNEL(void, pack_plain, const float* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride)
+// to[r][i] = rows[r][i] for i in [0, n), zeros where rows[r] is NULL (padding). A row is written to panels of tile_columns
+// numbers that lie panel_step apart; panel_step = tile_columns writes it in one piece.
+SWAV_KERNEL(void, pack_plain, const float* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride,
+            int64_t panel_step)
 
 // to[r][i] = max(rows[r][i] * scale[i] + shift[i], 0): batch-norm and ReLU. Zeros where rows[r] is NULL.
 SWAV_KERNEL(void, pack_norm_relu, const float* const* rows, int64_t count, int64_t n, const float* scale, const float* shift,
-            float* to, int64_t to_stride)
+            float* to, int64_t to_stride, int64_t panel_step)
 
 // to[r][i] = a[i] * rows[r][i] + b[i] * y[r][i] + c[i]: backward of batch-norm; y[r] lies `partner` floats after rows[r].
 SWAV_KERNEL(void, pack_gradient, const float* const* rows, int64_t partner, int64_t count, int64_t n, const float* a,
-            const float* b, const float* c, float* to, int64_t to_stride)
+            const float* b, const float* c, float* to, int64_t to_stride, int64_t panel_step)
 
 // -- transpose.h --
 
@@ -74,10 +76,11 @@ SWAV_KERNEL(void, winograd_output_fused, const float* from, int64_t from_stride,
 // G g G^T of n filters side by side, n a multiple of the vector width: taps [9][tap_stride] to [36][to_stride].
 SWAV_KERNEL(void, winograd_weights, const float* taps, int64_t tap_stride, int64_t n, float* to, int64_t to_stride)
 
-// G' d G'^T of a 4x4 tile of gradients: pixels[16], NULL for padding; to [36][to_stride].
-SWAV_KERNEL(void, winograd_gradient_plain, const float* const* pixels, int64_t n, float* to, int64_t to_stride)
+// G' d G'^T of a 4x4 tile of gradients: pixels[16], NULL for padding; to [36][to_stride], in panels as in pack_*.
+SWAV_KERNEL(void, winograd_gradient_plain, const float* const* pixels, int64_t n, float* to, int64_t to_stride,
+            int64_t panel_step)
 SWAV_KERNEL(void, winograd_gradient, const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b,
-            const float* c, float* to, int64_t to_stride)
+            const float* c, float* to, int64_t to_stride, int64_t panel_step)
 
 // A'^T m A' of n filters: from [36][from_stride] to the 9 taps, to [9][to_stride].
 SWAV_KERNEL(void, winograd_taps, const float* from, int64_t from_stride, int64_t n, float* to, int64_t to_stride)

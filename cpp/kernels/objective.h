@@ -43,26 +43,7 @@ SWAV_INLINE vec log(vec x) {
   return m + (square * (p * m - 0.5f) + n * -2.12194440e-4f) + n * 0.693359375f;
 }
 
-#define SWAV_BODY __attribute__((always_inline))
-
 // Calls body(i, left) for i = 0, lanes, 2 lanes.. below n, with left = lanes while a whole vector is left, and n - i at last.
-// Two calls, so that the compiler sees the first one's constant and keeps the loop free of the tail.
-template <class F>
-SWAV_INLINE void for_vectors(int64_t n, F body) {
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) body(i, lanes);
-  if (i < n) body(i, n - i);
-}
-
-SWAV_INLINE vec get(const float* p, int64_t left) { return left >= lanes ? load(p) : load_part(p, left); }
-SWAV_INLINE void put(float* p, vec v, int64_t left) {
-  if (left >= lanes) {
-    store(p, v);
-  } else {
-    store_part(p, v, left);
-  }
-}
-
 // Lanes from `left` on become zero.
 SWAV_INLINE vec keep_first(vec v, int64_t left) {
   if (left >= lanes) return v;

@@ -1,57 +1,66 @@
 // Copies of rows into the layout that the product reads, with what batch-norm asks for done on the way. Contracts:
 // kernel_table.h.
 
-// Applies body(i, width) over [0, n): whole vectors, then one part of a vector.
+// Writes body(i, width) for i in [0, n) to panels of tile_columns numbers, panel_step apart.
 template <class Body>
-SWAV_INLINE void pack_row(float* to, int64_t n, Body body) {
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) store(to + i, body(i, lanes));
-  if (i < n) store_part(to + i, body(i, n - i), n - i);
+SWAV_INLINE void pack_row(float* to, int64_t n, int64_t panel_step, Body body) {
+  for_vectors(n, [=](int64_t i, int64_t width)
+                     SWAV_BODY { put(to + i / tile_columns * panel_step + i % tile_columns, body(i, width), width); });
 }
 
-SWAV_INLINE vec load_up_to(const float* p, int64_t width) { return width == lanes ? load(p) : load_part(p, width); }
-
-SWAV_INLINE void pack_zero(float* to, int64_t n) {
-  pack_row(to, n, [](int64_t, int64_t) { return vec{}; });
+SWAV_INLINE void pack_zero(float* to, int64_t n, int64_t panel_step) {
+  pack_row(to, n, panel_step, [](int64_t, int64_t) SWAV_BODY { return vec{}; });
 }
 
-void pack_plain(const float* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride) {
+// Asks for the row that comes `rows_ahead` later: rows lie pages apart, where the hardware does not foresee the next one.
+constexpr int64_t rows_ahead = 8, line = 16;  // floats of a cache line
+SWAV_INLINE void fetch_row(const float* row, int64_t n) {
+  if (row == nullptr) return;
+  for (int64_t i = 0; i < n; i += line) __builtin_prefetch(row + i);
+}
+
+void pack_plain(const float* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride, int64_t panel_step) {
   for (int64_t r = 0; r < count; ++r, to += to_stride) {
     const float* x = rows[r];
+    if (r + rows_ahead < count) fetch_row(rows[r + rows_ahead], n);
     if (x == nullptr) {
-      pack_zero(to, n);
+      pack_zero(to, n, panel_step);
     } else {
-      pack_row(to, n, [=](int64_t i, int64_t width) { return load_up_to(x + i, width); });
+      pack_row(to, n, panel_step, [=](int64_t i, int64_t width) SWAV_BODY { return get(x + i, width); });
     }
   }
 }
 
 void pack_norm_relu(const float* const* rows, int64_t count, int64_t n, const float* scale, const float* shift, float* to,
-                    int64_t to_stride) {
+                    int64_t to_stride, int64_t panel_step) {
   for (int64_t r = 0; r < count; ++r, to += to_stride) {
     const float* x = rows[r];
+    if (r + rows_ahead < count) fetch_row(rows[r + rows_ahead], n);
     if (x == nullptr) {
-      pack_zero(to, n);
+      pack_zero(to, n, panel_step);
       continue;
     }
-    pack_row(to, n, [=](int64_t i, int64_t width) {
-      return max(load_up_to(x + i, width) * load_up_to(scale + i, width) + load_up_to(shift + i, width), vec{});
+    pack_row(to, n, panel_step, [=](int64_t i, int64_t width) SWAV_BODY {
+      return max(get(x + i, width) * get(scale + i, width) + get(shift + i, width), vec{});
     });
   }
 }
 
 void pack_gradient(const float* const* rows, int64_t partner, int64_t count, int64_t n, const float* a, const float* b,
-                   const float* c, float* to, int64_t to_stride) {
+                   const float* c, float* to, int64_t to_stride, int64_t panel_step) {
   for (int64_t r = 0; r < count; ++r, to += to_stride) {
     const float* dz = rows[r];
+    if (r + rows_ahead < count && rows[r + rows_ahead] != nullptr) {
+      fetch_row(rows[r + rows_ahead], n);
+      fetch_row(rows[r + rows_ahead] + partner, n);
+    }
     if (dz == nullptr) {
-      pack_zero(to, n);
+      pack_zero(to, n, panel_step);
       continue;
     }
     const float* y = dz + partner;
-    pack_row(to, n, [=](int64_t i, int64_t width) {
-      return load_up_to(dz + i, width) * load_up_to(a + i, width) +
-             (load_up_to(y + i, width) * load_up_to(b + i, width) + load_up_to(c + i, width));
+    pack_row(to, n, panel_step, [=](int64_t i, int64_t width) SWAV_BODY {
+      return get(dz + i, width) * get(a + i, width) + (get(y + i, width) * get(b + i, width) + get(c + i, width));
     });
   }
 }

@@ -13,7 +13,11 @@ SWAV_INLINE void product_tile(int64_t depth, const float* a, int64_t a_stride, c
                               int64_t columns, bool accumulate) {
   vec left[rows], right[rows];
 #pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) left[r] = right[r] = vec{};
+  for (int r = 0; r < rows; ++r) {
+    left[r] = right[r] = vec{};
+    __builtin_prefetch(c + r * c_stride, 1);  // C is in a farther cache, and needed at the end
+    __builtin_prefetch(c + r * c_stride + lanes, 1);
+  }
   for (int64_t k = 0; k < depth; ++k) {
     const vec b_left = load(b), b_right = load(b + lanes);
     b += tile_columns;

@@ -44,3 +44,22 @@ SWAV_INLINE float sum(vec v) {
   }
   return part[0];
 }
+
+// Calls body(i, left) for every vector of n numbers, left = lanes but for the last. Two calls, so that the compiler sees the
+// first one's constant and keeps the loop free of the tail. get and put read and write what is left, and zeros beside it.
+#define SWAV_BODY __attribute__((always_inline))
+template <class F>
+SWAV_INLINE void for_vectors(int64_t n, F body) {
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) body(i, lanes);
+  if (i < n) body(i, n - i);
+}
+
+SWAV_INLINE vec get(const float* p, int64_t left) { return left >= lanes ? load(p) : load_part(p, left); }
+SWAV_INLINE void put(float* p, vec v, int64_t left) {
+  if (left >= lanes) {
+    store(p, v);
+  } else {
+    store_part(p, v, left);
+  }
+}

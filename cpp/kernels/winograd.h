@@ -24,9 +24,7 @@ SWAV_INLINE void input_transform(Tile& t, float* to, int64_t to_stride, int64_t 
     input_1d(t.v[i][0], t.v[i][1], t.v[i][2], t.v[i][3], t.v[i][4], t.v[i][5]);
 #pragma GCC unroll 6
     for (int j = 0; j < 6; ++j) {
-      float* out = to + (i * 6 + j) * to_stride;
-      if (width == lanes) store(out, t.v[i][j]);
-      else store_part(out, t.v[i][j], width);
+      put(to + (i * 6 + j) * to_stride, t.v[i][j], width);
     }
   }
 }
@@ -34,31 +32,29 @@ SWAV_INLINE void input_transform(Tile& t, float* to, int64_t to_stride, int64_t 
 // Applies value(pixel pointer, channel, width) to the 36 pixels of a tile, NULL giving zeros, and transforms.
 template <class Value>
 SWAV_INLINE void winograd_input_any(const float* const* pixels, int64_t n, float* to, int64_t to_stride, Value value) {
-  for (int64_t c = 0; c < n; c += lanes) {
-    const int64_t width = n - c < lanes ? n - c : lanes;
+  for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     Tile t;
 #pragma GCC unroll 36
     for (int p = 0; p < 36; ++p) t.v[p / 6][p % 6] = pixels[p] == nullptr ? vec{} : value(pixels[p] + c, c, width);
     input_transform(t, to + c, to_stride, width);
-  }
+  });
 }
 
 void winograd_input_plain(const float* const* pixels, int64_t n, float* to, int64_t to_stride) {
-  winograd_input_any(pixels, n, to, to_stride, [](const float* x, int64_t, int64_t width) { return load_up_to(x, width); });
+  winograd_input_any(pixels, n, to, to_stride, [](const float* x, int64_t, int64_t width) { return get(x, width); });
 }
 
 void winograd_input_norm_relu(const float* const* pixels, int64_t n, const float* scale, const float* shift, float* to,
                               int64_t to_stride) {
   winograd_input_any(pixels, n, to, to_stride, [=](const float* x, int64_t c, int64_t width) {
-    return max(load_up_to(x, width) * load_up_to(scale + c, width) + load_up_to(shift + c, width), vec{});
+    return max(get(x, width) * get(scale + c, width) + get(shift + c, width), vec{});
   });
 }
 
 void winograd_input_gradient(const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b,
                              const float* c, float* to, int64_t to_stride) {
   winograd_input_any(pixels, n, to, to_stride, [=](const float* d, int64_t at, int64_t width) {
-    return load_up_to(d, width) * load_up_to(a + at, width) +
-           (load_up_to(d + partner, width) * load_up_to(b + at, width) + load_up_to(c + at, width));
+    return get(d, width) * get(a + at, width) + (get(d + partner, width) * get(b + at, width) + get(c + at, width));
   });
 }
 
@@ -72,13 +68,12 @@ SWAV_INLINE void output_1d(const vec* m, int stride, vec& a, vec& b, vec& c, vec
 // A^T m A; store(pixel number, channel, width, value) gets the 16 results.
 template <class Store>
 SWAV_INLINE void winograd_output_any(const float* from, int64_t from_stride, int64_t n, Store store) {
-  for (int64_t c = 0; c < n; c += lanes) {
-    const int64_t width = n - c < lanes ? n - c : lanes;
+  for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     vec half[4][6];
 #pragma GCC unroll 6
     for (int j = 0; j < 6; ++j) {
       vec column[6];
-      for (int i = 0; i < 6; ++i) column[i] = load_up_to(from + (i * 6 + j) * from_stride + c, width);
+      for (int i = 0; i < 6; ++i) column[i] = get(from + (i * 6 + j) * from_stride + c, width);
       output_1d(column, 1, half[0][j], half[1][j], half[2][j], half[3][j]);
     }
 #pragma GCC unroll 4
@@ -88,30 +83,25 @@ SWAV_INLINE void winograd_output_any(const float* from, int64_t from_stride, int
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) store(i * 4 + j, c, width, row[j]);
     }
-  }
-}
-
-SWAV_INLINE void store_up_to(float* to, vec value, int64_t width) {
-  if (width == lanes) store(to, value);
-  else store_part(to, value, width);
+  });
 }
 
 void winograd_output(const float* from, int64_t from_stride, int64_t n, float* const* pixels, bool accumulate) {
-  winograd_output_any(from, from_stride, n, [=](int pixel, int64_t c, int64_t width, vec value) {
+  winograd_output_any(from, from_stride, n, [=](int pixel, int64_t c, int64_t width, vec value) SWAV_BODY {
     float* to = pixels[pixel];
     if (to == nullptr) return;
-    store_up_to(to + c, accumulate ? value + load_up_to(to + c, width) : value, width);
+    put(to + c, accumulate ? value + get(to + c, width) : value, width);
   });
 }
 
 void winograd_output_fused(const float* from, int64_t from_stride, int64_t n, const float* bias, const float* const* residuals,
                            bool relu, float* const* pixels) {
-  winograd_output_any(from, from_stride, n, [=](int pixel, int64_t c, int64_t width, vec value) {
+  winograd_output_any(from, from_stride, n, [=](int pixel, int64_t c, int64_t width, vec value) SWAV_BODY {
     float* to = pixels[pixel];
     if (to == nullptr) return;
-    value += load_up_to(bias + c, width);
-    if (residuals != nullptr) value += load_up_to(residuals[pixel] + c, width);
-    store_up_to(to + c, relu ? max(value, vec{}) : value, width);
+    value += get(bias + c, width);
+    if (residuals != nullptr) value += get(residuals[pixel] + c, width);
+    put(to + c, relu ? max(value, vec{}) : value, width);
   });
 }
 
@@ -155,41 +145,44 @@ SWAV_INLINE void gradient_1d(vec a, vec b, vec c, vec d, vec* out, int stride) {
   out[5 * stride] = d;
 }
 
+// The same for the 16 pixels of a gradient's tile; panels of tile_columns channels lie panel_step apart.
 template <class Value>
-SWAV_INLINE void winograd_gradient_any(const float* const* pixels, int64_t n, float* to, int64_t to_stride, Value value) {
-  for (int64_t c = 0; c < n; c += lanes) {
-    const int64_t width = n - c < lanes ? n - c : lanes;
+SWAV_INLINE void winograd_gradient_any(const float* const* pixels, int64_t n, float* to, int64_t to_stride, int64_t panel_step,
+                                       Value value) {
+  for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     vec half[6][4];
+#pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
       vec d[4], column[6];
+#pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
         const float* p = pixels[i * 4 + j];
         d[i] = p == nullptr ? vec{} : value(p + c, c, width);
       }
       gradient_1d(d[0], d[1], d[2], d[3], column, 1);
+#pragma GCC unroll 6
       for (int i = 0; i < 6; ++i) half[i][j] = column[i];
     }
+    float* panel = to + c / tile_columns * panel_step + c % tile_columns;
+#pragma GCC unroll 6
     for (int i = 0; i < 6; ++i) {
       vec row[6];
       gradient_1d(half[i][0], half[i][1], half[i][2], half[i][3], row, 1);
-      for (int j = 0; j < 6; ++j) {
-        float* out = to + (i * 6 + j) * to_stride + c;
-        if (width == lanes) store(out, row[j]);
-        else store_part(out, row[j], width);
-      }
+#pragma GCC unroll 6
+      for (int j = 0; j < 6; ++j) put(panel + (i * 6 + j) * to_stride, row[j], width);
     }
-  }
+  });
 }
 
-void winograd_gradient_plain(const float* const* pixels, int64_t n, float* to, int64_t to_stride) {
-  winograd_gradient_any(pixels, n, to, to_stride, [](const float* x, int64_t, int64_t width) { return load_up_to(x, width); });
+void winograd_gradient_plain(const float* const* pixels, int64_t n, float* to, int64_t to_stride, int64_t panel_step) {
+  winograd_gradient_any(pixels, n, to, to_stride, panel_step,
+                        [](const float* x, int64_t, int64_t width) SWAV_BODY { return get(x, width); });
 }
 
 void winograd_gradient(const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b, const float* c,
-                       float* to, int64_t to_stride) {
-  winograd_gradient_any(pixels, n, to, to_stride, [=](const float* d, int64_t at, int64_t width) {
-    return load_up_to(d, width) * load_up_to(a + at, width) +
-           (load_up_to(d + partner, width) * load_up_to(b + at, width) + load_up_to(c + at, width));
+                       float* to, int64_t to_stride, int64_t panel_step) {
+  winograd_gradient_any(pixels, n, to, to_stride, panel_step, [=](const float* d, int64_t at, int64_t width) SWAV_BODY {
+    return get(d, width) * get(a + at, width) + (get(d + partner, width) * get(b + at, width) + get(c + at, width));
   });
 }
 
@@ -202,22 +195,19 @@ SWAV_INLINE void tap_1d(const vec* m, vec& a, vec& b, vec& c) {
 }
 
 void winograd_taps(const float* from, int64_t from_stride, int64_t n, float* to, int64_t to_stride) {
-  for (int64_t c = 0; c < n; c += lanes) {
-    const int64_t width = n - c < lanes ? n - c : lanes;
+  for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     vec half[3][6];
     for (int j = 0; j < 6; ++j) {
       vec column[6];
-      for (int i = 0; i < 6; ++i) column[i] = load_up_to(from + (i * 6 + j) * from_stride + c, width);
+      for (int i = 0; i < 6; ++i) column[i] = get(from + (i * 6 + j) * from_stride + c, width);
       tap_1d(column, half[0][j], half[1][j], half[2][j]);
     }
     for (int i = 0; i < 3; ++i) {
       vec row[3];
       tap_1d(half[i], row[0], row[1], row[2]);
       for (int j = 0; j < 3; ++j) {
-        float* out = to + (i * 3 + j) * to_stride + c;
-        if (width == lanes) store(out, row[j]);
-        else store_part(out, row[j], width);
+        put(to + (i * 3 + j) * to_stride + c, row[j], width);
       }
     }
-  }
+  });
 }

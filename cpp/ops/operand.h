@@ -25,16 +25,17 @@ struct Operand {
 };
 
 // Packs channels [channel, channel + n) of `count` rows. rows[r] points at channel `channel` of a pixel, or is NULL for
-// padding.
+// padding. panel_step: as in kernel_table.h; 0 for rows in one piece.
 inline void pack(const Kernels& kernels, const Operand& operand, const float* const* rows, int64_t count, int64_t channel,
-                 int64_t n, float* to, int64_t to_stride) {
+                 int64_t n, float* to, int64_t to_stride, int64_t panel_step = 0) {
+  if (panel_step == 0) panel_step = kernels.tile_columns;
   switch (operand.transform) {
-    case Transform::plain: return kernels.pack_plain(rows, count, n, to, to_stride);
+    case Transform::plain: return kernels.pack_plain(rows, count, n, to, to_stride, panel_step);
     case Transform::norm_relu:
-      return kernels.pack_norm_relu(rows, count, n, operand.a + channel, operand.b + channel, to, to_stride);
+      return kernels.pack_norm_relu(rows, count, n, operand.a + channel, operand.b + channel, to, to_stride, panel_step);
     case Transform::gradient:
       return kernels.pack_gradient(rows, operand.partner - operand.data, count, n, operand.a + channel, operand.b + channel,
-                                   operand.c + channel, to, to_stride);
+                                   operand.c + channel, to, to_stride, panel_step);
   }
 }
 

@@ -167,10 +167,7 @@ void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source
         d_rows[i] = d_target.data + (image * target_pixels_ + place.target) * g.columns + n0;
       }
       swav::pack(kernel, source, rows, count, c0, c1 - c0, x, x_stride);
-      for (int64_t n = n0; n < n1; n += width) {
-        swav::pack(kernel, d_target, d_rows, count, n, std::min(width, n1 - n), dy + (n - n0) * count, width);
-        for (int64_t i = 0; i < count; ++i) d_rows[i] += width;
-      }
+      swav::pack(kernel, d_target, d_rows, count, n0, n1 - n0, dy, width, count * width);
       for (int64_t n = n0; n < n1; n += width) {
         for (int64_t c = c0; c < c1; c += kernel.tile_rows) {
           kernel.product_depth(count, x + (c - c0), x_stride, dy + (n - n0) * count,

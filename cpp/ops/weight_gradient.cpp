@@ -85,11 +85,9 @@ void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand&
     for (int64_t row = begin; row < end; row += chunk_rows) {
       const int64_t count = std::min(chunk_rows, end - row);
       walker.pack(row, count, k0, k1, x, x_stride);
-      for (int64_t n = n0; n < n1; n += width) {
-        for (int64_t i = 0; i < count; ++i) rows[i] = d_target.data + (row + i) * g.columns + n;
-        // Behind the last column a panel keeps what it held: those products are computed and never stored.
-        pack(kernel, d_target, rows, count, n, std::min(width, n1 - n), dy + (n - n0) * count, width);
-      }
+      for (int64_t i = 0; i < count; ++i) rows[i] = d_target.data + (row + i) * g.columns + n0;
+      // Behind the last column a panel keeps what it held: those products are computed and never stored.
+      pack(kernel, d_target, rows, count, n0, n1 - n0, dy, width, count * width);
       for (int64_t n = n0; n < n1; n += width) {
         for (int64_t k = k0; k < k1; k += kernel.tile_rows) {
           kernel.product_depth(count, x + (k - k0), x_stride, dy + (n - n0) * count,

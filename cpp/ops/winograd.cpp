@@ -132,111 +132,148 @@ void winograd_product(const WinogradShape& s, const Operand& source, const float
 
 namespace {
 
-// The gradient's 36 matrices [channels][filters] are cut into blocks, the sum over tiles into ranges with results of their own.
+// The weight gradient takes some tiles at a time: transforms them, then multiplies each of the 36 matrices [channels][filters]
+// in blocks.
 struct GradientBlocking {
+  int64_t chunk_tiles, chunks;
   int64_t channels, channel_blocks, filters, filter_blocks;
-  int64_t range_tiles, ranges;
+  // One task makes all 36 matrices of a block and their taps, which then never leave its cache.
+  bool fused;
+
+  int64_t blocks() const { return channel_blocks * filter_blocks; }
+  int64_t block_results() const { return points * channels * filters; }
 };
 
-constexpr int64_t chunk_tiles = 28;  // transformed at a time: 36 x 28 x (128 + 128) floats are 1 MiB
-
 GradientBlocking gradient_blocking(const WinogradShape& s) {
-  constexpr int64_t workspace_limit = int64_t{4} << 20;  // floats, for results of more than one range
+  // More of them pass over the results less often, and leave the second-level cache: it hardly matters from 50 to 500.
+  constexpr int64_t wanted_tiles = 224;
   const Kernels& kernel = kernels();
   GradientBlocking b;
-  const int64_t size = points * s.channels * s.filters, chunks = ceil_div(s.tiles(), chunk_tiles);
-  const int64_t most_ranges = std::clamp<int64_t>(workspace_limit / size, 1, chunks);
-  for (int64_t side : {128, 64}) {
+  b.chunks = ceil_div(s.tiles(), wanted_tiles);
+  b.chunk_tiles = ceil_div(s.tiles(), b.chunks);
+  b.chunks = ceil_div(s.tiles(), b.chunk_tiles);
+  for (int64_t side : {64, 128}) {  // the results of a block of 64 x 64 are 600 KB
     b.channel_blocks = ceil_div(s.channels, side);
     b.filter_blocks = ceil_div(s.filters, side);
-    if (b.channel_blocks * b.filter_blocks * most_ranges >= wanted_tasks / 2) break;
+    b.fused = side == 64 && b.chunks == 1 && b.blocks() >= wanted_tasks / 2;
+    if (b.fused) break;
   }
   b.channels = round_up(ceil_div(s.channels, b.channel_blocks), kernel.tile_rows);
   b.channel_blocks = ceil_div(s.channels, b.channels);
   b.filters = round_up(ceil_div(s.filters, b.filter_blocks), kernel.tile_columns);
   b.filter_blocks = ceil_div(s.filters, b.filters);
-  b.ranges = std::clamp<int64_t>(ceil_div(wanted_tasks, b.channel_blocks * b.filter_blocks), 1, most_ranges);
-  b.range_tiles = ceil_div(chunks, b.ranges) * chunk_tiles;
-  b.ranges = ceil_div(s.tiles(), b.range_tiles);
   return b;
 }
 
-void transform_gradient(const Kernels& kernel, const WinogradShape& s, const Operand& d, int64_t tile, int64_t f0, int64_t n,
-                        float* to, int64_t to_stride) {
+// Where the transformed tiles and the results lie in the workspace: x [36][chunk_tiles][x_stride], d panels
+// [36][panel][chunk_tiles][tile_columns], results [block][36][channels][filters].
+struct GradientLayout {
+  int64_t x_stride, x, d, d_stride, results, total;
+  GradientLayout(const WinogradShape& s, const GradientBlocking& b) {
+    x_stride = s.channels + 16;  // not a multiple of 4 KiB
+    d_stride = round_up(s.filters, kernels().tile_columns);
+    x = 0;
+    d = points * b.chunk_tiles * x_stride;
+    results = d + points * b.chunk_tiles * d_stride;
+    total = results + (b.fused ? 0 : b.blocks() * b.block_results());
+  }
+};
+
+void transform_gradient(const Kernels& kernel, const WinogradShape& s, const Operand& d, int64_t tile, float* to,
+                        int64_t to_stride, int64_t panel_step) {
   const float* pixels[16];
-  tile_pixels<4, 0>(s, tile, d.data, s.filters, f0, pixels);
+  tile_pixels<4, 0>(s, tile, d.data, s.filters, 0, pixels);
   if (d.transform == Transform::gradient) {
-    kernel.winograd_gradient(pixels, d.partner - d.data, n, d.a + f0, d.b + f0, d.c + f0, to, to_stride);
+    kernel.winograd_gradient(pixels, d.partner - d.data, s.filters, d.a, d.b, d.c, to, to_stride, panel_step);
   } else {
-    kernel.winograd_gradient_plain(pixels, n, to, to_stride);
+    kernel.winograd_gradient_plain(pixels, s.filters, to, to_stride, panel_step);
   }
 }
 
-// d_weights += the 9 taps of the sum over ranges.
-void reduce(const WinogradShape& s, const GradientBlocking& b, const float* results, float* d_weights) {
+// results [channels][filters] of one point and block (+)= the product over a chunk's tiles.
+void multiply_gradient(const WinogradShape& s, const GradientBlocking& b, const GradientLayout& layout, const float* workspace,
+                       int64_t point, int64_t block, int64_t tiles, bool accumulate, float* results) {
+  const Kernels& kernel = kernels();
+  const int64_t width = kernel.tile_columns;
+  const int64_t c0 = block / b.filter_blocks * b.channels, c1 = std::min<int64_t>(s.channels, c0 + b.channels);
+  const int64_t f0 = block % b.filter_blocks * b.filters, f1 = std::min<int64_t>(s.filters, f0 + b.filters);
+  const float* x = workspace + layout.x + point * tiles * layout.x_stride;
+  const float* d = workspace + layout.d + point * tiles * layout.d_stride;
+  for (int64_t f = f0; f < f1; f += width) {
+    for (int64_t c = c0; c < c1; c += kernel.tile_rows) {
+      kernel.product_depth(tiles, x + c, layout.x_stride, d + f * tiles, results + (c - c0) * b.filters + (f - f0), b.filters,
+                           int(std::min<int64_t>(kernel.tile_rows, c1 - c)), std::min(width, f1 - f), accumulate);
+    }
+  }
+}
+
+// d_weights += the 9 taps of a block's results, for its channels [c0, c1).
+void add_taps(const WinogradShape& s, const GradientBlocking& b, const float* results, int64_t block, int64_t c0, int64_t c1,
+              float* d_weights) {
   constexpr int64_t taps = 9, chunk = 32;  // channels at a time
   const Kernels& kernel = kernels();
-  const int64_t width = kernel.tile_columns, chunks = ceil_div(s.channels, chunk), size = int64_t(s.channels) * s.filters;
-  parallel::for_each(ceil_div(s.filters, width) * chunks, [&](int64_t task, int) {
-    const int64_t n0 = task / chunks * width, n = std::min<int64_t>(s.filters - n0, width);
-    const int64_t begin = task % chunks * chunk, count = std::min(s.channels - begin, chunk);
-    float* sums = scratch(Scratch::operand, (points + chunk * taps) * width);
-    float* tile = sums + points * width;
-    for (int64_t c = 0; c < count; ++c) {
-      for (int64_t p = 0; p < points; ++p) {
-        const float* part = results + p * size + (begin + c) * s.filters + n0;
-        float* row = sums + p * width;
-        std::copy(part, part + n, row);
-        for (int64_t range = 1; range < b.ranges; ++range) {
-          for (int64_t i = 0; i < n; ++i) row[i] += part[range * points * size + i];
-        }
+  const int64_t width = kernel.tile_columns;
+  const int64_t first = block / b.filter_blocks * b.channels;
+  const int64_t f0 = block % b.filter_blocks * b.filters, f1 = std::min<int64_t>(s.filters, f0 + b.filters);
+  float* tile = scratch(Scratch::operand, chunk * taps * width);
+  for (int64_t f = f0; f < f1; f += width) {
+    const int64_t n = std::min(width, f1 - f);
+    for (int64_t begin = c0; begin < c1; begin += chunk) {
+      const int64_t count = std::min(chunk, c1 - begin);
+      for (int64_t c = 0; c < count; ++c) {
+        kernel.winograd_taps(results + (begin - first + c) * b.filters + (f - f0), b.channels * b.filters, n,
+                             tile + c * taps * width, width);
       }
-      kernel.winograd_taps(sums, width, n, tile + c * taps * width, width);
+      kernel.transpose_add(tile, width, count * taps, n, d_weights + (f * s.channels + begin) * taps, s.channels * taps);
     }
-    kernel.transpose_add(tile, width, count * taps, n, d_weights + (n0 * s.channels + begin) * taps, s.channels * taps);
-  });
+  }
 }
 
 }  // namespace
 
-int64_t winograd_gradient_workspace(const WinogradShape& s) {
-  return gradient_blocking(s).ranges * points * s.channels * s.filters;
-}
+int64_t winograd_gradient_workspace(const WinogradShape& s) { return GradientLayout(s, gradient_blocking(s)).total; }
 
 void winograd_weight_gradient(const WinogradShape& s, const Operand& source, const Operand& d_target, float* workspace,
                               float* d_weights) {
   const Kernels& kernel = kernels();
   const GradientBlocking b = gradient_blocking(s);
-  const int64_t width = kernel.tile_columns, stride = b.channels + 16;  // not a multiple of 4 KiB
-  parallel::for_each(b.ranges * b.channel_blocks * b.filter_blocks, [&](int64_t task, int) {
-    const int64_t range = task / (b.channel_blocks * b.filter_blocks);
-    const int64_t c0 = task / b.filter_blocks % b.channel_blocks * b.channels,
-                  cn = std::min<int64_t>(s.channels - c0, b.channels);
-    const int64_t f0 = task % b.filter_blocks * b.filters, fn = std::min<int64_t>(s.filters - f0, b.filters);
-    float* x = scratch(Scratch::operand, points * chunk_tiles * stride);
-    float* d = scratch(Scratch::gradient, points * chunk_tiles * b.filters);
-    const int64_t begin = range * b.range_tiles, end = std::min(s.tiles(), begin + b.range_tiles);
-    for (int64_t tile = begin; tile < end; tile += chunk_tiles) {
-      const int64_t tiles = std::min(chunk_tiles, end - tile);
-      for (int64_t t = 0; t < tiles; ++t) {
-        transform_input(kernel, s, source, tile + t, c0, cn, x + t * stride, tiles * stride);
-        for (int64_t f = 0; f < fn; f += width) {  // panels [36][panel][tile][width]
-          transform_gradient(kernel, s, d_target, tile + t, f0 + f, std::min(width, fn - f), d + f * tiles + t * width,
-                             tiles * b.filters);
-        }
+  const GradientLayout layout(s, b);
+  const int64_t width = kernel.tile_columns;
+  for (int64_t chunk = 0; chunk < b.chunks; ++chunk) {
+    const int64_t tile0 = chunk * b.chunk_tiles, tiles = std::min(b.chunk_tiles, s.tiles() - tile0);
+    constexpr int64_t tiles_a_task = 4;
+    parallel::for_each(ceil_div(tiles, tiles_a_task), [&](int64_t task, int) {
+      for (int64_t t = task * tiles_a_task; t < std::min(tiles, (task + 1) * tiles_a_task); ++t) {
+        transform_input(kernel, s, source, tile0 + t, 0, s.channels, workspace + layout.x + t * layout.x_stride,
+                        tiles * layout.x_stride);
+        transform_gradient(kernel, s, d_target, tile0 + t, workspace + layout.d + t * width, tiles * layout.d_stride,
+                           tiles * width);
       }
-      for (int64_t p = 0; p < points; ++p) {
-        for (int64_t f = 0; f < fn; f += width) {
-          for (int64_t c = 0; c < cn; c += kernel.tile_rows) {
-            kernel.product_depth(tiles, x + p * tiles * stride + c, stride, d + p * tiles * b.filters + f * tiles,
-                                 workspace + ((range * points + p) * s.channels + c0 + c) * s.filters + f0 + f, s.filters,
-                                 int(std::min<int64_t>(kernel.tile_rows, cn - c)), std::min(width, fn - f), tile > begin);
-          }
-        }
+    });
+    if (b.fused) break;
+    parallel::for_each(points * b.blocks(), [&](int64_t task, int) {
+      const int64_t block = task % b.blocks(), point = task / b.blocks();
+      float* results = workspace + layout.results + block * b.block_results() + point * b.channels * b.filters;
+      multiply_gradient(s, b, layout, workspace, point, block, tiles, chunk > 0, results);
+    });
+  }
+  constexpr int64_t channels_a_task = 32;
+  const int64_t parts = b.fused ? 1 : ceil_div(b.channels, channels_a_task);
+  parallel::for_each(b.blocks() * parts, [&](int64_t task, int) {
+    const int64_t block = task / parts, first = block / b.filter_blocks * b.channels;
+    const int64_t last = std::min<int64_t>(s.channels, first + b.channels);
+    if (b.fused) {
+      float* results = scratch(Scratch::result, b.block_results());
+      for (int64_t point = 0; point < points; ++point) {
+        multiply_gradient(s, b, layout, workspace, point, block, s.tiles(), false, results + point * b.channels * b.filters);
       }
+      add_taps(s, b, results, block, first, last, d_weights);
+      return;
     }
+    const int64_t c0 = std::min(last, first + task % parts * channels_a_task);
+    add_taps(s, b, workspace + layout.results + block * b.block_results(), block, c0, std::min(last, c0 + channels_a_task),
+             d_weights);
   });
-  reduce(s, b, workspace, d_weights);
 }
 
 }  // namespace swav
