@@ -308,6 +308,22 @@ TEST_CASE("fact 18: the running variance gets n / (n - 1) of the batch's, the ru
   }
 }
 
+TEST_CASE("residual sums in one pass equal those of a pass each") {
+  const int64_t channels = 33, rows = 2 * pass_block_rows(channels) + 5, count = rows * channels;
+  const Floats side = normals(1, count), y[3] = {normals(2, count), normals(3, count), normals(4, count)};
+  Values values(channels), side_values(channels);
+  for (Values* v : {&values, &side_values}) {
+    for (int64_t c = 0; c < channels; ++c) v->v.scale[c] = float(c % 3) - 0.7f, v->v.shift[c] = float(c % 5) / 3;
+  }
+  const ResidualLink links[] = {
+      {y[0].data(), &values.v, side.data(), &side_values.v}, {y[1].data(), &values.v}, {y[2].data(), &values.v}};
+  Guarded<float> at_once(count), one_by_one(count);
+  residual_forward(links, 3, rows, at_once.data());
+  for (const ResidualLink& link : links) residual_forward(&link, 1, rows, one_by_one.data());
+  CHECK(at_once.values() == one_by_one.values());
+  CHECK(at_once.margins_intact());
+}
+
 TEST_CASE("residual passes equal plain loops over more than one block, exactly on integers") {
   for (bool projected : {false, true}) {
     const int64_t channels = 17, rows = 2 * pass_block_rows(channels) + 5, count = rows * channels;
@@ -318,7 +334,8 @@ TEST_CASE("residual passes equal plain loops over more than one block, exactly o
         values->v.scale[c] = float(c % 3 - 1), values->v.shift[c] = float(c % 5 - 2), values->v.mean[c] = float(c % 4);
     }
     Guarded<float> sum(count), dz(d);
-    residual_forward(y.data(), main.v, side.data(), projected ? &other.v : nullptr, rows, sum.data());
+    const ResidualLink link{y.data(), &main.v, side.data(), projected ? &other.v : nullptr};
+    residual_forward(&link, 1, rows, sum.data());
     Blocks blocks(rows, pass_block_rows(channels), channels), side_blocks = blocks;
     residual_backward(dz.data(), sum.data(), y.data(), main.v, blocks.sums(), projected ? side.data() : nullptr,
                       projected ? &other.v : nullptr, projected ? side_blocks.sums() : BlockSums(), rows);

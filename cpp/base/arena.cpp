@@ -28,7 +28,7 @@ struct Buffer {
 }  // namespace
 
 Arena::~Arena() {
-  if (memory_ != nullptr) munmap(memory_, size_t(capacity_));
+  if (owned_) munmap(memory_, size_t(capacity_));
 }
 
 void* Arena::take_bytes(int64_t bytes) {
@@ -49,6 +49,7 @@ void Arena::allocate() {
   }
   madvise(memory, size_t(capacity_), MADV_HUGEPAGE);  // fewer page faults and TLB misses; only a hint
   memory_ = static_cast<char*>(memory);
+  owned_ = true;
   used_ = 0;
 }
 

@@ -11,6 +11,8 @@ namespace swav {
 class Arena {
  public:
   Arena() = default;
+  // Hands out memory of somebody else's; NULL counts.
+  Arena(void* memory, int64_t capacity) : memory_(static_cast<char*>(memory)), capacity_(capacity) {}
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -30,6 +32,7 @@ class Arena {
  private:
   void* take_bytes(int64_t bytes);
 
+  bool owned_ = false;
   char* memory_ = nullptr;
   int64_t capacity_ = 0;
   int64_t used_ = 0;

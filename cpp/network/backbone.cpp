@@ -7,17 +7,30 @@
 #include "base/status.h"
 #include "base/stopwatch.h"
 #include "kernels/kernels.h"
-#include "ops/residual.h"
 #include "ops/row_walker.h"
 
 namespace swav {
 
-GradientBuffers GradientBufferSize::take(Arena& arena) const {
-  GradientBuffers b;
+namespace {
+
+// Of so many residual sums in a row the last one is kept. Another one is rebuilt in one pass over memory, which reads two maps
+// to `kept_sums` and writes one: 2 to 3 % of the step for a fifth of its memory.
+constexpr size_t kept_sums = 4;
+
+}  // namespace
+
+void PassBufferSize::include(const PassBufferSize& other) {
+  rebuilt = std::max(rebuilt, other.rebuilt);
+  sum = std::max(sum, other.sum);
+  for (int i = 0; i < 2; ++i) inner[i] = std::max(inner[i], other.inner[i]);
+}
+
+PassBuffers PassBufferSize::take(Arena& arena) const {
+  PassBuffers b;
+  b.rebuilt = arena.take<float>(rebuilt);
   b.sum = arena.take<float>(sum);
   b.next_sum = arena.take<float>(sum);
-  b.inner[0] = arena.take<float>(inner);
-  b.inner[1] = arena.take<float>(inner);
+  for (int i = 0; i < 2; ++i) b.inner[i] = arena.take<float>(inner[i]);
   return b;
 }
 
@@ -51,61 +64,90 @@ Backbone::Backbone(const Description& d, int64_t images, int32_t height, int32_t
   last_pixels_ = int64_t(h) * w;
 }
 
-void Backbone::include(WorkspaceSize& workspace, GradientBufferSize& gradients) const {
+void Backbone::include(WorkspaceSize& workspace) const {
   workspace.include(stem_->convolution());
-  gradients.sum = std::max(gradients.sum, stem_->out_count());
   if (max_pool_) workspace.include_sums(max_pool_blocks(pool_), pool_.channels);
   workspace.include_sums(ceil_div(stem_->rows(), pass_block_rows(pool_.channels)), pool_.channels);
   for (const Block& block : blocks_) {
-    for (const auto& layer : block.main) {
-      workspace.include(layer->convolution());
-      gradients.sum = std::max(gradients.sum, layer->convolution().shape().in_count());
-      if (&layer != &block.main.back()) gradients.inner = std::max(gradients.inner, layer->out_count());
-    }
+    for (const auto& layer : block.main) workspace.include(layer->convolution());
     if (block.projection) workspace.include(block.projection->convolution());
-    workspace.include_sums(ceil_div(block.rows(), pass_block_rows(block.main.back()->convolution().shape().filters)),
-                           block.main.back()->convolution().shape().filters);
-    gradients.sum = std::max(gradients.sum, block.count());
+    const int64_t channels = block.main.back()->convolution().shape().filters;
+    workspace.include_sums(ceil_div(block.rows(), pass_block_rows(channels)), channels);
   }
 }
 
-void Backbone::take(Arena& arena) {
-  const int64_t before = arena.used();
-  const bool training = purpose_ == Purpose::training;
-  stem_->take(arena);
-  frame_ = arena.take<float>(stem_->convolution().framed_count());
-  const int64_t stem_out = max_pool_ ? pool_.out_count() : stem_->out_count();
-  if (training) {
-    stem_->y = arena.take<float>(stem_->out_count());
-    stem_out_ = arena.take<float>(stem_out);
-    pool_index_ = max_pool_ ? arena.take<uint8_t>(pool_.out_count()) : nullptr;
-    for (Block& block : blocks_) {
-      for (auto& layer : block.main) layer->take(arena), layer->y = arena.take<float>(layer->out_count());
-      if (block.projection) block.projection->take(arena), block.projection->y = arena.take<float>(block.count());
-      block.sum = arena.take<float>(block.count());
-    }
-  } else {
-    // Inference: two buffers for sums, in turn, one for each convolution of a block and one for its projection.
-    int64_t sum = stem_out, inner = stem_->out_count(), projected = 0;
-    for (const Block& block : blocks_) {
-      sum = std::max(sum, block.count());
-      for (const auto& layer : block.main) inner = std::max(inner, layer->out_count());
-      if (block.projection) projected = std::max(projected, block.count());
-    }
-    float* sums[2] = {arena.take<float>(sum), arena.take<float>(sum)};
-    float* inners[2] = {arena.take<float>(inner), arena.take<float>(inner)};
-    float* side = arena.take<float>(projected);
-    stem_->y = inners[0];
-    stem_out_ = sums[1];
-    pool_index_ = max_pool_ ? arena.take<uint8_t>(pool_.out_count()) : nullptr;
-    for (size_t i = 0; i < blocks_.size(); ++i) {
-      Block& block = blocks_[i];
-      for (size_t l = 0; l < block.main.size(); ++l) block.main[l]->take(arena), block.main[l]->y = inners[l % 2];
-      if (block.projection) block.projection->take(arena), block.projection->y = side;
-      block.sum = sums[i % 2];
+PassBufferSize Backbone::buffer_size() const {
+  PassBufferSize size;
+  size.sum = stem_->out_count();
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const Block& block = blocks_[i];
+    size.sum = std::max(size.sum, block.count());
+    if (!keeps_sum(i)) size.rebuilt = std::max(size.rebuilt, block.count());
+    for (size_t l = 0; l < block.main.size(); ++l) {
+      size.sum = std::max(size.sum, block.main[l]->convolution().shape().in_count());
+      const size_t from_last = block.main.size() - 2 - l;  // of inner: the gradient of this layer's output
+      if (l + 1 < block.main.size())
+        size.inner[from_last % 2] = std::max(size.inner[from_last % 2], block.main[l]->out_count());
     }
   }
+  return size;
+}
+
+bool Backbone::keeps_sum(size_t index) const {
+  if (purpose_ == Purpose::inference) return true;
+  if (index + 1 == blocks_.size()) return false;
+  size_t place = index;  // within its stage, which a projection begins; its values are kept
+  while (place > 0 && !blocks_[place].projection) --place;
+  return (index - place) % kept_sums == kept_sums - 1;
+}
+
+void Backbone::take(Arena& arena) {
+  stem_->take(arena);
+  for (Block& block : blocks_) {
+    for (auto& layer : block.main) layer->take(arena);
+    if (block.projection) block.projection->take(arena);
+  }
+  activations_ = arena.take<char>(0);
+  const int64_t before = arena.used();
+  frame_ = arena.take<float>(stem_->convolution().framed_count());
+  stem_out_count_ = max_pool_ ? pool_.out_count() : stem_->out_count();
+  if (purpose_ == Purpose::training) take_for_training(arena);
+  else take_for_inference(arena);
   activation_bytes_ = arena.used() - before;
+}
+
+void Backbone::take_for_training(Arena& arena) {
+  stem_->y = arena.take<float>(stem_->out_count());
+  stem_out_ = arena.take<float>(stem_out_count_);
+  pool_index_ = max_pool_ ? arena.take<uint8_t>(pool_.out_count()) : nullptr;
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    Block& block = blocks_[i];
+    for (auto& layer : block.main) layer->y = arena.take<float>(layer->out_count());
+    if (block.projection) block.projection->y = arena.take<float>(block.count());
+    block.sum = keeps_sum(i) ? arena.take<float>(block.count()) : nullptr;
+  }
+}
+
+// Two buffers for sums, in turn, two for the convolutions of a block and one for its projection.
+void Backbone::take_for_inference(Arena& arena) {
+  int64_t sum = stem_out_count_, inner = stem_->out_count(), projected = 0;
+  for (const Block& block : blocks_) {
+    sum = std::max(sum, block.count());
+    for (const auto& layer : block.main) inner = std::max(inner, layer->out_count());
+    if (block.projection) projected = std::max(projected, block.count());
+  }
+  float* sums[2] = {arena.take<float>(sum), arena.take<float>(sum)};
+  float* inners[2] = {arena.take<float>(inner), arena.take<float>(inner)};
+  float* side = arena.take<float>(projected);
+  stem_->y = inners[0];
+  stem_out_ = sums[1];
+  pool_index_ = max_pool_ ? arena.take<uint8_t>(pool_.out_count()) : nullptr;
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    Block& block = blocks_[i];
+    for (size_t l = 0; l < block.main.size(); ++l) block.main[l]->y = inners[l % 2];
+    if (block.projection) block.projection->y = side;
+    block.sum = sums[i % 2];
+  }
 }
 
 void Backbone::bind(Parameters& parameters, float* gradients) {
@@ -140,50 +182,71 @@ void Backbone::forward_stem(const float* images, Statistics statistics, Communic
 }
 
 void Backbone::forward(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace,
-                       float* features) {
+                       const PassBuffers& buffers, float* features) {
   forward_stem(images, statistics, communicator, workspace);
+  const float* input = stem_out_;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     Block& block = blocks_[i];
-    const float* input = block_input(i);
-    const float* side = input;
-    if (block.projection) {
-      block.projection->forward({input}, statistics, communicator, workspace);
-      side = block.projection->y;
-    }
+    if (block.projection) block.projection->forward({input}, statistics, communicator, workspace);
     Operand x{input};
     for (auto& layer : block.main) {
       layer->forward(x, statistics, communicator, workspace);
       x = layer->norm.activated(layer->y);
     }
-    const Layer& last = *block.main.back();
-    const Stopwatch watch(normalization_seconds_);
-    residual_forward(last.y, last.norm.values, side, block.projection ? &block.projection->norm.values : nullptr, block.rows(),
-                     block.sum);
+    float* sum = block.sum != nullptr ? block.sum : buffers.rebuilt;
+    {
+      const Stopwatch watch(normalization_seconds_);
+      const ResidualLink link = residual(i, input);
+      residual_forward(&link, 1, block.rows(), sum);
+    }
+    input = sum;
   }
   const Stopwatch watch(normalization_seconds_);
-  average_pool_forward(blocks_.back().sum, images_, last_pixels_, feature_dim_, features);
+  average_pool_forward(input, images_, last_pixels_, feature_dim_, features);
 }
 
-void Backbone::backward_block(size_t index, GradientBuffers& buffers, Communicator& communicator, const Workspace& workspace) {
+ResidualLink Backbone::residual(size_t index, const float* input) const {
+  const Layer& last = *blocks_[index].main.back();
+  const Layer* projection = blocks_[index].projection.get();
+  return {last.y, &last.norm.values, projection ? projection->y : input, projection ? &projection->norm.values : nullptr};
+}
+
+const float* Backbone::rebuild_input(size_t index, float* buffer) {
+  if (index == 0) return stem_out_;
+  if (blocks_[index - 1].sum != nullptr) return blocks_[index - 1].sum;
+  const Stopwatch watch(normalization_seconds_);
+  // From the last block that needs no sum that is not there.
+  size_t first = index - 1;
+  while (first > 0 && !blocks_[first].projection && blocks_[first - 1].sum == nullptr) --first;
+  ResidualLink links[kept_sums];
+  links[0] = residual(first, first == 0 ? stem_out_ : blocks_[first - 1].sum);
+  for (size_t i = first + 1; i < index; ++i) links[i - first] = residual(i, nullptr);
+  residual_forward(links, int64_t(index - first), blocks_[index - 1].rows(), buffer);
+  return buffer;
+}
+
+void Backbone::backward_block(size_t index, PassBuffers& buffers, Communicator& communicator, const Workspace& workspace) {
   Block& block = blocks_[index];
   Layer& last = *block.main.back();
   Layer* projection = block.projection.get();
-  const Operand input{block_input(index)};
   {
     const Stopwatch watch(normalization_seconds_);
     const int64_t blocks = ceil_div(block.rows(), pass_block_rows(block.channels()));
-    residual_backward(buffers.sum, block.sum, last.y, last.norm.values, workspace.sums, projection ? projection->y : nullptr,
-                      projection ? &projection->norm.values : nullptr, workspace.side_sums, block.rows());
+    residual_backward(buffers.sum, block.sum != nullptr ? block.sum : buffers.rebuilt, last.y, last.norm.values, workspace.sums,
+                      projection ? projection->y : nullptr, projection ? &projection->norm.values : nullptr,
+                      workspace.side_sums, block.rows());
     last.backward_norm(workspace.sums, blocks, communicator);
     if (projection) projection->backward_norm(workspace.side_sums, blocks, communicator);
   }
+  // The block's own sum has done its work: its place is free for the input, which is the sum that comes next.
+  const Operand input{rebuild_input(index, buffers.rebuilt)};
 
   Operand dy = last.norm.gradient(buffers.sum, last.y);
   for (size_t l = block.main.size() - 1; l > 0; --l) {
     Layer& layer = *block.main[l];
     Layer& before = *block.main[l - 1];
     layer.backward_weights(before.norm.activated(before.y), dy, workspace);
-    float* d = buffers.inner[l % 2];
+    float* d = buffers.inner[(block.main.size() - 1 - l) % 2];
     layer.backward_data_through(before, dy, d, communicator, workspace);
     dy = before.norm.gradient(d, before.y);
   }
@@ -227,12 +290,13 @@ void Backbone::backward_stem_norm(float* d_stem, float* d, Communicator& communi
 }
 
 void Backbone::backward(const float* d_features, Communicator& communicator, const Workspace& workspace,
-                        const GradientBuffers& shared) {
-  GradientBuffers buffers = shared;
+                        const PassBuffers& shared) {
+  PassBuffers buffers = shared;
   {
     const Stopwatch watch(normalization_seconds_);
     average_pool_backward(d_features, images_, last_pixels_, feature_dim_, buffers.sum);
   }
+  rebuild_input(blocks_.size(), buffers.rebuilt);  // the last block's own sum
   for (size_t i = blocks_.size(); i-- > 0;) backward_block(i, buffers, communicator, workspace);
   backward_stem(buffers.sum, buffers.next_sum, communicator, workspace);
 }
@@ -273,7 +337,7 @@ void Backbone::for_each_activation(const std::function<void(const std::string&, 
     for (size_t l = 0; l < block.main.size(); ++l) {
       visit(block.name + ".conv" + std::to_string(l + 1), block.main[l]->y, block.main[l]->out_count());
     }
-    visit(block.name, block.sum, block.count());
+    if (block.sum != nullptr) visit(block.name, block.sum, block.count());
   }
 }
 

@@ -1,8 +1,9 @@
 // The backbone in one pass: a group of images of one size on its way through the ResNet and back (reference: multi-crop forward
 // by resolution; batch-norm statistics are those of the group).
 //
-// What is kept of a training pass: each convolution's output before batch-norm and each residual sum, once. Normalised values
-// are recomputed where they are read. An inference pass reuses a few buffers.
+// What is kept of a training pass: each convolution's output before batch-norm, and every fourth residual sum of a stage.
+// Normalised values are recomputed where they are read, and the other sums, by passes over memory alone, when the backward
+// comes to them. An inference pass reuses a few buffers.
 #pragma once
 
 #include <functional>
@@ -11,18 +12,21 @@
 
 #include "network/layer.h"
 #include "ops/pool.h"
+#include "ops/residual.h"
 
 namespace swav {
 
-// Gradient buffers, shared by the passes of a plan, which run one after the other.
-struct GradientBuffers {
-  float *sum = nullptr, *next_sum = nullptr;  // of a block's output and input
-  float* inner[2] = {nullptr, nullptr};       // between a block's convolutions
+// Buffers of a pass while it runs: several passes may share them, as they run one after the other.
+struct PassBuffers {
+  float* rebuilt = nullptr;                   // a residual sum that is not kept
+  float *sum = nullptr, *next_sum = nullptr;  // gradients of a block's output and input
+  float* inner[2] = {nullptr, nullptr};       // gradients between a block's convolutions, the last one first
 };
 
-struct GradientBufferSize {
-  int64_t sum = 0, inner = 0;
-  GradientBuffers take(Arena& arena) const;
+struct PassBufferSize {
+  int64_t rebuilt = 0, sum = 0, inner[2] = {0, 0};
+  void include(const PassBufferSize& other);
+  PassBuffers take(Arena& arena) const;
 };
 
 class Backbone {
@@ -35,20 +39,22 @@ class Backbone {
   int64_t images() const { return images_; }
   int64_t feature_dim() const { return feature_dim_; }
   int64_t input_count() const { return stem_->convolution().shape().in_count(); }
-  int64_t activation_bytes() const { return activation_bytes_; }
 
   // Planning, in this order. bind: gradients is the base of the gradient array, or NULL for inference.
-  void include(WorkspaceSize& workspace, GradientBufferSize& gradients) const;
+  void include(WorkspaceSize& workspace) const;
+  PassBufferSize buffer_size() const;
   void take(Arena& arena);
+  // The memory of what a forward leaves for its backward, batch-norm values aside: free for others before and after the two.
+  void* activations() const { return activations_; }
+  int64_t activation_bytes() const { return activation_bytes_; }
   void bind(Parameters& parameters, float* gradients);
 
-  // images [images][height][width][channels] -> features [images][feature_dim].
+  // images [images][height][width][channels] -> features [images][feature_dim]. An inference pass uses no buffers.
   void forward(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace,
-               float* features);
+               const PassBuffers& buffers, float* features);
 
   // Adds all parameter gradients for d_features, of the last forward. Training passes only.
-  void backward(const float* d_features, Communicator& communicator, const Workspace& workspace,
-                const GradientBuffers& buffers);
+  void backward(const float* d_features, Communicator& communicator, const Workspace& workspace, const PassBuffers& buffers);
 
   // Calls visit(layer) for every convolution in the order of the state dict.
   void for_each_layer(const std::function<void(const Layer&)>& visit) const;
@@ -73,18 +79,25 @@ class Backbone {
     std::string name;
     std::vector<std::unique_ptr<Layer>> main;
     std::unique_ptr<Layer> projection;
-    float* sum = nullptr;
+    float* sum = nullptr;  // NULL: it is rebuilt
     int64_t rows() const { return main.back()->rows(); }
     int64_t channels() const { return main.back()->norm.values.channels; }
     int64_t count() const { return main.back()->out_count(); }
   };
 
+  void take_for_training(Arena& arena);
+  void take_for_inference(Arena& arena);
   void forward_stem(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace);
   void backward_stem(float* d_stem, float* spare, Communicator& communicator, const Workspace& workspace);
   // d_stem: gradient behind the max-pool, or behind the ReLU; d: the gradient behind batch-norm.
   void backward_stem_norm(float* d_stem, float* d, Communicator& communicator, const Workspace& workspace);
-  void backward_block(size_t index, GradientBuffers& buffers, Communicator& communicator, const Workspace& workspace);
-  const float* block_input(size_t index) const { return index == 0 ? stem_out_ : blocks_[index - 1].sum; }
+  void backward_block(size_t index, PassBuffers& buffers, Communicator& communicator, const Workspace& workspace);
+  // Whether a training pass keeps the sum of a block.
+  bool keeps_sum(size_t index) const;
+  // The sum of a block whose input is `input`, or NULL for what the sum's place holds.
+  ResidualLink residual(size_t index, const float* input) const;
+  // The input of a block in the backward: kept, or rebuilt in `buffer`.
+  const float* rebuild_input(size_t index, float* buffer);
 
   int64_t images_;
   int64_t feature_dim_;
@@ -97,7 +110,8 @@ class Backbone {
   uint8_t* pool_index_ = nullptr;
   std::vector<Block> blocks_;
   int64_t last_pixels_ = 0;
-  int64_t activation_bytes_ = 0;
+  char* activations_ = nullptr;
+  int64_t activation_bytes_ = 0, stem_out_count_ = 0;
   double data_seconds_ = 0, normalization_seconds_ = 0;
 };
 

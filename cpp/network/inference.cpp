@@ -47,8 +47,7 @@ InferencePlan::InferencePlan(const Description& description, Parameters& paramet
       backbone_(description, images, height, width, Backbone::Purpose::inference) {
   if (description.config.dim > 0) head_ = std::make_unique<HeadPlan>(description, parameters, images);
   WorkspaceSize size;
-  GradientBufferSize unused;
-  backbone_.include(size, unused);
+  backbone_.include(size);
   for (int pass = 0; pass < 2; ++pass) {
     if (pass == 1) arena_.allocate();
     workspace_ = size.take(arena_);
@@ -59,7 +58,7 @@ InferencePlan::InferencePlan(const Description& description, Parameters& paramet
 }
 
 void InferencePlan::run(const float* images, Statistics statistics, swav_output output, float* result) {
-  backbone_.forward(images, statistics, group_of_one(), workspace_, features_);
+  backbone_.forward(images, statistics, group_of_one(), workspace_, PassBuffers(), features_);
   if (output == SWAV_OUTPUT_FEATURES) {
     if (result != nullptr) std::memcpy(result, features_, size_t(images_ * backbone_.feature_dim()) * sizeof(float));
     if (statistics == Statistics::running) return;

@@ -79,8 +79,7 @@ Trainer::~Trainer() {
 void Trainer::plan() {
   const swav_network_config& c = network_.config();
   WorkspaceSize size;
-  GradientBufferSize gradient_size;
-  for (const Pass& pass : passes_) pass.backbone.include(size, gradient_size);
+  for (const Pass& pass : passes_) pass.backbone.include(size);
   head_->include(size);
   const int64_t batch = config_.batch, rows = head_->rows(), queue = queue_->length(),
                 parameters = network_.parameters().size();
@@ -110,7 +109,7 @@ void Trainer::plan() {
     head_->take(arena_);
     taken(plan_.activations);
     workspace_ = size.take(arena_);
-    gradient_buffers_ = gradient_size.take(arena_);
+    take_buffers();
     codes_ = arena_.take<float>(config_.assign_count * batch * most);
     queue_scores_ = queue > 0 ? arena_.take<float>((queue + batch) * most) : nullptr;
     objective_workspace_ = arena_.take<float>(objective);
@@ -122,6 +121,23 @@ void Trainer::plan() {
   plan_.total = plan_.parameters + plan_.gradients + plan_.optimizer + plan_.activations + plan_.workspace + plan_.queue;
   for (Pass& pass : passes_) pass.backbone.bind(network_.parameters(), gradients_);
   head_->bind(network_.parameters(), gradients_);
+}
+
+// Passes run forward in order and backward in reverse order, so the first one runs while the activations of the second are not
+// there yet, or no longer: its buffers, as a rule the largest, lie there where they fit. The other passes share theirs.
+void Trainer::take_buffers() {
+  PassBufferSize shared;
+  bool guest = false;
+  if (passes_.size() > 1) {
+    const Backbone& host = passes_[1].backbone;
+    Arena count, place(host.activations(), host.activation_bytes());
+    passes_[0].backbone.buffer_size().take(count);
+    guest = count.used() <= host.activation_bytes();
+    if (guest) passes_[0].buffers = passes_[0].backbone.buffer_size().take(place);
+  }
+  for (size_t i = guest ? 1 : 0; i < passes_.size(); ++i) shared.include(passes_[i].backbone.buffer_size());
+  const PassBuffers buffers = shared.take(arena_);
+  for (size_t i = guest ? 1 : 0; i < passes_.size(); ++i) passes_[i].buffers = buffers;
 }
 
 void Trainer::bind_optimizer() {
@@ -178,7 +194,7 @@ void Trainer::forward(const swav_step_input& input, swav_step_report& report) {
       const Stopwatch data(times_.data);
       crops = input_of(pass, input);
     }
-    pass.backbone.forward(crops, Statistics::batch, group_, workspace_,
+    pass.backbone.forward(crops, Statistics::batch, group_, workspace_, pass.buffers,
                           features_ + pass.first_row * network_.description().feature_dim);
   }
   const Stopwatch head(times_.head);
@@ -232,7 +248,7 @@ void Trainer::backward() {
   for (size_t i = passes_.size(); i-- > 0;) {
     const Pass& pass = passes_[i];
     passes_[i].backbone.backward(d_features_ + pass.first_row * network_.description().feature_dim, group_, workspace_,
-                                 gradient_buffers_);
+                                 pass.buffers);
   }
 }
 

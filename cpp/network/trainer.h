@@ -40,9 +40,11 @@ class Trainer {
     int64_t first_row;            // of features
     std::vector<int32_t> groups;  // of the configuration that it joins
     float* joined = nullptr;      // their crops, where it joins more than one
+    PassBuffers buffers;
   };
 
   void plan();
+  void take_buffers();
   void bind_optimizer();
   const float* input_of(const Pass& pass, const swav_step_input& input) const;
   void forward(const swav_step_input& input, swav_step_report& report);
@@ -66,7 +68,6 @@ class Trainer {
 
   Arena arena_;
   Workspace workspace_;
-  GradientBuffers gradient_buffers_;
   float *gradients_ = nullptr, *state1_ = nullptr, *state2_ = nullptr;
   float *features_ = nullptr, *d_features_ = nullptr;
   float *codes_ = nullptr, *queue_scores_ = nullptr, *objective_workspace_ = nullptr;
