@@ -74,16 +74,16 @@ fuzz: setup  ## Feed damaged images, archives and lists to their readers for FUZ
 	build/fuzz/list_fuzzer $(FUZZ_FLAGS) -max_len=1024 build/fuzz/corpus-list Tests/Fuzz/lists
 	build/fuzz/Tests/Fuzz/decode_fuzzer $(FUZZ_FLAGS) -max_len=65536 build/fuzz/corpus Tests/Fixtures/image/formats Tests/Fixtures/image/found
 
-# A Python with torch and torchvision; without one, `make bench` makes an environment of its own in build/bench.
+# A Python with torch; without one, `make bench` makes an environment of its own in build/bench.
 BENCH_PYTHON =
-TORCH = torch torchvision
+TORCH = torch
 BENCH_FLAGS =
 bench: setup  ## Time training steps, features and codes, beside PyTorch where it can be installed
 	swift build -c release --product trainer
 	@mkdir -p build/bench; python="$(BENCH_PYTHON)"; \
 	if [ -z "$$python" ]; then \
 	  python=build/bench/torch/bin/python; \
-	  "$$python" -c 'import torch, torchvision' 2>/dev/null || { python3 -m venv build/bench/torch && \
+	  "$$python" -c 'import torch' 2>/dev/null || { python3 -m venv build/bench/torch && \
 	    "$$python" -m pip install -q $(TORCH); } || { echo "bench: no PyTorch: our figures alone" >&2; python=; }; \
 	fi; \
 	Tests/Benchmarks/compare.py --trainer "$$(swift build -c release --show-bin-path)/trainer" $${python:+--python "$$python"} \

@@ -3,8 +3,8 @@
 
     compare.py --trainer PATH [--python PYTHON_WITH_TORCH] [--pairs 3] [--steps 5] [--strongest] [--isa avx2] [--output FILE.md]
 
-Figures of one run compare; those of two runs do not: machines drift. Without a Python that has torch and torchvision the table
-has our figures alone.
+Figures of one run compare; those of two runs do not: machines drift. Without a Python that has torch the table has our
+figures alone.
 """
 import argparse
 import datetime

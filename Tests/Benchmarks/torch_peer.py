@@ -15,7 +15,6 @@ import time
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torchvision import models
 
 
 def median_seconds(steps, body):
@@ -33,11 +32,39 @@ def peak_gib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
+def convolution(inputs, outputs, kernel, stride=1):
+    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs))
+
+
+class Block(nn.Module):
+    """Residual block of ResNet v1.5: two 3x3 convolutions, or 1x1, 3x3, 1x1 with four times the channels at the end."""
+
+    def __init__(self, inputs, width, stride, bottleneck):
+        super().__init__()
+        outputs = 4 * width if bottleneck else width
+        if bottleneck:
+            self.main = nn.Sequential(convolution(inputs, width, 1), nn.ReLU(True), convolution(width, width, 3, stride),
+                                      nn.ReLU(True), convolution(width, outputs, 1))
+        else:
+            self.main = nn.Sequential(convolution(inputs, width, 3, stride), nn.ReLU(True), convolution(width, width, 3))
+        self.side = nn.Identity() if stride == 1 and inputs == outputs else convolution(inputs, outputs, 1, stride)
+
+    def forward(self, x):
+        return F.relu(self.main(x) + self.side(x), inplace=True)
+
+
 def backbone(arch):
-    network = getattr(models, arch)(weights=None)
-    width = network.fc.in_features
-    network.fc = nn.Identity()
-    return network, width
+    """A ResNet without its classifier, and the length of its features."""
+    counts = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3)}[arch]
+    bottleneck = arch == "resnet50"
+    layers = [convolution(3, 64, 7, 2), nn.ReLU(True), nn.MaxPool2d(3, 2, 1)]
+    channels = 64
+    for stage, count in enumerate(counts):
+        width = 64 << stage
+        for block in range(count):
+            layers.append(Block(channels, width, 2 if stage > 0 and block == 0 else 1, bottleneck))
+            channels = 4 * width if bottleneck else width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()), channels
 
 
 class Network(nn.Module):
