@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Times `trainer bench` against torch_peer.py, in turn on this machine, and writes a table of the medians.
 
-    compare.py --trainer PATH [--python PYTHON_WITH_TORCH] [--pairs 3] [--steps 5] [--strongest] [--isa avx2] [--output FILE.md]
+    compare.py --trainer PATH [--python PYTHON_WITH_TORCH] [--pairs 3] [--steps 5] [--strongest] [--isa avx2]
+               [--only WORDS] [--output FILE.md]
 
 Figures of one run compare; those of two runs do not: machines drift. Without a Python that has torch the table has our
 figures alone.
@@ -16,6 +17,7 @@ import subprocess
 import sys
 
 SMALL = ["--arch", "resnet18", "--crops", "2x64+4x32", "--batch", "64", "--prototypes", "100"]
+MATRIX = ["--batch", "4096", "--prototypes", "3000"]
 # What, verb, flags, key, flags of ours alone.
 WORK = [
     ("training step, ResNet-50, 2x224+6x96, batch 8", "step", ["--arch", "resnet50"], "images_per_second", []),
@@ -24,8 +26,8 @@ WORK = [
     ("features, ResNet-50, 224, batch 8", "embed", ["--batch", "8"], "images_per_second", []),
     ("features, ResNet-50, 224, batch 1", "embed", ["--batch", "1"], "images_per_second", []),
     ("features, ResNet-50, 224, batch 8, int8", "embed", ["--batch", "8"], "images_per_second", ["--precision", "int8"]),
-    ("codes, 4096 x 3000", "sinkhorn", [], "codes_ms", []),
-    ("loss and its gradient, 4096 x 3000", "sinkhorn", [], "loss_and_gradient_ms", []),
+    ("codes, 4096 x 3000", "sinkhorn", MATRIX, "codes_ms", []),
+    ("loss and its gradient, 4096 x 3000", "sinkhorn", MATRIX, "loss_and_gradient_ms", []),
 ]
 PEERS = {"step": [[], ["--channels-last"]],
          "embed": [[], ["--channels-last"], ["--freeze"], ["--freeze", "--channels-last"]],
@@ -107,13 +109,14 @@ def main():
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--strongest", action="store_true")
     parser.add_argument("--isa", choices=["avx512", "avx2", "baseline"])
+    parser.add_argument("--only", default="", help="the rows whose name holds this")
     parser.add_argument("--output")
     args = parser.parse_args()
     info = run([args.trainer, "info", "--json"], {})
     title = "PyTorch, the best of its ways" if args.strongest else "PyTorch as installed"
     lines = [f"{info['cpu']}, {info['threads']} threads, {args.isa or info['isa']}, {datetime.date.today()}. Medians of {args.pairs} "
              "runs of each, in turn.", "", f"| work | ours | {title} | times as fast | peak memory |", "|---|---|---|---|---|"]
-    for work in WORK:
+    for work in (work for work in WORK if args.only in work[0]):
         lines.append(row(work, *measure(args, work)))
         print(lines[-1], flush=True)
     if args.output:
