@@ -16,10 +16,7 @@ extension Recipe {
 
   /// All V crops of one encoded image, crop v as float32 [size][size][channels].
   public func crops(of bytes: [UInt8], seed: UInt64, epoch: Int, sample: Int) throws(EngineError) -> [[Float]] {
-    let lengths = (0..<cropCount).map { crop in
-      let size = group(ofCrop: crop).size
-      return size * size * channels
-    }
+    let lengths = groupOfCrop.map { $0.size * $0.size * channels }
     let total = lengths.reduce(0, +)
     let memory = UnsafeMutablePointer<Float>.allocate(capacity: max(total, 1))
     memory.initialize(repeating: 0, count: max(total, 1))

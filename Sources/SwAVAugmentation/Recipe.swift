@@ -57,15 +57,8 @@ public struct Recipe: Codable, Sendable, Equatable {
   /// Crops of an image, V in the paper.
   public var cropCount: Int { groups.reduce(0) { $0 + $1.count } }
 
-  /// The group of crop number `crop` (0..<``cropCount``).
-  public func group(ofCrop crop: Int) -> CropGroup {
-    var first = 0
-    for group in groups {
-      first += group.count
-      if crop < first { return group }
-    }
-    preconditionFailure("crop \(crop) of \(cropCount)")
-  }
+  /// The group of each crop, in the order of their numbers.
+  public var groupOfCrop: [CropGroup] { groups.flatMap { Array(repeating: $0, count: $0.count) } }
 }
 
 extension Recipe {

@@ -57,10 +57,7 @@ private final class MultiCropper {
 
   init(_ recipe: Recipe) {
     self.recipe = recipe.engine
-    memory = (0..<recipe.cropCount).map { crop in
-      let size = recipe.group(ofCrop: crop).size
-      return NoiseBuffer(count: size * size * recipe.channels)
-    }
+    memory = recipe.groupOfCrop.map { NoiseBuffer(count: $0.size * $0.size * recipe.channels) }
   }
 
   /// False for an image that does not decode.

@@ -75,7 +75,9 @@ def measure(args, work):
         for results, (way, environment) in zip(theirs, ways):
             peer = os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_peer.py")
             results.append(run([args.python, peer, verb, *common, *way], peer_environment | environment))
-        print(f"compare: {name}: ours {ours[-1] and ours[-1][key]:.4g}", file=sys.stderr)
+        if ours[-1] is None:
+            sys.exit(1)
+        print(f"compare: {name}: ours {ours[-1][key]:.4g}", file=sys.stderr)
 
     def middle(results, of):
         values = [result[of] for result in results if result and of in result]

@@ -12,17 +12,9 @@ SWAV_INLINE void pack_zero(float* to, int64_t n, int64_t panel_step) {
   pack_row(to, n, panel_step, [](int64_t, int64_t) SWAV_BODY { return vec{}; });
 }
 
-// Asks for the row that comes `rows_ahead` later: rows lie pages apart, where the hardware does not foresee the next one.
-constexpr int64_t rows_ahead = 8, line = 16;  // floats of a cache line
-SWAV_INLINE void fetch_row(const float* row, int64_t n) {
-  if (row == nullptr) return;
-  for (int64_t i = 0; i < n; i += line) __builtin_prefetch(row + i);
-}
-
 void pack_plain(const float* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride, int64_t panel_step) {
   for (int64_t r = 0; r < count; ++r, to += to_stride) {
     const float* x = rows[r];
-    if (r + rows_ahead < count) fetch_row(rows[r + rows_ahead], n);
     if (x == nullptr) {
       pack_zero(to, n, panel_step);
     } else {
@@ -35,7 +27,6 @@ void pack_norm_relu(const float* const* rows, int64_t count, int64_t n, const fl
                     int64_t to_stride, int64_t panel_step) {
   for (int64_t r = 0; r < count; ++r, to += to_stride) {
     const float* x = rows[r];
-    if (r + rows_ahead < count) fetch_row(rows[r + rows_ahead], n);
     if (x == nullptr) {
       pack_zero(to, n, panel_step);
       continue;
@@ -50,10 +41,6 @@ void pack_gradient(const float* const* rows, int64_t partner, int64_t count, int
                    const float* c, float* to, int64_t to_stride, int64_t panel_step) {
   for (int64_t r = 0; r < count; ++r, to += to_stride) {
     const float* dz = rows[r];
-    if (r + rows_ahead < count && rows[r + rows_ahead] != nullptr) {
-      fetch_row(rows[r + rows_ahead], n);
-      fetch_row(rows[r + rows_ahead] + partner, n);
-    }
     if (dz == nullptr) {
       pack_zero(to, n, panel_step);
       continue;

@@ -60,13 +60,9 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct
     }
   }
   forward_layout_.depth_at = inverse(offset);
+  winograd_ = !direct && k == 3 && shape.stride == 1 && shape.padding == 1 && winograd_pays(tiled(false));
   small_.emplace(g);
-  if (!small_->pays()) small_.reset();
-  // A multiplication of Winograd's takes about 1.6 times as long, transforms included.
-  const WinogradShape tiles = tiled(false);
-  winograd_ = !direct && k == 3 && shape.stride == 1 && shape.padding == 1 && winograd_pays(tiles) &&
-              !(small_ && small_->share() < 1.6 * winograd_share(tiles));
-  if (winograd_) small_.reset();
+  if (winograd_ || !small_->pays()) small_.reset();
   add_phases();
 }
 

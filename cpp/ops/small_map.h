@@ -17,8 +17,6 @@ class SmallMap {
 
   // Whether it is faster than gather_product: a function of the gather and the instruction set.
   bool pays() const;
-  // Multiplications against those of gather_product.
-  double share() const { return share_; }
 
   // Rows of the target that an epilogue of product() gets.
   RowBlocks blocks() const { return {gather_.rows(), block_images_ * pixels_}; }
@@ -55,7 +53,7 @@ class SmallMap {
   std::vector<std::vector<Place>> places_;  // of each tap
   std::vector<int32_t> unreached_;          // target pixels that no tap reaches
   uint32_t used_ = 0;                       // taps that reach some pixel, a bit each
-  double share_ = 0;
+  double share_ = 0;                        // multiplications against those of gather_product
   int64_t block_images_, block_depth_ = 0;
 };
 

@@ -48,14 +48,11 @@ void transform_input(const Kernels& kernel, const WinogradShape& s, const Operan
 
 }  // namespace
 
-double winograd_share(const WinogradShape& s) {
-  return double(s.tiles()) * double(points) / (double(s.images) * s.height * s.width * 9);
-}
-
 bool winograd_pays(const WinogradShape& s) {
   if (s.channels < 32 || s.filters < 32) return false;
-  // Few tiles have to carry the cost of transforming the weights.
-  return winograd_share(s) * (1.0 + 24.0 / double(s.tiles())) < 0.7;
+  // Multiplications against the direct method's, and the cost of transforming the weights, which few tiles have to carry.
+  const double share = double(s.tiles()) * double(points) / (double(s.images) * s.height * s.width * 9);
+  return share * (1.0 + 24.0 / double(s.tiles())) < 0.7;
 }
 
 RowBlocks winograd_blocks(const WinogradShape& s) {

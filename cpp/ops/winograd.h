@@ -23,9 +23,6 @@ struct WinogradShape {
   int64_t tiles() const { return tile_rows() * row_tiles(); }
 };
 
-// Multiplications against the direct method's.
-double winograd_share(const WinogradShape& shape);
-
 // Whether it is faster than the direct method: a function of the shape only.
 bool winograd_pays(const WinogradShape& shape);
 
