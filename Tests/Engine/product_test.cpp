@@ -117,7 +117,7 @@ TEST_CASE("packing copies rows, with zeros for padding, and writes nothing else"
       check_pack(
           *kernel, n,
           [&](const Rows& rows, int64_t count, float* to, int64_t stride) {
-            kernel->pack_plain(rows.pointers.data(), count, n, to, stride, kernel->tile_columns);
+            kernel->pack_plain(rows.pointers.data(), count, n, to, stride, n, 0);
           },
           [](int64_t, int64_t, float x) { return x; });
     }
@@ -132,7 +132,7 @@ TEST_CASE("packing applies batch-norm and ReLU to rows and keeps padding zero") 
           *kernel, n,
           [&](const Rows& rows, int64_t count, float* to, int64_t stride) {
             kernel->pack_norm_relu(rows.pointers.data(), count, n, scale.data(), shift.data(), to, stride,
-                                   kernel->tile_columns);
+                                   n, 0);
           },
           [&](int64_t, int64_t i, float x) { return std::max(x * scale[size_t(i)] + shift[size_t(i)], 0.0f); });
     }
@@ -147,7 +147,7 @@ TEST_CASE("packing applies the backward of batch-norm to pairs of rows and keeps
           *kernel, n,
           [&](const Rows& rows, int64_t count, float* to, int64_t stride) {
             kernel->pack_gradient(rows.pointers.data(), y.data() - rows.values.data(), count, n, a.data(), b.data(), c.data(),
-                                  to, stride, kernel->tile_columns);
+                                  to, stride, n, 0);
           },
           [&](int64_t r, int64_t i, float x) {
             return a[size_t(i)] * x + (b[size_t(i)] * y[size_t(r * n + i)] + c[size_t(i)]);

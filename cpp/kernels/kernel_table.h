@@ -35,18 +35,19 @@ SWAV_KERNEL(void, fused_pairs, const ProductSegment* segments, int count, const 
 
 // -- pack.h --
 
-// to[r][i] = rows[r][i] for i in [0, n), zeros where rows[r] is NULL (padding). A row is written to panels of tile_columns
-// numbers that lie panel_step apart; panel_step = tile_columns writes it in one piece.
+// to[r][i] = rows[r][i] for i in [0, n), zeros where rows[r] is NULL (padding). A row is written to panels of panel_width
+// numbers that lie panel_step apart; a panel but the last may be filled up to whole vectors with what follows it in the row.
+// panel_width >= n writes a row in one piece.
 SWAV_KERNEL(void, pack_plain, const float* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride,
-            int64_t panel_step)
+            int64_t panel_width, int64_t panel_step)
 
 // to[r][i] = max(rows[r][i] * scale[i] + shift[i], 0): batch-norm and ReLU. Zeros where rows[r] is NULL.
 SWAV_KERNEL(void, pack_norm_relu, const float* const* rows, int64_t count, int64_t n, const float* scale, const float* shift,
-            float* to, int64_t to_stride, int64_t panel_step)
+            float* to, int64_t to_stride, int64_t panel_width, int64_t panel_step)
 
 // to[r][i] = a[i] * rows[r][i] + b[i] * y[r][i] + c[i]: backward of batch-norm; y[r] lies `partner` floats after rows[r].
 SWAV_KERNEL(void, pack_gradient, const float* const* rows, int64_t partner, int64_t count, int64_t n, const float* a,
-            const float* b, const float* c, float* to, int64_t to_stride, int64_t panel_step)
+            const float* b, const float* c, float* to, int64_t to_stride, int64_t panel_width, int64_t panel_step)
 
 // -- transpose.h --
 

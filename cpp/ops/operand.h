@@ -24,18 +24,23 @@ struct Operand {
   const float* c = nullptr;
 };
 
+// How packed rows lie: panels of `width` channels, `step` floats apart; by default in one piece.
+struct Panels {
+  int64_t width = INT64_MAX / 2, step = 0;
+};
+
 // Packs channels [channel, channel + n) of `count` rows. rows[r] points at channel `channel` of a pixel, or is NULL for
-// padding. panel_step: as in kernel_table.h; 0 for rows in one piece.
+// padding.
 inline void pack(const Kernels& kernels, const Operand& operand, const float* const* rows, int64_t count, int64_t channel,
-                 int64_t n, float* to, int64_t to_stride, int64_t panel_step = 0) {
-  if (panel_step == 0) panel_step = kernels.tile_columns;
+                 int64_t n, float* to, int64_t to_stride, Panels panels = {}) {
+  const int64_t width = panels.width, step = panels.step;
   switch (operand.transform) {
-    case Transform::plain: return kernels.pack_plain(rows, count, n, to, to_stride, panel_step);
+    case Transform::plain: return kernels.pack_plain(rows, count, n, to, to_stride, width, step);
     case Transform::norm_relu:
-      return kernels.pack_norm_relu(rows, count, n, operand.a + channel, operand.b + channel, to, to_stride, panel_step);
+      return kernels.pack_norm_relu(rows, count, n, operand.a + channel, operand.b + channel, to, to_stride, width, step);
     case Transform::gradient:
       return kernels.pack_gradient(rows, operand.partner - operand.data, count, n, operand.a + channel, operand.b + channel,
-                                   operand.c + channel, to, to_stride, panel_step);
+                                   operand.c + channel, to, to_stride, width, step);
   }
 }
 

@@ -81,7 +81,11 @@ int64_t weight_gradient_workspace(const Gather& gather);
 void weight_gradient(const Gather& gather, const WeightLayout& layout, const Operand& source, const Operand& d_target,
                      float* workspace, float* gradient);
 
-// The last part of it: gradient += sum over ranges, in order, of results [ranges][depth][columns], of the taps in `used`.
+// Its results lie tile by tile, so that the tiles of a wide matrix do not meet in one set of the first-level cache: ranges of
+// [ceil(columns / tile_columns)][depth][tile_columns].
+int64_t gradient_result_count(const Gather& gather);  // floats of a range
+
+// The last part of it: gradient += sum over ranges, in order, of their results, of the taps in `used`.
 void add_weight_gradient(const Gather& gather, const WeightLayout& layout, int64_t ranges, const float* results,
                          float* gradient, uint32_t used = ~0u);
 

@@ -27,7 +27,6 @@ class RowWalker {
     }
   }
 
- private:
   // rows[i] = address of `channel` at the tap of row first + i, NULL for padding.
   void addresses(int64_t first, int64_t count, Tap tap, int64_t channel, const float** rows) const {
     const int64_t grid = int64_t(g_.grid_height) * g_.grid_width;
@@ -44,6 +43,7 @@ class RowWalker {
     }
   }
 
+ private:
   const Kernels& kernels_;
   const Gather& g_;
   const Operand& source_;

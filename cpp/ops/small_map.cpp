@@ -138,7 +138,7 @@ SmallMap::GradientBlocking SmallMap::gradient_blocking() const {
   return b;
 }
 
-int64_t SmallMap::gradient_workspace() const { return gradient_blocking().ranges * gather_.depth() * gather_.columns; }
+int64_t SmallMap::gradient_workspace() const { return gradient_blocking().ranges * gradient_result_count(gather_); }
 
 void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source, const Operand& d_target, float* workspace,
                                float* gradient) const {
@@ -157,6 +157,7 @@ void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source
     const int64_t begin = g.images * range / b.ranges * places_count, end = g.images * (range + 1) / b.ranges * places_count;
     float* x = scratch(Scratch::operand, chunk_rows * x_stride);
     float* dy = scratch(Scratch::gradient, chunk_rows * b.columns);
+    float* results = workspace + range * gradient_result_count(g);
     const float *rows[chunk_rows], *d_rows[chunk_rows];
     for (int64_t row = begin; row < end; row += chunk_rows) {
       const int64_t count = std::min(chunk_rows, end - row);
@@ -167,11 +168,11 @@ void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source
         d_rows[i] = d_target.data + (image * target_pixels_ + place.target) * g.columns + n0;
       }
       swav::pack(kernel, source, rows, count, c0, c1 - c0, x, x_stride);
-      swav::pack(kernel, d_target, d_rows, count, n0, n1 - n0, dy, width, count * width);
+      swav::pack(kernel, d_target, d_rows, count, n0, n1 - n0, dy, width, {width, count * width});
       for (int64_t n = n0; n < n1; n += width) {
         for (int64_t c = c0; c < c1; c += kernel.tile_rows) {
           kernel.product_depth(count, x + (c - c0), x_stride, dy + (n - n0) * count,
-                               workspace + ((range * g.tap_count + tap) * g.channels + c) * g.columns + n, g.columns,
+                               results + n * g.depth() + (tap * g.channels + c) * width, width,
                                int(std::min<int64_t>(kernel.tile_rows, c1 - c)), std::min(width, n1 - n), row > begin);
         }
       }
