@@ -2,11 +2,10 @@
 
 // -- product.h --
 
-// C[rows][columns] = A B, or C += A B with accumulate. A [rows][panel_stride], of each row the first `depth` <= panel_depth; B
-// [depth][tile_columns]; C rows c_stride apart. 1 <= rows <= tile_rows, 1 <= columns <= tile_columns; nothing outside is
+// C[rows][columns] = A B, or C += A B with accumulate. A [rows][a_stride], of each row the first `depth`; B [depth][tile_columns]; C rows c_stride apart. 1 <= rows <= tile_rows, 1 <= columns <= tile_columns; nothing outside is
 // written.
-SWAV_KERNEL(void, product_rows, int64_t depth, const float* a, const float* b, float* c, int64_t c_stride, int rows,
-            int64_t columns, bool accumulate)
+SWAV_KERNEL(void, product_rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
+            int rows, int64_t columns, bool accumulate)
 
 // The same with A [depth][a_stride], of each row the first `rows`.
 SWAV_KERNEL(void, product_depth, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,

@@ -11,10 +11,9 @@
 
 namespace swav {
 
-// Depth of a packed panel of A, and the distance of its rows: 19 cache lines, an odd number, so that the rows of a tile fall
-// into different sets of the first-level cache. 288 divides the depths 576, 1152, 2304, 4608 of 3x3 convolutions.
-constexpr int64_t panel_depth = 288;
-constexpr int64_t panel_stride = 304;
+// Distance between packed rows of `depth` floats: an odd number of cache lines. Rows a power of two apart would meet in one set
+// of the first-level cache, which then holds 8 of a tile's 14.
+constexpr int64_t row_stride(int64_t depth) { return ((depth + 15) / 16 | 1) * 16; }
 
 // Bytes beyond the end of an array that kernels on bytes may touch: a vector has at most 16 lanes of one byte.
 constexpr int image_slack = 16;

@@ -7,7 +7,7 @@
 constexpr int tile_rows = SWAV_LANES == 16 ? 14 : 6;
 constexpr int tile_columns = 2 * lanes;
 
-// depth_first: A is [depth][a_stride], else [rows][panel_stride].
+// depth_first: A is [depth][a_stride], else [rows][a_stride].
 template <int rows, bool depth_first>
 SWAV_INLINE void product_tile(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
                               int64_t columns, bool accumulate) {
@@ -23,7 +23,7 @@ SWAV_INLINE void product_tile(int64_t depth, const float* a, int64_t a_stride, c
     b += tile_columns;
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
-      const vec x = splat(depth_first ? a[r] : a[r * panel_stride]);
+      const vec x = splat(depth_first ? a[r] : a[r * a_stride]);
       left[r] += x * b_left;
       right[r] += x * b_right;
     }
@@ -48,9 +48,9 @@ SWAV_INLINE void product_tile(int64_t depth, const float* a, int64_t a_stride, c
 }
 
 template <int rows>
-void product_tile_rows(int64_t depth, const float* a, const float* b, float* c, int64_t c_stride, int64_t columns,
-                       bool accumulate) {
-  product_tile<rows, false>(depth, a, 0, b, c, c_stride, columns, accumulate);
+void product_tile_rows(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
+                       int64_t columns, bool accumulate) {
+  product_tile<rows, false>(depth, a, a_stride, b, c, c_stride, columns, accumulate);
 }
 
 template <int rows>
@@ -59,11 +59,11 @@ void product_tile_depth(int64_t depth, const float* a, int64_t a_stride, const f
   product_tile<rows, true>(depth, a, a_stride, b, c, c_stride, columns, accumulate);
 }
 
-void product_rows(int64_t depth, const float* a, const float* b, float* c, int64_t c_stride, int rows, int64_t columns,
-                  bool accumulate) {
+void product_rows(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride, int rows,
+                  int64_t columns, bool accumulate) {
   switch (rows) {
 #define SWAV_ROWS(n) \
-  case n: return product_tile_rows<n>(depth, a, b, c, c_stride, columns, accumulate);
+  case n: return product_tile_rows<n>(depth, a, a_stride, b, c, c_stride, columns, accumulate);
     // clang-format off
     SWAV_ROWS(1) SWAV_ROWS(2) SWAV_ROWS(3) SWAV_ROWS(4) SWAV_ROWS(5) SWAV_ROWS(6)
 #if SWAV_LANES == 16

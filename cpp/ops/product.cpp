@@ -9,8 +9,10 @@ namespace {
 
 // About so many tasks make the last one short beside the whole, on a few threads and on many.
 constexpr int64_t wanted_tasks = 32;
-// Rows of a block: its packed panel (112 x 304 floats, 133 KiB) and its results stay in a second-level cache of 1 MiB.
-constexpr int64_t wanted_block_rows = 112;
+// Rows of a block, and floats of its packed panel: half of a second-level cache of 1 MiB.
+constexpr int64_t wanted_block_rows = 112, most_panel = 131072;
+// Deeper products add to their target more than once.
+constexpr int64_t most_depth = 2304;
 
 // Depths that pack_weights treats at a time: with 32 columns 36 KiB.
 constexpr int64_t pack_chunk = 288;
@@ -33,7 +35,9 @@ Blocking blocking(const Gather& g) {
   const Kernels& kernel = kernels();
   const int64_t m = g.rows(), k = g.depth();
   Blocking b;
-  int64_t tiles = wanted_block_rows / kernel.tile_rows;
+  b.depth_blocks = ceil_div(k, most_depth);
+  b.block_depth = ceil_div(k, b.depth_blocks);
+  int64_t tiles = std::min(wanted_block_rows, most_panel / row_stride(b.block_depth)) / kernel.tile_rows;
   while (tiles > 2 && ceil_div(m, tiles * kernel.tile_rows) < wanted_tasks) tiles /= 2;
   b.block_rows = tiles * kernel.tile_rows;
   b.row_blocks = ceil_div(m, b.block_rows);
@@ -41,8 +45,6 @@ Blocking blocking(const Gather& g) {
   b.column_pieces = std::clamp<int64_t>(wanted_tasks / b.row_blocks, 1, ceil_div(panels, 2));
   b.piece_columns = ceil_div(panels, b.column_pieces) * kernel.tile_columns;
   b.column_pieces = ceil_div(g.columns, b.piece_columns);
-  b.depth_blocks = ceil_div(k, panel_depth);
-  b.block_depth = ceil_div(k, b.depth_blocks);
   return b;
 }
 
@@ -116,18 +118,19 @@ void gather_product(const Gather& g, const Operand& source, const float* packed,
     const int64_t block = task / b.column_pieces, piece = task % b.column_pieces;
     const int64_t row0 = block * b.block_rows, row1 = std::min(m, row0 + b.block_rows);
     const int64_t column0 = piece * b.piece_columns, column1 = std::min<int64_t>(g.columns, column0 + b.piece_columns);
-    float* panel = scratch(Scratch::operand, b.block_rows * panel_stride);
+    const int64_t a_stride = row_stride(b.block_depth);
+    float* panel = scratch(Scratch::operand, b.block_rows * a_stride);
     // A target with gaps between its rows gets its values from a dense block at the end.
     const int64_t out_stride = g.dense() ? g.columns : column1 - column0;
     float* out = g.dense() ? target + row0 * g.columns + column0 : scratch(Scratch::result, b.block_rows * out_stride);
     for (int64_t kb = 0; kb < b.depth_blocks; ++kb) {
       const int64_t k0 = kb * b.block_depth, k1 = std::min(depth, k0 + b.block_depth);
-      walker.pack(row0, row1 - row0, k0, k1, panel, panel_stride);
+      walker.pack(row0, row1 - row0, k0, k1, panel, a_stride);
       const bool add = kb > 0 || (accumulate && g.dense());
       for (int64_t n = column0; n < column1; n += width) {
         const float* weights = packed + k0 * padded + n * (k1 - k0);
         for (int64_t row = row0; row < row1; row += tile_rows) {
-          kernel.product_rows(k1 - k0, panel + (row - row0) * panel_stride, weights,
+          kernel.product_rows(k1 - k0, panel + (row - row0) * a_stride, a_stride, weights,
                               out + (row - row0) * out_stride + (n - column0), out_stride, int(std::min(tile_rows, row1 - row)),
                               std::min(width, column1 - n), add);
         }

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t wanted_tasks = 32;
 constexpr int64_t wanted_block_rows = 112;
+constexpr int64_t most_depth = 288;  // channels multiplied at a time
 constexpr int64_t most_pixels = 16;
 constexpr int64_t most_rows = most_pixels * 14;  // of a block: a register tile of images for every pixel
 constexpr int64_t chunk_rows = 192;              // packed at a time for the weight gradient
@@ -26,7 +27,7 @@ SmallMap::SmallMap(const Gather& g)
   block_images_ = std::max<int64_t>(1, wanted_block_rows / (pixels_ * tile)) * tile;
   block_images_ = std::min(block_images_, round_up(g.images, tile));
   // A block of depths lies within a tap.
-  for (int64_t pieces = ceil_div(g.channels, panel_depth); block_depth_ == 0; ++pieces) {
+  for (int64_t pieces = ceil_div(g.channels, most_depth); block_depth_ == 0; ++pieces) {
     if (g.channels % pieces == 0) block_depth_ = g.channels / pieces;
   }
   if (pixels_ > most_pixels) return;
@@ -74,7 +75,8 @@ void SmallMap::multiply_tap(const Operand& source, const float* packed, float* t
   const int64_t tile_rows = kernel.tile_rows, stride = target_pixels_ * g.columns;
   const std::vector<Place>& places = places_[size_t(tap)];
   if (places.empty()) return;
-  float* panel = scratch(Scratch::operand, most_rows * panel_stride);
+  const int64_t a_stride = row_stride(block_depth_);
+  float* panel = scratch(Scratch::operand, most_rows * a_stride);
   const float* rows[most_rows];
   int64_t count = 0;
   for (const Place& place : places) {
@@ -82,7 +84,7 @@ void SmallMap::multiply_tap(const Operand& source, const float* packed, float* t
       rows[count++] = source.data + ((image0 + i) * source_pixels_ + place.source) * g.pixel + channel;
     }
   }
-  swav::pack(kernel, source, rows, count, channel, block_depth_, panel, panel_stride);
+  swav::pack(kernel, source, rows, count, channel, block_depth_, panel, a_stride);
   const float* weights = packed + depth0 * round_up(g.columns, width);
   for (int64_t n = column0; n < column1; n += width) {
     const float* a = panel;
@@ -90,10 +92,10 @@ void SmallMap::multiply_tap(const Operand& source, const float* packed, float* t
       const bool add = accumulate || !place.first || channel > 0;
       float* out = target + (image0 * target_pixels_ + place.target) * g.columns + n;
       for (int64_t i = 0; i < images; i += tile_rows) {
-        kernel.product_rows(block_depth_, a + i * panel_stride, weights + n * block_depth_, out + i * stride, stride,
+        kernel.product_rows(block_depth_, a + i * a_stride, a_stride, weights + n * block_depth_, out + i * stride, stride,
                             int(std::min(tile_rows, images - i)), std::min(width, column1 - n), add);
       }
-      a += images * panel_stride;
+      a += images * a_stride;
     }
   }
 }

@@ -10,6 +10,8 @@ namespace {
 
 constexpr int64_t points = 36;
 constexpr int64_t wanted_tasks = 32;
+// Channels multiplied at a time: 36 matrices of 28 tiles are 1.2 MB.
+constexpr int64_t most_depth = 288;
 
 // Tiles a task takes at a time. More of them read the transformed weights less often: 64 / tiles bytes for each multiplication
 // of a vector, from the third-level cache or, for weights of more than 8 MiB, from memory.
@@ -67,7 +69,7 @@ void winograd_pack(const WinogradShape& s, const float* weights, bool backward, 
   const Kernels& kernel = kernels();
   constexpr int64_t taps = 9, chunk = 32;  // depths at a time
   const int64_t width = kernel.tile_columns, depth = s.channels, padded = round_up(s.filters, width);
-  const int64_t block_depth = ceil_div(depth, ceil_div(depth, panel_depth)), chunks = ceil_div(depth, chunk);
+  const int64_t block_depth = ceil_div(depth, ceil_div(depth, most_depth)), chunks = ceil_div(depth, chunk);
   parallel::for_each(padded / width * chunks, [&](int64_t task, int) {
     const int64_t n0 = task / chunks * width, n = std::min<int64_t>(s.filters - n0, width);
     const int64_t begin = task % chunks * chunk, end = std::min(depth, begin + chunk);
@@ -92,7 +94,7 @@ void winograd_product(const WinogradShape& s, const Operand& source, const float
   const Kernels& kernel = kernels();
   const int64_t width = kernel.tile_columns, tile_rows = kernel.tile_rows, depth = s.channels;
   const int64_t panels = ceil_div(s.filters, width), padded = panels * width;
-  const int64_t block_depth = ceil_div(depth, ceil_div(depth, panel_depth));
+  const int64_t block_depth = ceil_div(depth, ceil_div(depth, most_depth));
   const RowBlocks blocks = winograd_blocks(s);
   const int64_t most_tiles = blocks.unit * s.row_tiles();
   const int64_t wanted_pieces = std::clamp<int64_t>(ceil_div(wanted_tasks, blocks.count()), 1, ceil_div(panels, 2));
@@ -101,19 +103,20 @@ void winograd_product(const WinogradShape& s, const Operand& source, const float
     const int64_t block = task / pieces;
     const int64_t tile0 = block * most_tiles, tiles = std::min(most_tiles, s.tiles() - tile0);
     const int64_t column0 = task % pieces * piece, columns = std::min<int64_t>(s.filters - column0, piece);
-    float* input = scratch(Scratch::operand, points * most_tiles * panel_stride);
-    float* result = scratch(Scratch::result, points * most_tiles * columns);
+    const int64_t in_stride = row_stride(block_depth), out_stride = row_stride(columns);
+    float* input = scratch(Scratch::operand, points * most_tiles * in_stride);
+    float* result = scratch(Scratch::result, points * most_tiles * out_stride);
     for (int64_t k0 = 0; k0 < depth; k0 += block_depth) {
       const int64_t n = std::min(block_depth, depth - k0);
       for (int64_t t = 0; t < tiles; ++t) {
-        transform_input(kernel, s, source, tile0 + t, k0, n, input + t * panel_stride, tiles * panel_stride);
+        transform_input(kernel, s, source, tile0 + t, k0, n, input + t * in_stride, tiles * in_stride);
       }
       for (int64_t p = 0; p < points; ++p) {
         for (int64_t c = 0; c < columns; c += width) {
           const float* weights = packed + (p * depth + k0) * padded + (column0 + c) * n;
           for (int64_t t = 0; t < tiles; t += tile_rows) {
-            kernel.product_rows(n, input + (p * tiles + t) * panel_stride, weights, result + (p * tiles + t) * columns + c,
-                                columns, int(std::min(tile_rows, tiles - t)), std::min(width, columns - c), k0 > 0);
+            kernel.product_rows(n, input + (p * tiles + t) * in_stride, in_stride, weights,
+                                result + (p * tiles + t) * out_stride + c, out_stride, int(std::min(tile_rows, tiles - t)), std::min(width, columns - c), k0 > 0);
           }
         }
       }
@@ -121,7 +124,7 @@ void winograd_product(const WinogradShape& s, const Operand& source, const float
     for (int64_t t = 0; t < tiles; ++t) {
       float* pixels[16];
       tile_pixels<4, 0>(s, tile0 + t, target, int64_t(s.filters), column0, pixels);
-      kernel.winograd_output(result + t * columns, tiles * columns, columns, pixels, accumulate);
+      kernel.winograd_output(result + t * out_stride, tiles * out_stride, columns, pixels, accumulate);
     }
     if (epilogue) epilogue(block, blocks.begin(block), blocks.end(block), column0, column0 + columns);
   });
