@@ -13,12 +13,8 @@ SWAV_INLINE void product_tile(int64_t depth, const float* a, int64_t a_stride, c
                               int64_t columns, bool accumulate) {
   vec left[rows], right[rows];
 #pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) {
-    left[r] = right[r] = vec{};
-    __builtin_prefetch(c + r * c_stride, 1);  // C is in a farther cache, and needed at the end
-    __builtin_prefetch(c + r * c_stride + lanes, 1);
-  }
-  for (int64_t k = 0; k < depth; ++k) {
+  for (int r = 0; r < rows; ++r) left[r] = right[r] = vec{};
+  auto step = [&]() SWAV_BODY {
     const vec b_left = load(b), b_right = load(b + lanes);
     b += tile_columns;
 #pragma GCC unroll 16
@@ -28,7 +24,17 @@ SWAV_INLINE void product_tile(int64_t depth, const float* a, int64_t a_stride, c
       right[r] += x * b_right;
     }
     a += depth_first ? a_stride : 1;
+  };
+  // C is in a farther cache, and needed at the end. A line at a time: the CPU waits for a few dozen at once at most.
+  int64_t k = 0;
+  const float* line = c;
+  for (int64_t to_next = lanes; k < 2 * rows && k < depth; ++k) {
+    __builtin_prefetch(line, 1);
+    line += to_next;
+    to_next = c_stride - to_next;
+    step();
   }
+  for (; k < depth; ++k) step();
   if (columns == tile_columns) {
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
