@@ -39,12 +39,12 @@ void check_tile(const Kernels& kernel, const Tile& t, bool depth_first, bool acc
     for (int r = 0; r < t.rows; ++r) {
       for (int64_t k = 0; k < t.depth; ++k) transposed[size_t(k * a_stride + r)] = a[size_t(r * t.depth + k)];
     }
-    kernel.product_depth(t.depth, transposed.data(), a_stride, b.data(), c.data(), c_stride, t.rows, t.columns, accumulate);
+    kernel.product_depth(t.depth, transposed.data(), a_stride, b.data(), c.data(), c_stride, t.rows, t.columns, accumulate, {});
   } else {
     const int64_t stride = row_stride(t.depth);
     Floats panel(size_t(t.rows * stride), nan);
     for (int r = 0; r < t.rows; ++r) std::copy_n(a.begin() + r * t.depth, t.depth, panel.begin() + r * stride);
-    kernel.product_rows(t.depth, panel.data(), stride, b.data(), c.data(), c_stride, t.rows, t.columns, accumulate);
+    kernel.product_rows(t.depth, panel.data(), stride, b.data(), c.data(), c_stride, t.rows, t.columns, accumulate, {});
   }
   bool equal = c.margins_intact();
   for (int r = 0; r < t.rows; ++r) {

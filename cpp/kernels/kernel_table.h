@@ -2,14 +2,15 @@
 
 // -- product.h --
 
-// C[rows][columns] = A B, or C += A B with accumulate. A [rows][a_stride], of each row the first `depth`; B [depth][tile_columns]; C rows c_stride apart. 1 <= rows <= tile_rows, 1 <= columns <= tile_columns; nothing outside is
+// C[rows][columns] = A B, or C += A B with accumulate. A [rows][a_stride], of each row the first `depth`; B
+// [depth][tile_columns]; C rows c_stride apart. 1 <= rows <= tile_rows, 1 <= columns <= tile_columns; nothing outside is
 // written.
 SWAV_KERNEL(void, product_rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
-            int rows, int64_t columns, bool accumulate)
+            int rows, int64_t columns, bool accumulate, Ahead ahead)
 
 // The same with A [depth][a_stride], of each row the first `rows`.
 SWAV_KERNEL(void, product_depth, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
-            int rows, int64_t columns, bool accumulate)
+            int rows, int64_t columns, bool accumulate, Ahead ahead)
 
 // Does `rounds` times 2 * tile_rows independent multiply-adds of vectors, as many as a tile has, and returns something that
 // depends on all of them: what the CPU can do at most.

@@ -18,6 +18,12 @@ constexpr int64_t row_stride(int64_t depth) { return ((depth + 15) / 16 | 1) * 1
 // Bytes beyond the end of an array that kernels on bytes may touch: a vector has at most 16 lanes of one byte.
 constexpr int image_slack = 16;
 
+// Cache lines that a product asks the second-level cache for, one at a step of its depth. They are not read.
+struct Ahead {
+  const char* at = nullptr;
+  int64_t lines = 0;
+};
+
 // One stretch of the depth of a fused product: row r begins r * stride bytes behind a and has `words` words of four bytes.
 struct ProductSegment {
   const char* a;

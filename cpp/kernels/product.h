@@ -10,7 +10,7 @@ constexpr int tile_columns = 2 * lanes;
 // depth_first: A is [depth][a_stride], else [rows][a_stride].
 template <int rows, bool depth_first>
 SWAV_INLINE void product_tile(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
-                              int64_t columns, bool accumulate) {
+                              int64_t columns, bool accumulate, Ahead ahead) {
   vec left[rows], right[rows];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) left[r] = right[r] = vec{};
@@ -34,6 +34,11 @@ SWAV_INLINE void product_tile(int64_t depth, const float* a, int64_t a_stride, c
     to_next = c_stride - to_next;
     step();
   }
+  for (; ahead.lines > 0 && k < depth; --ahead.lines, ++k) {
+    __builtin_prefetch(ahead.at, 0, 2);
+    ahead.at += 64;
+    step();
+  }
   for (; k < depth; ++k) step();
   if (columns == tile_columns) {
 #pragma GCC unroll 16
@@ -55,21 +60,21 @@ SWAV_INLINE void product_tile(int64_t depth, const float* a, int64_t a_stride, c
 
 template <int rows>
 void product_tile_rows(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
-                       int64_t columns, bool accumulate) {
-  product_tile<rows, false>(depth, a, a_stride, b, c, c_stride, columns, accumulate);
+                       int64_t columns, bool accumulate, Ahead ahead) {
+  product_tile<rows, false>(depth, a, a_stride, b, c, c_stride, columns, accumulate, ahead);
 }
 
 template <int rows>
 void product_tile_depth(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
-                        int64_t columns, bool accumulate) {
-  product_tile<rows, true>(depth, a, a_stride, b, c, c_stride, columns, accumulate);
+                        int64_t columns, bool accumulate, Ahead ahead) {
+  product_tile<rows, true>(depth, a, a_stride, b, c, c_stride, columns, accumulate, ahead);
 }
 
 void product_rows(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride, int rows,
-                  int64_t columns, bool accumulate) {
+                  int64_t columns, bool accumulate, Ahead ahead) {
   switch (rows) {
 #define SWAV_ROWS(n) \
-  case n: return product_tile_rows<n>(depth, a, a_stride, b, c, c_stride, columns, accumulate);
+  case n: return product_tile_rows<n>(depth, a, a_stride, b, c, c_stride, columns, accumulate, ahead);
     // clang-format off
     SWAV_ROWS(1) SWAV_ROWS(2) SWAV_ROWS(3) SWAV_ROWS(4) SWAV_ROWS(5) SWAV_ROWS(6)
 #if SWAV_LANES == 16
@@ -81,10 +86,10 @@ void product_rows(int64_t depth, const float* a, int64_t a_stride, const float* 
 }
 
 void product_depth(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride, int rows,
-                   int64_t columns, bool accumulate) {
+                   int64_t columns, bool accumulate, Ahead ahead) {
   switch (rows) {
 #define SWAV_ROWS(n) \
-  case n: return product_tile_depth<n>(depth, a, a_stride, b, c, c_stride, columns, accumulate);
+  case n: return product_tile_depth<n>(depth, a, a_stride, b, c, c_stride, columns, accumulate, ahead);
     // clang-format off
     SWAV_ROWS(1) SWAV_ROWS(2) SWAV_ROWS(3) SWAV_ROWS(4) SWAV_ROWS(5) SWAV_ROWS(6)
 #if SWAV_LANES == 16

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/parallel.h"
+#include "ops/lookahead.h"
 #include "ops/row_walker.h"
 
 namespace swav {
@@ -114,6 +115,9 @@ void gather_product(const Gather& g, const Operand& source, const float* packed,
   const int64_t m = g.rows(), depth = g.depth(), width = kernel.tile_columns, tile_rows = kernel.tile_rows;
   const int64_t padded = round_up(g.columns, width);
   const RowWalker walker(kernel, g, source);
+  const int team = parallel::threads();
+  // Not where the target is the larger part: its own lines come first.
+  const bool ahead_pays = depth * (source.partner != nullptr ? 2 : 1) > g.columns;
   parallel::for_each(b.row_blocks * b.column_pieces, [&](int64_t task, int) {
     const int64_t block = task / b.column_pieces, piece = task % b.column_pieces;
     const int64_t row0 = block * b.block_rows, row1 = std::min(m, row0 + b.block_rows);
@@ -123,6 +127,10 @@ void gather_product(const Gather& g, const Operand& source, const float* packed,
     // A target with gaps between its rows gets its values from a dense block at the end.
     const int64_t out_stride = g.dense() ? g.columns : column1 - column0;
     float* out = g.dense() ? target + row0 * g.columns + column0 : scratch(Scratch::result, b.block_rows * out_stride);
+    const int64_t tiles = ceil_div(row1 - row0, tile_rows) * ceil_div(column1 - column0, width);
+    Lookahead lookahead(tiles * b.depth_blocks, b.block_depth);
+    const int64_t next = (task + team) / b.column_pieces * b.block_rows;
+    if (ahead_pays) walker.look_ahead(next, std::min(m, next + b.block_rows), lookahead);
     for (int64_t kb = 0; kb < b.depth_blocks; ++kb) {
       const int64_t k0 = kb * b.block_depth, k1 = std::min(depth, k0 + b.block_depth);
       walker.pack(row0, row1 - row0, k0, k1, panel, a_stride);
@@ -132,7 +140,7 @@ void gather_product(const Gather& g, const Operand& source, const float* packed,
         for (int64_t row = row0; row < row1; row += tile_rows) {
           kernel.product_rows(k1 - k0, panel + (row - row0) * a_stride, a_stride, weights,
                               out + (row - row0) * out_stride + (n - column0), out_stride, int(std::min(tile_rows, row1 - row)),
-                              std::min(width, column1 - n), add);
+                              std::min(width, column1 - n), add, lookahead.next());
         }
       }
     }

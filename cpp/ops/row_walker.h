@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ops/lookahead.h"
 #include "ops/product.h"
 #include "ops/row_blocks.h"
 
@@ -25,6 +26,19 @@ class RowWalker {
       swav::pack(kernels_, source_, rows, count, channel, n, to + (k - k0), stride);
       k += n;
     }
+  }
+
+  // Asks for what pack of rows [first, end) will read, where that lies together.
+  void look_ahead(int64_t first, int64_t end, Lookahead& lookahead) const {
+    if (first >= end || g_.step > 1 && g_.tap_count == 1) return;
+    const float* ends[2];
+    addresses(first, 1, {0, 0}, 0, &ends[0]);
+    addresses(end - 1, 1, {0, 0}, 0, &ends[1]);
+    if (ends[0] == nullptr || ends[1] == nullptr) return;
+    lookahead.add(ends[0], ends[1] + g_.pixel);
+    if (source_.partner == nullptr) return;
+    const int64_t partner = source_.partner - source_.data;
+    lookahead.add(ends[0] + partner, ends[1] + g_.pixel + partner);
   }
 
   // rows[i] = address of `channel` at the tap of row first + i, NULL for padding.

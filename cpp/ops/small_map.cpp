@@ -93,7 +93,7 @@ void SmallMap::multiply_tap(const Operand& source, const float* packed, float* t
       float* out = target + (image0 * target_pixels_ + place.target) * g.columns + n;
       for (int64_t i = 0; i < images; i += tile_rows) {
         kernel.product_rows(block_depth_, a + i * a_stride, a_stride, weights + n * block_depth_, out + i * stride, stride,
-                            int(std::min(tile_rows, images - i)), std::min(width, column1 - n), add);
+                            int(std::min(tile_rows, images - i)), std::min(width, column1 - n), add, {});
       }
       a += images * a_stride;
     }
@@ -175,7 +175,7 @@ void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source
         for (int64_t c = c0; c < c1; c += kernel.tile_rows) {
           kernel.product_depth(count, x + (c - c0), x_stride, dy + (n - n0) * count,
                                results + n * g.depth() + (tap * g.channels + c) * width, width,
-                               int(std::min<int64_t>(kernel.tile_rows, c1 - c)), std::min(width, n1 - n), row > begin);
+                               int(std::min<int64_t>(kernel.tile_rows, c1 - c)), std::min(width, n1 - n), row > begin, {});
         }
       }
     }

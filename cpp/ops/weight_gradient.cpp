@@ -107,12 +107,20 @@ void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand&
       for (int64_t i = 0; i < count; ++i) rows[i] = d_target.data + (row + i) * g.columns + n0;
       // Behind the last column a panel keeps what it held: those products are computed and never stored.
       pack(kernel, d_target, rows, count, n0, n1 - n0, dy, width, {width, count * width});
+      Lookahead lookahead((p1 - p0) * ceil_div(n1 - n0, width), count);
+      const int64_t next = row + chunk_rows, next_end = std::min(end, next + chunk_rows);
+      if (b.column_blocks == 1) walker.look_ahead(next, next_end, lookahead);
+      if (b.panel_blocks == 1 && next < end) {
+        lookahead.add(d_target.data + next * g.columns, d_target.data + next_end * g.columns);
+        if (d_target.partner != nullptr) lookahead.add(d_target.partner + next * g.columns, d_target.partner + next_end * g.columns);
+      }
       for (int64_t n = n0; n < n1; n += width) {
         for (int64_t p = p0; p < p1; ++p) {
           const int64_t c = p % b.tap_panels * kernel.tile_rows, k = p / b.tap_panels * g.channels + c;
           kernel.product_depth(count, x + (p - p0) * step, slot, dy + (n - n0) * count,
                                results + n * g.depth() + k * width, width,
-                               int(std::min<int64_t>(kernel.tile_rows, g.channels - c)), std::min(width, n1 - n), row > begin);
+                               int(std::min<int64_t>(kernel.tile_rows, g.channels - c)), std::min(width, n1 - n), row > begin,
+                               lookahead.next());
         }
       }
     }

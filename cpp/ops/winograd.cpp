@@ -116,7 +116,7 @@ void winograd_product(const WinogradShape& s, const Operand& source, const float
           const float* weights = packed + (p * depth + k0) * padded + (column0 + c) * n;
           for (int64_t t = 0; t < tiles; t += tile_rows) {
             kernel.product_rows(n, input + (p * tiles + t) * in_stride, in_stride, weights,
-                                result + (p * tiles + t) * out_stride + c, out_stride, int(std::min(tile_rows, tiles - t)), std::min(width, columns - c), k0 > 0);
+                                result + (p * tiles + t) * out_stride + c, out_stride, int(std::min(tile_rows, tiles - t)), std::min(width, columns - c), k0 > 0, {});
           }
         }
       }
@@ -202,7 +202,7 @@ void multiply_gradient(const WinogradShape& s, const GradientBlocking& b, const 
   for (int64_t f = f0; f < f1; f += width) {
     for (int64_t c = c0; c < c1; c += kernel.tile_rows) {
       kernel.product_depth(tiles, x + c, layout.x_stride, d + f * tiles, results + (c - c0) * b.filters + (f - f0), b.filters,
-                           int(std::min<int64_t>(kernel.tile_rows, c1 - c)), std::min(width, f1 - f), accumulate);
+                           int(std::min<int64_t>(kernel.tile_rows, c1 - c)), std::min(width, f1 - f), accumulate, {});
     }
   }
 }
