@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/parallel.h"
+#include "ops/lookahead.h"
 
 namespace swav {
 namespace {
@@ -99,6 +100,7 @@ void winograd_product(const WinogradShape& s, const Operand& source, const float
   const int64_t most_tiles = blocks.unit * s.row_tiles();
   const int64_t wanted_pieces = std::clamp<int64_t>(ceil_div(wanted_tasks, blocks.count()), 1, ceil_div(panels, 2));
   const int64_t piece = ceil_div(panels, wanted_pieces) * width, pieces = ceil_div(s.filters, piece);
+  const int team = parallel::threads();
   parallel::for_each(blocks.count() * pieces, [&](int64_t task, int) {
     const int64_t block = task / pieces;
     const int64_t tile0 = block * most_tiles, tiles = std::min(most_tiles, s.tiles() - tile0);
@@ -106,6 +108,12 @@ void winograd_product(const WinogradShape& s, const Operand& source, const float
     const int64_t in_stride = row_stride(block_depth), out_stride = row_stride(columns);
     float* input = scratch(Scratch::operand, points * most_tiles * in_stride);
     float* result = scratch(Scratch::result, points * most_tiles * out_stride);
+    const int64_t tiles_a_block = ceil_div(tiles, tile_rows) * ceil_div(columns, width) * points;
+    Lookahead lookahead(tiles_a_block * ceil_div(depth, block_depth), block_depth);
+    const int64_t next = (task + team) / pieces;
+    for (const float* map : {source.data, source.partner}) {
+      if (map != nullptr) lookahead.add(map + blocks.begin(next) * depth, map + blocks.end(next) * depth);
+    }
     for (int64_t k0 = 0; k0 < depth; k0 += block_depth) {
       const int64_t n = std::min(block_depth, depth - k0);
       for (int64_t t = 0; t < tiles; ++t) {
@@ -116,7 +124,7 @@ void winograd_product(const WinogradShape& s, const Operand& source, const float
           const float* weights = packed + (p * depth + k0) * padded + (column0 + c) * n;
           for (int64_t t = 0; t < tiles; t += tile_rows) {
             kernel.product_rows(n, input + (p * tiles + t) * in_stride, in_stride, weights,
-                                result + (p * tiles + t) * out_stride + c, out_stride, int(std::min(tile_rows, tiles - t)), std::min(width, columns - c), k0 > 0, {});
+                                result + (p * tiles + t) * out_stride + c, out_stride, int(std::min(tile_rows, tiles - t)), std::min(width, columns - c), k0 > 0, lookahead.next());
           }
         }
       }
