@@ -108,7 +108,7 @@ void Convolution::add_phases() {
 int64_t Convolution::workspace() const {
   if (winograd_) {
     return std::max(
-        {winograd_weight_count(tiled(false)), winograd_weight_count(tiled(true)), winograd_gradient_workspace(tiled(false))});
+        {winograd_workspace(tiled(false)), winograd_workspace(tiled(true)), winograd_gradient_workspace(tiled(false))});
   }
   int64_t count =
       std::max(packed_weight_count(forward_), small_ ? small_->gradient_workspace() : weight_gradient_workspace(forward_));
@@ -141,8 +141,7 @@ void Convolution::pad_image(const float* image, float* frame) const {
 
 void Convolution::forward(const Operand& x, const float* weights, float* workspace, float* y, Epilogue epilogue) const {
   if (winograd_) {
-    winograd_pack(tiled(false), weights, false, workspace);
-    winograd_product(tiled(false), x, workspace, y, false, epilogue);
+    winograd_product(tiled(false), x, weights, false, workspace, y, false, epilogue);
     return;
   }
   if (small_) {
@@ -170,8 +169,7 @@ RowBlocks Convolution::backward_blocks() const {
 void Convolution::backward_data(const Operand& dy, const float* weights, float* workspace, float* dx, bool accumulate,
                                 Epilogue epilogue) const {
   if (winograd_) {
-    winograd_pack(tiled(true), weights, true, workspace);
-    winograd_product(tiled(true), dy, workspace, dx, accumulate, epilogue);
+    winograd_product(tiled(true), dy, weights, true, workspace, dx, accumulate, epilogue);
     return;
   }
   const bool dense = dense_backward();

@@ -2,8 +2,8 @@
 // 4x4) (kernels/winograd.h has the formulas). Values are rounded differently from the direct method: the transforms lose about
 // four bits more.
 //
-// A task transforms a block of tiles, multiplies 36 small matrices, transforms back and calls the epilogue, so that transformed
-// values stay in its cache; only the transformed weights go through memory.
+// A task transforms tiles or weights, multiplies 36 small matrices, transforms back and calls the epilogue, so that most of the
+// transformed values stay in its cache.
 #pragma once
 
 #include <cstdint>
@@ -29,17 +29,15 @@ bool winograd_pays(const WinogradShape& shape);
 // Blocks that the epilogue of winograd_product gets for a shape, its source and target having `height` x `width` pixels.
 RowBlocks winograd_blocks(const WinogradShape& shape);
 
-// Floats of the transformed weights, and of the workspace of winograd_weight_gradient.
-int64_t winograd_weight_count(const WinogradShape& shape);
+// Floats of the workspace of winograd_product and of winograd_weight_gradient.
+int64_t winograd_workspace(const WinogradShape& shape);
 int64_t winograd_gradient_workspace(const WinogradShape& shape);
 
-// Master weights [filters][channels][3][3] -> panels. For the backward towards the data (`backward`) the shape has channels and
-// filters exchanged and the weights are rotated by half a turn.
-void winograd_pack(const WinogradShape& shape, const float* weights, bool backward, float* packed);
-
-// target [images][height][width][filters] (+)= convolution of source with packed weights, zero padding of 1.
-void winograd_product(const WinogradShape& shape, const Operand& source, const float* packed, float* target, bool accumulate,
-                      Epilogue epilogue);
+// target [images][height][width][filters] (+)= convolution of source with the master weights [filters][channels][3][3], zero
+// padding of 1. For the backward towards the data (`backward`) the shape has channels and filters exchanged, and the weights are
+// rotated by half a turn.
+void winograd_product(const WinogradShape& shape, const Operand& source, const float* weights, bool backward, float* workspace,
+                      float* target, bool accumulate, Epilogue epilogue);
 
 // d_weights [filters][channels][3][3] += the gradient for d_target [images][height][width][filters].
 void winograd_weight_gradient(const WinogradShape& shape, const Operand& source, const Operand& d_target, float* workspace,
