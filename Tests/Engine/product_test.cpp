@@ -132,8 +132,7 @@ TEST_CASE("packing applies batch-norm and ReLU to rows and keeps padding zero") 
       check_pack(
           *kernel, n,
           [&](const Rows& rows, int64_t count, float* to, int64_t stride) {
-            kernel->pack_norm_relu(rows.pointers.data(), count, n, scale.data(), shift.data(), to, stride,
-                                   n, 0);
+            kernel->pack_norm_relu(rows.pointers.data(), count, n, scale.data(), shift.data(), to, stride, n, 0);
           },
           [&](int64_t, int64_t i, float x) { return std::max(x * scale[size_t(i)] + shift[size_t(i)], 0.0f); });
     }

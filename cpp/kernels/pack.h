@@ -16,7 +16,8 @@ SWAV_INLINE void pack_zero(float* to, int64_t n, int64_t panel_width, int64_t pa
   pack_row(to, n, panel_width, panel_step, [](int64_t, int64_t) SWAV_BODY { return vec{}; });
 }
 
-void pack_plain(const float* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride, int64_t panel_width, int64_t panel_step) {
+void pack_plain(const float* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride, int64_t panel_width,
+                int64_t panel_step) {
   for (int64_t r = 0; r < count; ++r, to += to_stride) {
     const float* x = rows[r];
     if (x == nullptr) {

@@ -29,34 +29,37 @@ SWAV_INLINE void transpose_step(vec* rows) {
 template <bool add>
 SWAV_INLINE void transpose_any(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,
                                int64_t to_stride) {
-  for (int64_t r = 0; r < rows; r += lanes) {
-    int64_t c = 0;
-    if (r + lanes <= rows) {
-      for (; c + lanes <= columns; c += lanes) {
-        vec block[lanes];
+  int64_t r = 0;
+  for (; r + lanes <= rows; r += lanes) {
+    for (int64_t c = 0; c < columns; c += lanes) {
+      const int64_t left = columns - c;
+      vec block[lanes];
 #pragma GCC unroll 16
-        for (int i = 0; i < lanes; ++i) block[i] = load(from + (r + i) * from_stride + c);
-        transpose_step<1>(block);
-        transpose_step<2>(block);
+      for (int i = 0; i < lanes; ++i) {
+        const float* row = from + (r + i) * from_stride + c;
+        // A whole vector where it ends within the matrix, be it in another row.
+        block[i] = (rows - 1 - r - i) * from_stride + left >= lanes ? load(row) : load_part(row, left);
+      }
+      transpose_step<1>(block);
+      transpose_step<2>(block);
 #if SWAV_LANES >= 8
-        transpose_step<4>(block);
+      transpose_step<4>(block);
 #endif
 #if SWAV_LANES >= 16
-        transpose_step<8>(block);
+      transpose_step<8>(block);
 #endif
 #pragma GCC unroll 16
-        for (int i = 0; i < lanes; ++i) {
-          float* out = to + (c + i) * to_stride + r;
-          store(out, add ? load(out) + block[i] : block[i]);
-        }
+      for (int i = 0; i < lanes; ++i) {
+        if (i >= left) break;
+        float* out = to + (c + i) * to_stride + r;
+        store(out, add ? load(out) + block[i] : block[i]);
       }
     }
-    const int64_t end = r + lanes < rows ? r + lanes : rows;
-    for (; c < columns; ++c) {
-      for (int64_t i = r; i < end; ++i) {
-        const float value = from[i * from_stride + c];
-        to[c * to_stride + i] = add ? to[c * to_stride + i] + value : value;
-      }
+  }
+  for (int64_t c = 0; c < columns; ++c) {
+    for (int64_t i = r; i < rows; ++i) {
+      const float value = from[i * from_stride + c];
+      to[c * to_stride + i] = add ? to[c * to_stride + i] + value : value;
     }
   }
 }

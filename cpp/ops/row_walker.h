@@ -30,7 +30,7 @@ class RowWalker {
 
   // Asks for what pack of rows [first, end) will read, where that lies together.
   void look_ahead(int64_t first, int64_t end, Lookahead& lookahead) const {
-    if (first >= end || g_.step > 1 && g_.tap_count == 1) return;
+    if (first >= end || (g_.step > 1 && g_.tap_count == 1)) return;
     const float* ends[2];
     addresses(first, 1, {0, 0}, 0, &ends[0]);
     addresses(end - 1, 1, {0, 0}, 0, &ends[1]);

@@ -6,8 +6,8 @@
 namespace swav {
 namespace {
 
-// Packed at a time: rows x (channels + columns) of a block, at most 655 KB, stay in a second-level cache of 1 MiB, where results
-// pass through tile by tile.
+// Packed at a time: rows x (channels + columns) of a block, at most 655 KB, stay in a second-level cache of 1 MiB, where
+// results pass through tile by tile.
 constexpr int64_t chunk_rows = 128;
 constexpr int64_t most_width = 1280;
 constexpr int64_t wanted_tasks = 32;
@@ -112,15 +112,15 @@ void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand&
       if (b.column_blocks == 1) walker.look_ahead(next, next_end, lookahead);
       if (b.panel_blocks == 1 && next < end) {
         lookahead.add(d_target.data + next * g.columns, d_target.data + next_end * g.columns);
-        if (d_target.partner != nullptr) lookahead.add(d_target.partner + next * g.columns, d_target.partner + next_end * g.columns);
+        if (d_target.partner != nullptr)
+          lookahead.add(d_target.partner + next * g.columns, d_target.partner + next_end * g.columns);
       }
       for (int64_t n = n0; n < n1; n += width) {
         for (int64_t p = p0; p < p1; ++p) {
           const int64_t c = p % b.tap_panels * kernel.tile_rows, k = p / b.tap_panels * g.channels + c;
-          kernel.product_depth(count, x + (p - p0) * step, slot, dy + (n - n0) * count,
-                               results + n * g.depth() + k * width, width,
-                               int(std::min<int64_t>(kernel.tile_rows, g.channels - c)), std::min(width, n1 - n), row > begin,
-                               lookahead.next());
+          kernel.product_depth(count, x + (p - p0) * step, slot, dy + (n - n0) * count, results + n * g.depth() + k * width,
+                               width, int(std::min<int64_t>(kernel.tile_rows, g.channels - c)), std::min(width, n1 - n),
+                               row > begin, lookahead.next());
         }
       }
     }

@@ -65,8 +65,8 @@ namespace {
 
 int64_t padded_filters(const WinogradShape& s) { return round_up(s.filters, kernels().tile_columns); }
 
-// Transforms the weights of channels [begin, end) and a panel of filters from n0 on. row(k): where those of channel k go, its 36
-// numbers point_stride apart.
+// Transforms the weights of channels [begin, end) and a panel of filters from n0 on. row(k): where those of channel k go, its
+// 36 numbers point_stride apart.
 template <class Row>
 void pack_panel(const WinogradShape& s, const float* weights, bool backward, int64_t n0, int64_t begin, int64_t end, Row row,
                 int64_t point_stride) {
@@ -82,7 +82,10 @@ void pack_panel(const WinogradShape& s, const float* weights, bool backward, int
     }
     for (int64_t k = k0; k < k1; ++k) {
       if (backward) {
-        kernel.transpose(weights + (k * s.filters + n0) * taps, taps, n, taps, tile, width);
+        const float* from = weights + (k * s.filters + n0) * taps;
+        // Too short a piece for the CPU to see where the next ones lie.
+        for (int64_t i = 0; i < n * taps; i += 16) __builtin_prefetch(from + 3 * s.filters * taps + i);
+        kernel.transpose(from, taps, n, taps, tile, width);
         kernel.winograd_weights(tile + (taps - 1) * width, -width, width, row(k), point_stride);
       } else {
         kernel.winograd_weights(tile + (k - k0) * taps * width, width, width, row(k), point_stride);
@@ -142,7 +145,8 @@ void product_by_filters(const WinogradShape& s, const Operand& source, const flo
       const int64_t n0 = panel * width, columns = std::min<int64_t>(s.filters - n0, width);
       float* packed = scratch(Scratch::gradient, points * depth * width);
       float* result = scratch(Scratch::result, points * tiles * width);
-      pack_panel(s, weights, backward, n0, 0, depth, [=](int64_t k) { return packed + k * width; }, depth * width);
+      pack_panel(
+          s, weights, backward, n0, 0, depth, [=](int64_t k) { return packed + k * width; }, depth * width);
       for (int64_t p = 0; p < points; ++p) {
         const float* input = workspace + p * tiles * in_stride;
         Lookahead lookahead(ceil_div(tiles, kernel.tile_rows), depth);

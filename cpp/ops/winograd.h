@@ -34,8 +34,8 @@ int64_t winograd_workspace(const WinogradShape& shape);
 int64_t winograd_gradient_workspace(const WinogradShape& shape);
 
 // target [images][height][width][filters] (+)= convolution of source with the master weights [filters][channels][3][3], zero
-// padding of 1. For the backward towards the data (`backward`) the shape has channels and filters exchanged, and the weights are
-// rotated by half a turn.
+// padding of 1. For the backward towards the data (`backward`) the shape has channels and filters exchanged, and the weights
+// are rotated by half a turn.
 void winograd_product(const WinogradShape& shape, const Operand& source, const float* weights, bool backward, float* workspace,
                       float* target, bool accumulate, Epilogue epilogue);
 
