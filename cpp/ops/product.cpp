@@ -1,5 +1,7 @@
 #include "ops/product.h"
 
+#include <cstring>
+
 #include "base/arena.h"
 #include "base/parallel.h"
 #include "ops/lookahead.h"
@@ -26,7 +28,8 @@ void scatter(const Gather& g, int64_t row0, int64_t row1, int64_t column0, int64
     const int64_t image = row / grid, gy = row % grid / g.grid_width, gx = row % g.grid_width;
     const int64_t y = gy * g.target_step + g.target_y, x = gx * g.target_step + g.target_x;
     float* to = target + ((image * g.target_height + y) * g.target_width + x) * g.columns + column0;
-    for (int64_t i = 0; i < n; ++i) to[i] = accumulate ? to[i] + from[i] : from[i];
+    if (accumulate) kernels().add_row(to, 0, 1, n, from);
+    else std::memcpy(to, from, size_t(n) * sizeof(float));
   }
 }
 
@@ -61,12 +64,28 @@ void pack_by_column(const Gather& g, const WeightLayout& layout, const float* we
   parallel::for_each(ceil_div(g.columns, width) * chunks, [&](int64_t task, int) {
     const int64_t n0 = task / chunks * width, n = std::min<int64_t>(g.columns - n0, width);
     const int64_t begin = task % chunks * pack_chunk, count = std::min(depth - begin, pack_chunk);
-    float* tile = scratch(Scratch::operand, pack_chunk * width);
+    // Depths of a single tap come in order.
+    const bool in_place = g.tap_count == 1 && row(begin, n0) + (count - 1) * width == row(begin + count - 1, n0);
+    float* tile = in_place ? row(begin, n0) : scratch(Scratch::operand, pack_chunk * width);
     if (n < width) std::fill(tile, tile + count * width, 0.0f);
     kernel.transpose(weights + n0 * layout.column_stride + begin, layout.column_stride, n, count, tile, width);
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count && !in_place; ++i) {
       const int64_t k = layout.depth_at[size_t(begin + i)];
       if (used >> (k / g.channels) & 1) std::copy(tile + i * width, tile + (i + 1) * width, row(k, n0));
+    }
+  });
+}
+
+// A channel's weights lie together, and there is one tap: rows of panels.
+template <class Row>
+void pack_rows(const Gather& g, const WeightLayout& layout, const float* weights, Row row) {
+  const Kernels& kernel = kernels();
+  constexpr int64_t chunk = 16;  // channels
+  const int64_t width = kernel.tile_columns;
+  parallel::for_each(ceil_div(g.channels, chunk), [&](int64_t task, int) {
+    for (int64_t k = task * chunk; k < std::min<int64_t>(g.channels, (task + 1) * chunk); ++k) {
+      const float* from = weights + k * layout.channel_stride + layout.tap_offset[0];
+      kernel.pack_plain(&from, 1, g.columns, row(k, 0), 0, width, row(k, width) - row(k, 0));
     }
   });
 }
@@ -84,8 +103,7 @@ void pack_by_channel(const Gather& g, const WeightLayout& layout, const float* w
     std::fill(tile, tile + taps * width, 0.0f);
     for (int64_t channel = begin; channel < end; ++channel) {
       const float* from = weights + channel * layout.channel_stride + n0 * taps;
-      if (taps == 1) std::copy(from, from + n, tile);
-      else kernel.transpose(from, taps, n, taps, tile, width);
+      kernel.transpose(from, taps, n, taps, tile, width);
       for (int32_t tap = 0; tap < g.tap_count; ++tap) {
         if (!(used >> tap & 1)) continue;
         const float* weights_of_tap = tile + layout.tap_offset[size_t(tap)] * width;
@@ -104,7 +122,8 @@ void pack_weights(const Gather& g, const WeightLayout& layout, int64_t block_dep
     const int64_t k0 = k / block_depth * block_depth, rows = std::min(depth - k0, block_depth);
     return packed + k0 * padded + n0 * rows + (k - k0) * width;
   };
-  if (layout.depth_at.empty()) pack_by_channel(g, layout, weights, used, row);
+  if (layout.depth_at.empty() && layout.column_stride == 1) pack_rows(g, layout, weights, row);
+  else if (layout.depth_at.empty()) pack_by_channel(g, layout, weights, used, row);
   else pack_by_column(g, layout, weights, used, row);
 }
 
