@@ -160,17 +160,24 @@ TEST_CASE("the backward of ReLU masks the gradient and sums it, exactly on integ
   });
 }
 
-TEST_CASE("the mask of a residual sum lets no gradient through where the sum is zero") {
-  for (const Kernels* kernel : machine_kernels()) {
-    for (int64_t n : sizes_around(kernel->lanes)) {
-      const Floats x = integers(1, n, 1), d = integers(2, n, 9);
-      Guarded<float> dx(d);
-      kernel->mask_positive(dx.data(), x.data(), n);
-      bool equal = dx.margins_intact();
-      for (int64_t i = 0; i < n; ++i) equal = equal && dx[i] == (x[size_t(i)] > 0 ? d[size_t(i)] : 0.0f);
-      CHECK_MESSAGE(equal, kernel->isa, " n ", n);
+TEST_CASE("no gradient passes a residual sum where it is zero, and the rest is summed, exactly on integers") {
+  for_matrices([](const Kernels& kernel, const Matrix& m) {
+    const Floats d = integers(1, m.size(), 9), x = integers(2, m.size(), 1), y = integers(3, m.size(), 9);
+    const Floats mean = integers(4, m.n, 3);
+    Guarded<float> dx(d), sum(m.n), centred(m.n), known_sum(m.n), known_centred(m.n);
+    kernel.masked_gradient_sums(dx.data(), x.data(), y.data(), m.stride, m.rows, m.n, mean.data(), sum.data(), centred.data());
+    kernel.gradient_sums(dx.data(), y.data(), m.stride, m.rows, m.n, mean.data(), known_sum.data(), known_centred.data());
+    bool equal = gaps_untouched(dx, d, m) && sum.margins_intact() && centred.margins_intact();
+    for (int64_t c = 0; c < m.n; ++c) {
+      for (int64_t r = 0; r < m.rows; ++r) {
+        const size_t i = m.at(r, c);
+        equal = equal && dx[int64_t(i)] == (x[i] > 0 ? d[i] : 0.0f);
+      }
     }
-  }
+    CHECK(equal);
+    CHECK(known_sum.values() == sum.values());
+    CHECK(known_centred.values() == centred.values());
+  });
 }
 
 TEST_CASE("residual sums are exact on integers, with the identity and with a projection") {
@@ -337,8 +344,10 @@ TEST_CASE("residual passes equal plain loops over more than one block, exactly o
     const ResidualLink link{y.data(), &main.v, side.data(), projected ? &other.v : nullptr};
     residual_forward(&link, 1, rows, sum.data());
     Blocks blocks(rows, pass_block_rows(channels), channels), side_blocks = blocks;
-    residual_backward(dz.data(), sum.data(), y.data(), main.v, blocks.sums(), projected ? side.data() : nullptr,
-                      projected ? &other.v : nullptr, projected ? side_blocks.sums() : BlockSums(), rows);
+    ResidualGradient gradient{sum.data(), y.data(), &main.v, blocks.sums()};
+    if (projected)
+      gradient.projected = side.data(), gradient.projected_norm = &other.v, gradient.projected_sums = side_blocks.sums();
+    residual_backward(dz.data(), gradient, rows);
     bool equal = sum.margins_intact() && dz.margins_intact();
     for (int64_t c = 0; c < channels; ++c) {
       float totals[3] = {}, expected[3] = {};  // sums of the blocks: dz, dz (y - mean), dz (side - mean)

@@ -155,3 +155,33 @@ TEST_CASE("packing applies the backward of batch-norm to pairs of rows and keeps
     }
   }
 }
+
+TEST_CASE("packed panels hold the same values as rows in one piece") {
+  constexpr int64_t count = 4, margin = 16;
+  for (const Kernels* kernel : machine_kernels()) {
+    for (int64_t panel_width : {int64_t(kernel->tile_rows), int64_t(kernel->tile_columns)}) {
+      const int64_t slot = (panel_width + kernel->lanes - 1) / kernel->lanes * kernel->lanes, step = count * slot;
+      for (int64_t n : {panel_width - 1, panel_width, panel_width + 1, 3 * panel_width + 5}) {
+        const Rows rows(11, count, n);
+        const Floats scale = integers(21, n, 3), shift = integers(22, n, 5);
+        const int64_t panels = (n + panel_width - 1) / panel_width;
+        Floats plain(size_t(count * n)), norm(size_t(count * n));
+        Guarded<float> plain_panels(panels * step + margin, guard), norm_panels(panels * step + margin, guard);
+        kernel->pack_plain(rows.pointers.data(), count, n, plain.data(), n, n, 0);
+        kernel->pack_plain(rows.pointers.data(), count, n, plain_panels.data(), slot, panel_width, step);
+        kernel->pack_norm_relu(rows.pointers.data(), count, n, scale.data(), shift.data(), norm.data(), n, n, 0);
+        kernel->pack_norm_relu(rows.pointers.data(), count, n, scale.data(), shift.data(), norm_panels.data(), slot,
+                               panel_width, step);
+        bool equal = plain_panels.margins_intact() && norm_panels.margins_intact();
+        for (int64_t i = 0; i < margin; ++i) equal = equal && plain_panels.untouched(panels * step + i);
+        for (int64_t r = 0; r < count; ++r) {
+          for (int64_t i = 0; i < n; ++i) {
+            const int64_t at = i / panel_width * step + r * slot + i % panel_width;
+            equal = equal && plain_panels[at] == plain[size_t(r * n + i)] && norm_panels[at] == norm[size_t(r * n + i)];
+          }
+        }
+        CHECK_MESSAGE(equal, kernel->isa, " n ", n, " panels of ", panel_width);
+      }
+    }
+  }
+}

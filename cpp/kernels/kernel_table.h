@@ -104,8 +104,9 @@ SWAV_KERNEL(void, relu_backward, float* dx, const float* y, int64_t stride, int6
 SWAV_KERNEL(void, gradient_sums, const float* dz, const float* y, int64_t stride, int64_t rows, int64_t n, const float* mean,
             float* sum, float* sum_centred)
 
-// dx[i] = 0 where x[i] <= 0.
-SWAV_KERNEL(void, mask_positive, float* dx, const float* x, int64_t count)
+// The same sums where dz = dx where x > 0, else 0: in place in dx.
+SWAV_KERNEL(void, masked_gradient_sums, float* dx, const float* x, const float* y, int64_t stride, int64_t rows, int64_t n,
+            const float* mean, float* sum, float* sum_centred)
 
 // sum[r][i] = max(y * scale + shift + identity, 0); dense rows of n.
 SWAV_KERNEL(void, residual_plain, const float* y, const float* identity, int64_t rows, int64_t n, const float* scale,

@@ -73,9 +73,20 @@ void gradient_sums(const float* dz, const float* y, int64_t stride, int64_t rows
   });
 }
 
-void mask_positive(float* dx, const float* x, int64_t count) {
-  for_each_value(dx, count, [=](int64_t i, int64_t width) SWAV_BODY {
-    return select(get(x + i, width) > vec{}, get(dx + i, width), vec{});
+void masked_gradient_sums(float* dx, const float* x, const float* y, int64_t stride, int64_t rows, int64_t n, const float* mean,
+                          float* sum, float* sum_centred) {
+  for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
+    const vec m = get(mean + c, width);
+    vec total{}, centred{};
+    for (int64_t r = 0; r < rows; ++r) {
+      const int64_t at = r * stride + c;
+      const vec dz = select(get(x + at, width) > vec{}, get(dx + at, width), vec{});
+      put(dx + at, dz, width);
+      total += dz;
+      centred += dz * (get(y + at, width) - m);
+    }
+    put(sum + c, total, width);
+    put(sum_centred + c, centred, width);
   });
 }
 

@@ -225,23 +225,30 @@ const float* Backbone::rebuild_input(size_t index, float* buffer) {
   return buffer;
 }
 
+ResidualGradient Backbone::residual_gradient(size_t index, const float* sum, const Workspace& workspace) const {
+  const Layer& last = *blocks_[index].main.back();
+  ResidualGradient gradient{sum, last.y, &last.norm.values, workspace.sums};
+  if (const Layer* projection = blocks_[index].projection.get()) {
+    gradient.projected = projection->y;
+    gradient.projected_norm = &projection->norm.values;
+    gradient.projected_sums = workspace.side_sums;
+  }
+  return gradient;
+}
+
+void Backbone::backward_norms(size_t index, int64_t blocks, Communicator& communicator, const Workspace& workspace) {
+  Block& block = blocks_[index];
+  block.main.back()->backward_norm(workspace.sums, blocks, communicator);
+  if (block.projection) block.projection->backward_norm(workspace.side_sums, blocks, communicator);
+}
+
 void Backbone::backward_block(size_t index, PassBuffers& buffers, Communicator& communicator, const Workspace& workspace) {
   Block& block = blocks_[index];
-  Layer& last = *block.main.back();
   Layer* projection = block.projection.get();
-  {
-    const Stopwatch watch(normalization_seconds_);
-    const int64_t blocks = ceil_div(block.rows(), pass_block_rows(block.channels()));
-    residual_backward(buffers.sum, block.sum != nullptr ? block.sum : buffers.rebuilt, last.y, last.norm.values, workspace.sums,
-                      projection ? projection->y : nullptr, projection ? &projection->norm.values : nullptr,
-                      workspace.side_sums, block.rows());
-    last.backward_norm(workspace.sums, blocks, communicator);
-    if (projection) projection->backward_norm(workspace.side_sums, blocks, communicator);
-  }
-  // The block's own sum has done its work: its place is free for the input, which is the sum that comes next.
+  // The block's own sum has done its work: its place is free for the input, which is the sum of the block before.
   const Operand input{rebuild_input(index, buffers.rebuilt)};
 
-  Operand dy = last.norm.gradient(buffers.sum, last.y);
+  Operand dy = block.main.back()->norm.gradient(buffers.sum, block.main.back()->y);
   for (size_t l = block.main.size() - 1; l > 0; --l) {
     Layer& layer = *block.main[l];
     Layer& before = *block.main[l - 1];
@@ -252,15 +259,19 @@ void Backbone::backward_block(size_t index, PassBuffers& buffers, Communicator& 
   }
   Layer& first = *block.main.front();
   first.backward_weights(input, dy, workspace);
-  if (projection == nullptr) {  // the identity's gradient is in place already
-    first.backward_data(dy, buffers.sum, true, workspace);
-    return;
-  }
-  const Operand side = projection->norm.gradient(buffers.sum, projection->y);
-  projection->backward_weights(input, side, workspace);
-  first.backward_data(dy, buffers.next_sum, false, workspace);
-  projection->backward_data(side, buffers.next_sum, true, workspace);
-  std::swap(buffers.sum, buffers.next_sum);
+  if (projection != nullptr) {
+    const Operand side = projection->norm.gradient(buffers.sum, projection->y);
+    projection->backward_weights(input, side, workspace);
+    projection->backward_data(side, buffers.next_sum, false, workspace);
+    std::swap(buffers.sum, buffers.next_sum);
+  }  // else the identity's gradient is in place already
+  if (index == 0) return first.backward_data(dy, buffers.sum, true, workspace);
+  // The gradient of the sum before is complete here, block by block, and in the cache.
+  const ResidualGradient gradient = residual_gradient(index - 1, input.data, workspace);
+  first.backward_data(dy, buffers.sum, true, workspace, [&](int64_t part, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
+    gradient.apply(buffers.sum, part, row0, row1, c0, c1);
+  });
+  backward_norms(index - 1, first.convolution().backward_blocks().count(), communicator, workspace);
 }
 
 void Backbone::backward_stem(float* d_stem, float* spare, Communicator& communicator, const Workspace& workspace) {
@@ -292,11 +303,14 @@ void Backbone::backward_stem_norm(float* d_stem, float* d, Communicator& communi
 void Backbone::backward(const float* d_features, Communicator& communicator, const Workspace& workspace,
                         const PassBuffers& shared) {
   PassBuffers buffers = shared;
+  const size_t last = blocks_.size() - 1;
+  const float* sum = rebuild_input(last + 1, buffers.rebuilt);
   {
     const Stopwatch watch(normalization_seconds_);
     average_pool_backward(d_features, images_, last_pixels_, feature_dim_, buffers.sum);
+    residual_backward(buffers.sum, residual_gradient(last, sum, workspace), blocks_[last].rows());
+    backward_norms(last, ceil_div(blocks_[last].rows(), pass_block_rows(blocks_[last].channels())), communicator, workspace);
   }
-  rebuild_input(blocks_.size(), buffers.rebuilt);  // the last block's own sum
   for (size_t i = blocks_.size(); i-- > 0;) backward_block(i, buffers, communicator, workspace);
   backward_stem(buffers.sum, buffers.next_sum, communicator, workspace);
 }

@@ -91,11 +91,15 @@ class Backbone {
   void backward_stem(float* d_stem, float* spare, Communicator& communicator, const Workspace& workspace);
   // d_stem: gradient behind the max-pool, or behind the ReLU; d: the gradient behind batch-norm.
   void backward_stem_norm(float* d_stem, float* d, Communicator& communicator, const Workspace& workspace);
+  // The gradient behind a block's ReLU is in buffers.sum; becomes that of the block before.
   void backward_block(size_t index, PassBuffers& buffers, Communicator& communicator, const Workspace& workspace);
   // Whether a training pass keeps the sum of a block.
   bool keeps_sum(size_t index) const;
   // The sum of a block whose input is `input`, or NULL for what the sum's place holds.
   ResidualLink residual(size_t index, const float* input) const;
+  // The backward of a block's sum, with its sums in the workspace, and what follows for its batch-norms.
+  ResidualGradient residual_gradient(size_t index, const float* sum, const Workspace& workspace) const;
+  void backward_norms(size_t index, int64_t blocks, Communicator& communicator, const Workspace& workspace);
   // The input of a block in the backward: kept, or rebuilt in `buffer`.
   const float* rebuild_input(size_t index, float* buffer);
 

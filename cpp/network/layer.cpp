@@ -81,9 +81,9 @@ void Layer::backward_weights(const Operand& x, const Operand& dy, const Workspac
   convolution_.backward_weights(x, dy, workspace.products, d_weight_);
 }
 
-void Layer::backward_data(const Operand& dy, float* dx, bool accumulate, const Workspace& workspace) {
+void Layer::backward_data(const Operand& dy, float* dx, bool accumulate, const Workspace& workspace, Epilogue epilogue) {
   const Stopwatch watch(seconds.backward_data);
-  convolution_.backward_data(dy, weight_, workspace.products, dx, accumulate, Epilogue());
+  convolution_.backward_data(dy, weight_, workspace.products, dx, accumulate, epilogue);
 }
 
 void Layer::backward_data_through(Layer& before, const Operand& dy, float* dx, Communicator& communicator,

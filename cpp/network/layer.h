@@ -68,8 +68,8 @@ class Layer {
   // Weight gradient for dy = gradient of y, given by its operand.
   void backward_weights(const Operand& x, const Operand& dy, const Workspace& workspace);
 
-  // dx (+)= the gradient towards x.
-  void backward_data(const Operand& dy, float* dx, bool accumulate, const Workspace& workspace);
+  // dx (+)= the gradient towards x; the epilogue gets blocks of convolution().backward_blocks().
+  void backward_data(const Operand& dy, float* dx, bool accumulate, const Workspace& workspace, Epilogue epilogue = {});
 
   // The same where x = ReLU(batch-norm of before.y): dx becomes the gradient behind that batch-norm, whose coefficients are
   // set.

@@ -40,7 +40,7 @@ class Trainer {
     int64_t first_row;            // of features
     std::vector<int32_t> groups;  // of the configuration that it joins
     float* joined = nullptr;      // their crops, where it joins more than one
-    PassBuffers buffers;
+    PassBuffers buffers = {};
   };
 
   void plan();

@@ -27,18 +27,21 @@ void residual_forward(const ResidualLink* links, int64_t count, int64_t rows, fl
   });
 }
 
-void residual_backward(float* d_sum, const float* sum, const float* y, const BatchNormValues& norm, BlockSums sums,
-                       const float* projected, const BatchNormValues* projected_norm, BlockSums projected_sums, int64_t rows) {
+void ResidualGradient::apply(float* d, int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) const {
   const Kernels& kernel = kernels();
-  const int64_t n = norm.channels, block_rows = pass_block_rows(n);
+  const int64_t n = norm->channels, at = row0 * n + c0, to = block * n + c0;
+  kernel.masked_gradient_sums(d + at, sum + at, y + at, n, row1 - row0, c1 - c0, norm->mean + c0, sums.first + to,
+                              sums.second + to);
+  if (projected == nullptr) return;
+  kernel.gradient_sums(d + at, projected + at, n, row1 - row0, c1 - c0, projected_norm->mean + c0, projected_sums.first + to,
+                       projected_sums.second + to);
+}
+
+void residual_backward(float* d, const ResidualGradient& gradient, int64_t rows) {
+  const int64_t n = gradient.norm->channels, block_rows = pass_block_rows(n);
   parallel::for_each((rows + block_rows - 1) / block_rows, [&](int64_t block, int) {
-    const int64_t row0 = block * block_rows, count = std::min(rows - row0, block_rows), at = row0 * n;
-    kernel.mask_positive(d_sum + at, sum + at, count * n);
-    kernel.gradient_sums(d_sum + at, y + at, n, count, n, norm.mean, sums.first + block * n, sums.second + block * n);
-    if (projected_norm != nullptr) {
-      kernel.gradient_sums(d_sum + at, projected + at, n, count, n, projected_norm->mean, projected_sums.first + block * n,
-                           projected_sums.second + block * n);
-    }
+    const int64_t row0 = block * block_rows;
+    gradient.apply(d, block, row0, std::min(rows, row0 + block_rows), 0, n);
   });
 }
 

@@ -22,8 +22,23 @@ struct ResidualLink {
 // The sums of `count` links, one after the other, in one pass over memory; only the last one stays.
 void residual_forward(const ResidualLink* links, int64_t count, int64_t rows, float* sum);
 
-// d_sum becomes dz = d_sum where sum > 0, else 0. Sums of blocks of pass_block_rows for both batch-norms (projected may be
-// NULL).
-void residual_backward(float* d_sum, const float* sum, const float* y, const BatchNormValues& norm, BlockSums sums,
-                       const float* projected, const BatchNormValues* projected_norm, BlockSums projected_sums, int64_t rows);
+// The backward of a residual sum: its gradient d becomes dz = d where sum > 0, else 0, with sums of blocks of rows for both
+// batch-norms. All [rows][channels].
+struct ResidualGradient {
+  const float* sum = nullptr;
+  const float* y = nullptr;
+  const BatchNormValues* norm = nullptr;
+  BlockSums sums = {};
+  // NULL without a projection.
+  const float* projected = nullptr;
+  const BatchNormValues* projected_norm = nullptr;
+  BlockSums projected_sums = {};
+
+  // Rows [row0, row1) and channels [c0, c1), which are block number `block`.
+  void apply(float* d, int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) const;
+};
+
+// The whole of it, in blocks of pass_block_rows.
+void residual_backward(float* d, const ResidualGradient& gradient, int64_t rows);
+
 }  // namespace swav
