@@ -26,6 +26,9 @@ public struct TrainerConfiguration: Codable, Sendable, Equatable {
   /// Of larc: the step of a layer is at most this part of its norm times the learning rate.
   public var trust: Double
   public var weightDecay: Double
+  /// Whether 3x3 convolutions of stride 1 go through Winograd's F(4x4, 3x3) where that is faster. Without it every convolution is
+  /// the plain sum of its products: slower, and rounded differently.
+  public var usesWinograd: Bool
 
   /// The engine's defaults: the published values, batch 64, no queue.
   public static let published = TrainerConfiguration(swav_trainer_config_default())
@@ -48,6 +51,7 @@ public struct TrainerConfiguration: Codable, Sendable, Equatable {
     momentum = Double("\(config.momentum)") ?? 0
     trust = Double("\(config.trust)") ?? 0
     weightDecay = Double("\(config.weight_decay)") ?? 0
+    usesWinograd = !config.direct
   }
 
   var engine: swav_trainer_config {
@@ -69,6 +73,7 @@ public struct TrainerConfiguration: Codable, Sendable, Equatable {
     config.momentum = Float(momentum)
     config.trust = Float(trust)
     config.weight_decay = Float(weightDecay)
+    config.direct = !usesWinograd
     return config
   }
 }

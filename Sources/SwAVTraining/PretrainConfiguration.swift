@@ -66,6 +66,10 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var freezeSteps: Int?
   public var seed: UInt64 = 0
 
+  // Arithmetic.
+  /// See ``TrainerConfiguration/usesWinograd``.
+  public var usesWinograd = TrainerConfiguration.published.usesWinograd
+
   // Data.
   /// How often the images of each source come in an epoch; empty: each once. See ``ImageMixture``.
   public var sourceWeights: [Double] = []
@@ -147,6 +151,7 @@ extension PretrainConfiguration {
     trainer.trust = trust
     trainer.momentum = momentum
     trainer.weightDecay = weightDecay
+    trainer.usesWinograd = usesWinograd
     return trainer
   }
 

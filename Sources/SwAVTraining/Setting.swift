@@ -202,6 +202,14 @@ extension Setting {
         configuration.seed = value
         return true
       }),
+    // It changes how sums are rounded, and so the weights.
+    Setting(
+      name: "winograd", aliases: [], scope: .training, allowed: "on or off", show: { $0.usesWinograd ? "on" : "off" },
+      read: { configuration, text in
+        guard text == "on" || text == "off" else { return false }
+        configuration.usesWinograd = text == "on"
+        return true
+      }),
   ]
 
   private static let runSettings: [Setting] = [

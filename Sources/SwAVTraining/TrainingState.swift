@@ -54,11 +54,13 @@ extension TrainingState {
   }
 
   /// Settings of the run that the checkpoint is of, against those of now: "batch 64 -> 32". Threads, workers and logging
-  /// do not count.
+  /// do not count. A setting that the run did not know yet stands at its default: a new setting has to have the default that
+  /// is what runs did without it.
   static func differences(from old: [String: String], to new: PretrainConfiguration) -> [String] {
-    Setting.all.filter { $0.scope == .training }.compactMap { setting in
-      let now = setting.show(new)
-      return old[setting.name] == now ? nil : "\(setting.name) \(old[setting.name] ?? "unset") -> \(now ?? "unset")"
+    let defaults = PretrainConfiguration()
+    return Setting.all.filter { $0.scope == .training }.compactMap { setting in
+      let (then, now) = (old[setting.name] ?? setting.show(defaults), setting.show(new))
+      return then == now ? nil : "\(setting.name) \(then ?? "unset") -> \(now ?? "unset")"
     }
   }
 }

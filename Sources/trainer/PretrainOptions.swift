@@ -59,6 +59,8 @@ struct PretrainOptions: ParsableArguments {
   var freezeSteps: String?
   @Option(help: ArgumentHelp("All random decisions follow from it.", valueName: "n"))
   var seed: String?
+  @Option(help: ArgumentHelp("on (default), or off: plain sums, slower; rules its rounding out.", valueName: "which"))
+  var winograd: String?
 
   @Option(parsing: .upToNextOption, help: ArgumentHelp("How often images of each source come in an epoch.", valueName: "n"))
   var sourceWeights: [String] = []
@@ -88,10 +90,9 @@ extension PretrainOptions {
       ("queue-start-epoch", queueStartEpoch), ("batch", batch), ("epochs", epochs), ("optimizer", optimizer),
       ("trust", trust), ("momentum", momentum), ("weight-decay", weightDecay), ("base-lr", baseLr),
       ("final-lr", finalLr), ("start-warmup", startWarmup), ("warmup-epochs", warmupEpochs),
-      ("freeze-epochs", freezeEpochs), ("freeze-steps", freezeSteps), ("seed", seed), ("max-bad", maxBad),
-      ("read-timeout", readTimeout),
-      ("threads", threads), ("workers", workers), ("checkpoint-steps", checkpointSteps),
-      ("checkpoint-minutes", checkpointMinutes), ("knn-every", knnEvery),
+      ("freeze-epochs", freezeEpochs), ("freeze-steps", freezeSteps), ("seed", seed), ("winograd", winograd),
+      ("max-bad", maxBad), ("read-timeout", readTimeout), ("threads", threads), ("workers", workers),
+      ("checkpoint-steps", checkpointSteps), ("checkpoint-minutes", checkpointMinutes), ("knn-every", knnEvery),
     ]
     let lists = [("assign", assign), ("source-weights", sourceWeights)]
     var settings = try views.settings()

@@ -106,12 +106,12 @@ import Testing
     let outcome = try TrainerProcess.run(
       [
         "pretrain", "images", "--config", "settings.yaml", "--batch_size", "5", "--nmb_crops", "2", "1", "--size_crops", "48",
-        "32", "--print-config",
+        "32", "--winograd", "off", "--print-config",
       ],
       in: folder.path)
     #expect(outcome.code == 0, "\(outcome.errors)")
     let lines = outcome.output.split(separator: "\n")
-    for line in ["batch: 5", "epochs: 7", "prototypes: 11", "crops: 2x48+1x32", "min-scale: 0.14,0.05"] {
+    for line in ["batch: 5", "epochs: 7", "prototypes: 11", "crops: 2x48+1x32", "min-scale: 0.14,0.05", "winograd: off"] {
       #expect(lines.contains(Substring(line)), "\(line)")
     }
   }

@@ -107,6 +107,39 @@ struct TinyRun {
     #expect(try run.file("seed") != files[0])
   }
 
+  @Test func winogradChangesRoundingAndIsKeptAtAResume() throws {
+    // Winograd is for 32 channels and more.
+    var run = try TinyRun()
+    run.configuration.baseWidth = 32
+    _ = try run.pretraining("on").run()
+    run.configuration.usesWinograd = false
+    _ = try run.pretraining("off").run()
+    #expect(try run.file("on") != run.file("off"))
+    // Stopped and gone on with, and not with the other algorithm.
+    #expect(try run.interrupt("stopped", after: 4).outcome == .interrupted)
+    run.configuration.usesWinograd = true
+    let error = #expect(throws: PretrainingError.self) { try run.pretraining("stopped").run() }
+    #expect(error?.description.contains("winograd off -> on") == true)
+    run.configuration.usesWinograd = false
+    #expect(try run.pretraining("stopped").run().outcome == .finished)
+    #expect(try run.file("stopped") == run.file("off"))
+  }
+
+  @Test func runsFromBeforeASettingExistedGoOn() throws {
+    let run = try TinyRun()
+    _ = try run.pretraining("whole").run()
+    #expect(try run.interrupt("old", after: 2).outcome == .interrupted)
+    // The note as it was then, made as long as now by spaces, so that nothing else in the file moves.
+    var checkpoint = try run.file("old", "checkpoint")
+    for setting in [#"\"channels\":\"3\","#, #"\"augmentation-precision\":\"fast\","#, #",\"winograd\":\"on\""#] {
+      let place = try #require(checkpoint.range(of: Data(setting.utf8)), "\(setting)")
+      checkpoint.replaceSubrange(place, with: Data(repeating: UInt8(ascii: " "), count: place.count))
+    }
+    try checkpoint.write(to: URL(fileURLWithPath: run.folder.path + "/old/checkpoint"))
+    #expect(try run.pretraining("old").run().outcome == .finished)
+    #expect(try run.file("old") == run.file("whole"))
+  }
+
   @Test func metricsHaveARowAStepAndAreCutBackAtAResume() throws {
     let run = try TinyRun()
     // Killed after step 3: the checkpoint of step 2 is what counts, and the row of step 3 goes.

@@ -134,6 +134,12 @@ import Testing
     #expect(try plan([("augmentation-precision", "exact")]).recipe.precision == .exact)
   }
 
+  @Test func winogradIsOnUnlessSwitchedOff() throws {
+    #expect(try plan([]).trainer.usesWinograd && plan([("winograd", "on")]) == plan([]))
+    #expect(try !plan([("winograd", "off")]).trainer.usesWinograd)
+    #expect(try !plan([("winograd", "off"), ("recipe", "published")]).trainer.usesWinograd)
+  }
+
   @Test func readsYAMLWithListsAndEitherSpelling() throws {
     let yaml = """
       # a comment
@@ -185,7 +191,7 @@ import Testing
     ("queue", "3", "queue is '3'; 0, or at least the batch of 64"),
     ("final-lr", "9", "final-lr is '9.0'; at most base-lr"), ("recipe", "big", "recipe is 'big'; one of small, published"),
     ("nmb_crops", "2", "nmb-crops is '2'; nmb_crops and size_crops belong together"),
-    ("seed", "-1", "seed is '-1'; a whole number"),
+    ("seed", "-1", "seed is '-1'; a whole number"), ("winograd", "true", "winograd is 'true'; on or off is needed"),
     ("prototypes", "1", "prototypes is '1'; 1 to 8 whole numbers from 2 on"),
   ])
   func wrongValuesAreNamedWithWhatIsRight(_ name: String, _ value: String, _ expected: String) {
@@ -211,6 +217,21 @@ import Testing
     #expect(TrainingState.differences(from: old, to: changed).isEmpty)
     (changed.batch, changed.freezeSteps) = (32, 9)
     #expect(TrainingState.differences(from: old, to: changed) == ["batch 64 -> 32", "freeze-steps unset -> 9"])
+  }
+
+  @Test func settingsThatARunDidNotKnowYetStandAtTheirDefault() throws {
+    var configuration = try plan([])
+    var old = Dictionary(uniqueKeysWithValues: configuration.named.map { ($0.name, $0.value) })
+    for name in ["channels", "augmentation-precision", "winograd"] { #expect(old.removeValue(forKey: name) != nil) }
+    #expect(TrainingState.differences(from: old, to: configuration).isEmpty)
+    configuration.setChannels(1)
+    configuration.augmentationPrecision = .exact
+    configuration.usesWinograd = false
+    #expect(
+      TrainingState.differences(from: old, to: configuration) == [
+        "augmentation-precision fast -> exact", "channels 3 -> 1", "mean 0.485,0.456,0.406 -> 0.449",
+        "std 0.228,0.224,0.225 -> 0.226", "winograd on -> off",
+      ])
   }
 
   @Test func freezingInEpochsOrInSteps() throws {
