@@ -29,33 +29,62 @@ SWAV_INLINE void input_transform(Tile& t, float* to, int64_t to_stride, int64_t 
   }
 }
 
-// Applies value(pixel pointer, channel, width) to the 36 pixels of a tile, NULL giving zeros, and transforms.
-template <class Value>
-SWAV_INLINE void winograd_input_any(const float* const* pixels, int64_t n, float* to, int64_t to_stride, Value value) {
+// What becomes of pixels on their way into a transform: the vector of channels at `c` of the pixel that begins at x. ask() asks
+// for one that the next tile will need: rows of tiles are too many streams for the CPU's own prefetching.
+struct PlainPixels {
+  vec value(const float* x, int64_t c, int64_t width) const { return get(x + c, width); }
+  void ask(const float* x) const { __builtin_prefetch(x); }
+};
+
+struct NormReluPixels : PlainPixels {
+  const float *scale, *shift;
+  NormReluPixels(const float* scale_, const float* shift_) : scale(scale_), shift(shift_) {}
+  vec value(const float* x, int64_t c, int64_t width) const {
+    return max(get(x + c, width) * get(scale + c, width) + get(shift + c, width), vec{});
+  }
+};
+
+struct GradientPixels {
+  int64_t partner;
+  const float *a, *b, *c;
+  vec value(const float* d, int64_t at, int64_t width) const {
+    d += at;
+    return get(d, width) * get(a + at, width) + (get(d + partner, width) * get(b + at, width) + get(c + at, width));
+  }
+  void ask(const float* d) const {
+    __builtin_prefetch(d);
+    __builtin_prefetch(d + partner);
+  }
+};
+
+// The 36 pixels of a tile, NULL giving zeros, transformed.
+template <class Pixels>
+SWAV_INLINE void winograd_input_any(const float* const* pixels, int64_t n, float* to, int64_t to_stride, Pixels map) {
   for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     Tile t;
 #pragma GCC unroll 36
-    for (int p = 0; p < 36; ++p) t.v[p / 6][p % 6] = pixels[p] == nullptr ? vec{} : value(pixels[p] + c, c, width);
+    for (int p = 0; p < 36; ++p) {
+      t.v[p / 6][p % 6] = vec{};
+      if (pixels[p] == nullptr) continue;
+      if (p % 6 >= 2) map.ask(pixels[p] + 4 * n + c);  // the others are this tile's, too
+      t.v[p / 6][p % 6] = map.value(pixels[p], c, width);
+    }
     input_transform(t, to + c, to_stride, width);
   });
 }
 
 void winograd_input_plain(const float* const* pixels, int64_t n, float* to, int64_t to_stride) {
-  winograd_input_any(pixels, n, to, to_stride, [](const float* x, int64_t, int64_t width) { return get(x, width); });
+  winograd_input_any(pixels, n, to, to_stride, PlainPixels());
 }
 
 void winograd_input_norm_relu(const float* const* pixels, int64_t n, const float* scale, const float* shift, float* to,
                               int64_t to_stride) {
-  winograd_input_any(pixels, n, to, to_stride, [=](const float* x, int64_t c, int64_t width) {
-    return max(get(x, width) * get(scale + c, width) + get(shift + c, width), vec{});
-  });
+  winograd_input_any(pixels, n, to, to_stride, NormReluPixels(scale, shift));
 }
 
 void winograd_input_gradient(const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b,
                              const float* c, float* to, int64_t to_stride) {
-  winograd_input_any(pixels, n, to, to_stride, [=](const float* d, int64_t at, int64_t width) {
-    return get(d, width) * get(a + at, width) + (get(d + partner, width) * get(b + at, width) + get(c + at, width));
-  });
+  winograd_input_any(pixels, n, to, to_stride, GradientPixels{partner, a, b, c});
 }
 
 // One dimension of A^T m: six values to four.
@@ -146,9 +175,9 @@ SWAV_INLINE void gradient_1d(vec a, vec b, vec c, vec d, vec* out, int stride) {
 }
 
 // The same for the 16 pixels of a gradient's tile; panels of tile_columns channels lie panel_step apart.
-template <class Value>
+template <class Pixels>
 SWAV_INLINE void winograd_gradient_any(const float* const* pixels, int64_t n, float* to, int64_t to_stride, int64_t panel_step,
-                                       Value value) {
+                                       Pixels map) {
   for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     vec half[6][4];
 #pragma GCC unroll 4
@@ -157,7 +186,10 @@ SWAV_INLINE void winograd_gradient_any(const float* const* pixels, int64_t n, fl
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
         const float* p = pixels[i * 4 + j];
-        d[i] = p == nullptr ? vec{} : value(p + c, c, width);
+        d[i] = vec{};
+        if (p == nullptr) continue;
+        map.ask(p + 4 * n + c);
+        d[i] = map.value(p, c, width);
       }
       gradient_1d(d[0], d[1], d[2], d[3], column, 1);
 #pragma GCC unroll 6
@@ -175,15 +207,12 @@ SWAV_INLINE void winograd_gradient_any(const float* const* pixels, int64_t n, fl
 }
 
 void winograd_gradient_plain(const float* const* pixels, int64_t n, float* to, int64_t to_stride, int64_t panel_step) {
-  winograd_gradient_any(pixels, n, to, to_stride, panel_step,
-                        [](const float* x, int64_t, int64_t width) SWAV_BODY { return get(x, width); });
+  winograd_gradient_any(pixels, n, to, to_stride, panel_step, PlainPixels());
 }
 
 void winograd_gradient(const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b, const float* c,
                        float* to, int64_t to_stride, int64_t panel_step) {
-  winograd_gradient_any(pixels, n, to, to_stride, panel_step, [=](const float* d, int64_t at, int64_t width) SWAV_BODY {
-    return get(d, width) * get(a + at, width) + (get(d + partner, width) * get(b + at, width) + get(c + at, width));
-  });
+  winograd_gradient_any(pixels, n, to, to_stride, panel_step, GradientPixels{partner, a, b, c});
 }
 
 // One dimension of A'^T m: six values to three.
