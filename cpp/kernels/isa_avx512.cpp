@@ -2,6 +2,8 @@
 #include "kernels/kernels.h"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #define SWAV_LANES 16
 #define SWAV_ISA_NAME "avx512"
 #define SWAV_ISA_TABLE avx512_kernels

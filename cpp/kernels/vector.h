@@ -2,7 +2,7 @@
 // Included inside the unnamed namespace of an isa_*.cpp, which defines SWAV_LANES first; everything here is internal to it.
 //
 // No standard header may be included from here or from the kernel headers: an inline function of the standard library, compiled
-// with AVX-512 flags, could be the copy that the linker keeps for everybody.
+// with AVX-512 flags, could be the copy that the linker keeps for everybody. (Those of immintrin.h are never kept.)
 
 typedef float vec __attribute__((vector_size(SWAV_LANES * 4), aligned(4)));  // loads and stores need no alignment
 typedef int32_t ivec __attribute__((vector_size(SWAV_LANES * 4), aligned(4)));
@@ -21,7 +21,18 @@ SWAV_INLINE vec select(ivec mask, vec yes, vec no) { return (vec)(((ivec)yes & m
 SWAV_INLINE vec max(vec a, vec b) { return a > b ? a : b; }
 SWAV_INLINE vec min(vec a, vec b) { return a < b ? a : b; }
 
-// The first n lanes, zero after them. n in [0, lanes].
+// The first n lanes, zero after them. n in [0, lanes]. Masked instructions where there are some: compilers make a branch for
+// each lane of the loops.
+#if defined(__x86_64__) && SWAV_LANES == 16
+SWAV_INLINE vec load_part(const float* p, int64_t n) { return (vec)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), p); }
+SWAV_INLINE void store_part(float* p, vec v, int64_t n) { _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v); }
+#elif defined(__x86_64__) && SWAV_LANES == 8
+SWAV_INLINE __m256i first_lanes(int64_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+SWAV_INLINE vec load_part(const float* p, int64_t n) { return (vec)_mm256_maskload_ps(p, first_lanes(n)); }
+SWAV_INLINE void store_part(float* p, vec v, int64_t n) { _mm256_maskstore_ps(p, first_lanes(n), (__m256)v); }
+#else
 SWAV_INLINE vec load_part(const float* p, int64_t n) {
   vec v{};
   for (int i = 0; i < lanes; ++i) {
@@ -34,6 +45,7 @@ SWAV_INLINE void store_part(float* p, vec v, int64_t n) {
     if (i < n) p[i] = v[i];
   }
 }
+#endif
 
 // Sum over lanes, in a fixed order: halves are added until one is left.
 SWAV_INLINE float sum(vec v) {

@@ -14,31 +14,32 @@ class Lookahead {
   // The products of a task are `tiles` calls of a kernel with about `depth` each.
   Lookahead(int64_t tiles, int64_t depth) : tiles_(tiles), depth_(depth) {}
 
-  // Asks for [begin, end) by the end of the task. Four streams at most.
+  // Asks for [begin, end) by the end of the task. Four streams at most, all of them before the first next().
   void add(const float* begin, const float* end) {
-    if (begin < end) streams_[count_++] = {reinterpret_cast<const char*>(begin), reinterpret_cast<const char*>(end)};
+    if (begin < end) streams_[count_++] = {reinterpret_cast<const char*>(begin), (end - begin) / line_floats + 1, 0};
   }
 
   // The part for the next tile: the streams in turn.
   Ahead next() {
     if (count_ == 0) return {};
     Stream& stream = streams_[turn_];
-    const int64_t calls = std::max<int64_t>(1, (tiles_ - calls_) / count_);
-    const int64_t lines = std::min((stream.end - stream.at) / (calls * line) + 1, depth_);
-    const Ahead ahead{stream.at, lines};
-    stream.at += lines * line;
-    ++calls_;
-    turn_ = (turn_ + 1) % count_;
+    if (stream.share == 0) stream.share = std::min(depth_, stream.lines * count_ / tiles_ + 1);
+    const Ahead ahead{stream.at, std::min(stream.share, stream.lines)};
+    stream.at += ahead.lines * line_floats * int64_t(sizeof(float));
+    stream.lines -= ahead.lines;
+    if (++turn_ == count_) turn_ = 0;
     return ahead;
   }
 
  private:
-  static constexpr int64_t line = 64;
+  static constexpr int64_t line_floats = 16;
   struct Stream {
-    const char *at, *end;
+    const char* at;
+    int64_t lines;  // left
+    int64_t share;  // of a tile
   };
 
-  int64_t tiles_, depth_, calls_ = 0;
+  int64_t tiles_, depth_;
   Stream streams_[4];
   int count_ = 0, turn_ = 0;
 };
