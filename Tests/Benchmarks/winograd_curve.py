@@ -10,6 +10,7 @@ where it stopped. Speeds are not compared here: see compare.py.
 """
 import argparse
 import datetime
+import itertools
 import json
 import os
 import statistics
@@ -51,6 +52,14 @@ def columns_of(args):
     return [("step 1", lambda result: result[0][0][0], 7)] + columns + [("20-NN, %", lambda result: result[1], 1)]
 
 
+def with_standard_error(values, digits):
+    return f"{statistics.mean(values):+.{digits}f} ± {statistics.stdev(values) / len(values) ** 0.5:.{digits}f}"
+
+
+def root_mean_square(values):
+    return statistics.mean(value * value for value in values) ** 0.5
+
+
 def table(args, results):
     """Lines of Markdown: results {seed: {"on": ..., "off": ...}} and, below them, differences beside the spread of the seeds."""
     columns = columns_of(args)
@@ -59,21 +68,26 @@ def table(args, results):
     def add(seed, which, cells):
         lines.append(f"| {seed} | {which} | " + " | ".join(cells) + " |")
 
-    for seed, pair in results.items():
+    figures = [{which: [figure(pair[which]) for pair in results.values()] for which in SWITCH} for _, figure, _ in columns]
+    differences = [[on - off for on, off in zip(values["on"], values["off"])] for values in figures]
+    digits = [digits for _, _, digits in columns]
+    for index, seed in enumerate(results):
         for which in SWITCH:
-            add(seed, which, [f"{figure(pair[which]):.{digits}f}" for _, figure, digits in columns])
-        add(seed, "on - off", [f"{figure(pair['on']) - figure(pair['off']):+.{digits}f}" for _, figure, digits in columns])
-    differences = [[figure(pair["on"]) - figure(pair["off"]) for pair in results.values()] for _, figure, _ in columns]
-    largest = [max(map(abs, values)) for values in differences]
-    spreads = [max(values) - min(values) for values in
-               ([figure(pair["off"]) for pair in results.values()] for _, figure, _ in columns)]
-    add("all", "mean of on - off", [f"{statistics.mean(v):+.{digits}f}" for v, (_, _, digits) in zip(differences, columns)])
-    add("all", "largest abs(on - off)", [f"{value:.{digits}f}" for value, (_, _, digits) in zip(largest, columns)])
-    add("all", "spread of the seeds, off", [f"{value:.{digits}f}" for value, (_, _, digits) in zip(spreads, columns)])
-    beyond = [title for (title, _, _), value, spread in zip(columns, largest, spreads) if value > spread]
-    if len(results) > 1:
-        lines += ["", "The largest difference is within the spread of the seeds (largest minus smallest, without Winograd) "
-                  + (f"everywhere but in: {', '.join(beyond)}." if beyond else "in every column.")]
+            add(seed, which, [f"{values[which][index]:.{d}f}" for values, d in zip(figures, digits)])
+        add(seed, "on - off", [f"{values[index]:+.{d}f}" for values, d in zip(differences, digits)])
+    if len(results) < 2:
+        return lines
+    # Differences of two runs: of one seed with and without Winograd, and of two seeds with the same setting. Once rounding has
+    # grown to the size of chance the two are alike; a bias would stand out from its standard error.
+    same_seed = [root_mean_square(values) for values in differences]
+    two_seeds = [root_mean_square(a - b for which in SWITCH for a, b in itertools.combinations(values[which], 2))
+                 for values in figures]
+    add("all", "mean of on - off", [with_standard_error(values, d) for values, d in zip(differences, digits)])
+    add("all", "r.m.s. of on - off, same seed", [f"{value:.{d}f}" for value, d in zip(same_seed, digits)])
+    add("all", "r.m.s. of seed - seed, same setting", [f"{value:.{d}f}" for value, d in zip(two_seeds, digits)])
+    beyond = [title for (title, _, _), one, two in zip(columns, same_seed, two_seeds) if one > two]
+    lines += ["", "With and without Winograd differ no more than two seeds do "
+              + (f"but in: {', '.join(beyond)}." if beyond else "in any column.")]
     return lines
 
 
