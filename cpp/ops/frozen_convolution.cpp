@@ -8,7 +8,6 @@
 namespace swav {
 namespace {
 
-constexpr int64_t wanted_tasks = 32;
 // Bytes of the source that a task reads again for every panel of weights: a quarter of a second-level cache of 1 MiB, beside
 // the panel, which the tiles of the task read again and again.
 constexpr int64_t block_bytes = 256 << 10;

@@ -10,8 +10,6 @@
 namespace swav {
 namespace {
 
-// About so many tasks make the last one short beside the whole, on a few threads and on many.
-constexpr int64_t wanted_tasks = 32;
 // Rows of a block, and floats of its packed panel: half of a second-level cache of 1 MiB.
 constexpr int64_t wanted_block_rows = 112, most_panel = 131072;
 // Deeper products add to their target more than once.

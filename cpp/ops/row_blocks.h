@@ -1,4 +1,5 @@
-// How the rows of a result are cut into blocks, for whoever keeps something for each block (batch-norm's moments and sums).
+// How work is cut: into tasks, and the rows of a result into blocks, for whoever keeps something for each block (batch-norm's
+// moments and sums).
 #pragma once
 
 #include <algorithm>
@@ -8,6 +9,9 @@ namespace swav {
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+// About so many tasks make the last one short beside the whole, on a few threads and on many.
+constexpr int64_t wanted_tasks = 32;
 
 struct RowBlocks {
   int64_t rows = 0;

@@ -9,7 +9,6 @@
 namespace swav {
 namespace {
 
-constexpr int64_t wanted_tasks = 32;
 constexpr int64_t wanted_block_rows = 112;
 constexpr int64_t most_depth = 288;  // channels multiplied at a time
 constexpr int64_t most_pixels = 16;

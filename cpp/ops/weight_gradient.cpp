@@ -10,7 +10,6 @@ namespace {
 // results pass through tile by tile.
 constexpr int64_t chunk_rows = 128;
 constexpr int64_t most_width = 1280;
-constexpr int64_t wanted_tasks = 32;
 constexpr int64_t reduce_chunk = 288;                  // depths that reduce treats at a time
 constexpr int64_t workspace_limit = int64_t{4} << 20;  // floats, for results of more than one range
 static_assert(chunk_rows <= RowWalker::most_rows);
