@@ -382,6 +382,7 @@ TEST_CASE("settings out of range are refused, naming the setting, the value and 
   CHECK(swav_network_embed(handle.network, SWAV_OUTPUT_EMBEDDINGS, image.data(), 1, 16, 16, result.data()) ==
         SWAV_ERROR_ARGUMENT);
   CHECK(swav_network_embed(handle.network, SWAV_OUTPUT_SCORES, image.data(), 1, 16, 16, result.data()) == SWAV_ERROR_ARGUMENT);
+  CHECK(swav_network_embed(handle.network, swav_output(9), image.data(), 1, 16, 16, result.data()) == SWAV_ERROR_ARGUMENT);
   CHECK(swav_network_embed(handle.network, SWAV_OUTPUT_FEATURES, image.data(), 1, 7, 16, result.data()) == SWAV_ERROR_ARGUMENT);
   CHECK(std::string(swav_error_message()) == "images are 16 x 7 pixels; 8 to 16384 is allowed");
   CHECK(result == Floats(64, 3.0f));

@@ -104,11 +104,18 @@ swav_status swav_network_save(const swav_network* network, const char* path) {
   });
 }
 
+static void check_output(const swav_output& output) {
+  const int wanted = swav::api::number(output);
+  SWAV_REQUIRE(wanted >= 0 && wanted <= SWAV_OUTPUT_SCORES,
+               "output is %d; 0 (features), 1 (embeddings) and 2 (scores) are known", wanted);
+}
+
 swav_status swav_network_embed(swav_network* network, swav_output output, const float* images, int64_t count, int32_t height,
                                int32_t width, float* result) {
   return api::computed([&] {
     SWAV_REQUIRE(network && images && result, "swav_network_embed: an argument is NULL");
     SWAV_REQUIRE(count >= 0, "count is %lld; 0 or more is allowed", static_cast<long long>(count));
+    check_output(output);
     network->network->embed(output, images, count, height, width, result);
   });
 }
@@ -117,6 +124,7 @@ swav_status swav_network_embed_bytes(swav_network* network, const void* bytes, s
                                      swav_output output, float* result) {
   return api::guarded([&] {
     SWAV_REQUIRE(network && bytes && result, "swav_network_embed_bytes: an argument is NULL");
+    check_output(output);
     Network& n = *network->network;
     const int32_t side = crop_size > 0 ? crop_size : n.input.size;
     const int32_t channels = n.config().channels;
@@ -142,9 +150,10 @@ swav_status swav_network_embed_bytes(swav_network* network, const void* bytes, s
 swav_status swav_network_set_inference(swav_network* network, swav_inference inference) {
   return api::computed([&] {
     SWAV_REQUIRE(network, "swav_network_set_inference: network is NULL");
-    SWAV_REQUIRE(inference == SWAV_INFERENCE_FLOAT32 || inference == SWAV_INFERENCE_INT8,
-                 "inference is %d; 0 (float32) and 1 (int8) are known", int(inference));
-    network->network->set_precision(inference == SWAV_INFERENCE_INT8 ? Precision::int8 : Precision::float32);
+    const int wanted = api::number(inference);
+    SWAV_REQUIRE(wanted == SWAV_INFERENCE_FLOAT32 || wanted == SWAV_INFERENCE_INT8,
+                 "inference is %d; 0 (float32) and 1 (int8) are known", wanted);
+    network->network->set_precision(wanted == SWAV_INFERENCE_INT8 ? Precision::int8 : Precision::float32);
   });
 }
 

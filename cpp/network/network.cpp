@@ -45,7 +45,7 @@ int64_t Network::output_dim(swav_output output) const {
       SWAV_REQUIRE(config().head_count > 0, "this network has no prototypes: no scores can be computed");
       return config().prototypes[0];
   }
-  fail(SWAV_ERROR_ARGUMENT, "output is %d; 0 (features), 1 (embeddings) and 2 (scores) are known", int(output));
+  fail(SWAV_ERROR_INTERNAL, "an output that is none");
 }
 
 std::unique_ptr<FrozenBackbone> Network::freeze(int64_t count, int32_t height, int32_t width, Precision precision,
