@@ -54,7 +54,7 @@ test-consumer: test-engine  ## Programs that depend on this package by a version
 sanitize: setup  ## The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSWAV_SANITIZE=address,undefined
 	cmake --build build/sanitize
-	ctest --test-dir build/sanitize --output-on-failure
+	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ctest --test-dir build/sanitize --output-on-failure
 
 # The readers of sources are Swift: swiftc compiles them together with the harness, so that all of them are instrumented.
 FUZZ_SECONDS = 300
