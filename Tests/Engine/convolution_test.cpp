@@ -49,6 +49,9 @@ std::vector<Case> cases() {
       {{1, 6, 11, 9, 15, 3, 1, 1}, activation},
       {{1, 11, 6, 9, 15, 3, 2, 1}, activation},
       {{1, 8, 8, 100, 70, 3, 1, 1}, activation},
+      // deeper than a product takes in one go, 3x3 and 1x1
+      {{1, 9, 8, 270, 35, 3, 2, 1}, activation},
+      {{2, 5, 3, 2400, 40, 1, 1, 0}, activation},
       {{3, 5, 5, 300, 40, 1, 1, 0}, activation},
       {{1, 33, 33, 3, 8, 7, 2, 3}, image},
       {{7, 9, 8, 1, 5, 7, 2, 3}, image},
