@@ -18,6 +18,8 @@ final class BadSamples: Sendable {
     var known: Set<Int>
     var unreported: [BadSample] = []
     var tried: Int
+    /// Set by the sample that was one too many; workers that find another one meanwhile give the same answer.
+    var verdict: DataError?
   }
 
   private let state: Mutex<State>
@@ -38,17 +40,22 @@ final class BadSamples: Sendable {
   func countTry() { state.withLock { $0.tried += 1 } }
 
   func record(_ bad: BadSample) throws(DataError) {
-    let (total, tried) = state.withLock { state in
+    let verdict = state.withLock { state in
       if state.known.insert(bad.sample).inserted { state.unreported.append(bad) }
-      return (state.known.count, min(count, max(BadSamples.least, state.tried)))
+      if state.verdict == nil { state.verdict = judge(state, last: bad) }
+      return state.verdict
     }
+    if let verdict { throw verdict }
+  }
+
+  private func judge(_ state: State, last: BadSample) -> DataError? {
+    let tried = min(count, max(BadSamples.least, state.tried))
     let limit = Int((share * Double(tried)).rounded(.down))
-    guard total <= limit else {
-      throw DataError(
-        .tooManyBad,
-        "\(total) of \(tried < count ? "the first \(tried) of " : "")\(count) images are bad, more than the \(limit) that "
-          + "max-bad \(share) allows; the last: \(bad.name): \(bad.reason)")
-    }
+    guard state.known.count > limit else { return nil }
+    return DataError(
+      .tooManyBad,
+      "\(state.known.count) of \(tried < count ? "the first \(tried) of " : "")\(count) images are bad, more than the "
+        + "\(limit) that max-bad \(share) allows; the last: \(last.name): \(last.reason)")
   }
 
   /// Those found since the last call, in the order of their numbers.
