@@ -13,6 +13,7 @@ namespace swav::test {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
+    // mkdtemp puts letters in the place of the X.
     std::string name = (std::filesystem::temp_directory_path() / "swav-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a folder like " + name);
     path_ = name;

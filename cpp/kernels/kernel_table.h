@@ -4,7 +4,7 @@
 
 // C[rows][columns] = A B, or C += A B with accumulate. A [rows][a_stride], of each row the first `depth`; B
 // [depth][tile_columns]; C rows c_stride apart. 1 <= rows <= tile_rows, 1 <= columns <= tile_columns; nothing outside is
-// written.
+// written. ahead: what else to ask the cache for meanwhile.
 SWAV_KERNEL(void, product_rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t c_stride,
             int rows, int64_t columns, bool accumulate, Ahead ahead)
 
@@ -51,7 +51,8 @@ SWAV_KERNEL(void, pack_gradient, const float* const* rows, int64_t partner, int6
 
 // -- transpose.h --
 
-// to[c][r] = from[r][c], or += in transpose_add, for r < rows, c < columns. The arrays must not overlap.
+// to[c][r] = from[r][c], or += in transpose_add, for r < rows, c < columns. The arrays must not overlap. A row
+// but the last may be read beyond its columns, where the matrix goes on.
 SWAV_KERNEL(void, transpose, const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,
             int64_t to_stride)
 SWAV_KERNEL(void, transpose_add, const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,

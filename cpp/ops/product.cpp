@@ -101,8 +101,7 @@ void pack_by_channel(const Gather& g, const WeightLayout& layout, const float* w
     std::fill(tile, tile + taps * width, 0.0f);
     for (int64_t channel = begin; channel < end; ++channel) {
       const float* from = weights + channel * layout.channel_stride + n0 * taps;
-      // Too short a piece for the CPU to see where the next ones lie.
-      for (int64_t i = 0; i < n * taps; i += 16) __builtin_prefetch(from + 3 * layout.channel_stride + i);
+      ask_for(from + 3 * layout.channel_stride, n * taps);
       kernel.transpose(from, taps, n, taps, tile, width);
       for (int32_t tap = 0; tap < g.tap_count; ++tap) {
         if (!(used >> tap & 1)) continue;

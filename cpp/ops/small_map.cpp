@@ -147,7 +147,7 @@ void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source
   const Gather& g = gather_;
   const GradientBlocking b = gradient_blocking();
   const int64_t width = kernel.tile_columns, blocks = b.channel_blocks * b.column_blocks;
-  const int64_t x_stride = b.channels + 16;  // not a multiple of the first-level cache's 4 KiB
+  const int64_t x_stride = row_stride(b.channels);
   parallel::for_each(g.tap_count * blocks * b.ranges, [&](int64_t task, int) {
     const int64_t tap = task / (blocks * b.ranges), range = task / blocks % b.ranges;
     const std::vector<Place>& places = places_[size_t(tap)];

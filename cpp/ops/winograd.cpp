@@ -53,8 +53,7 @@ void pack_panel(const WinogradShape& s, const float* weights, bool backward, int
     for (int64_t k = k0; k < k1; ++k) {
       if (backward) {
         const float* from = weights + (k * s.filters + n0) * taps;
-        // Too short a piece for the CPU to see where the next ones lie.
-        for (int64_t i = 0; i < n * taps; i += 16) __builtin_prefetch(from + 3 * s.filters * taps + i);
+        ask_for(from + 3 * s.filters * taps, n * taps);
         kernel.transpose(from, taps, n, taps, tile, width);
         kernel.winograd_weights(tile + (taps - 1) * width, -width, width, row(k), point_stride);
       } else {

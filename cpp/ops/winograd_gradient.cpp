@@ -48,7 +48,7 @@ GradientBlocking gradient_blocking(const WinogradShape& s) {
 struct GradientLayout {
   int64_t x_stride, x, d, d_stride, results, total;
   GradientLayout(const WinogradShape& s, const GradientBlocking& b) {
-    x_stride = s.channels + 16;  // not a multiple of 4 KiB
+    x_stride = row_stride(s.channels);
     d_stride = round_up(s.filters, kernels().tile_columns);
     x = 0;
     d = tile_points * b.chunk_tiles * x_stride;
