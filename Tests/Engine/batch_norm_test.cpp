@@ -50,9 +50,7 @@ struct Values {
   Arena arena;
   BatchNormValues v;
   explicit Values(int64_t channels) {
-    v.take(arena, channels);
-    arena.allocate();
-    v.take(arena, channels);
+    arena.lay_out([&] { v.take(arena, channels); });
   }
 };
 

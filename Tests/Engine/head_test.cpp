@@ -36,11 +36,10 @@ struct HeadBench {
     parameters.initialize(3);
     WorkspaceSize size;
     head.include(size);
-    for (int pass = 0; pass < 2; ++pass) {
-      if (pass == 1) arena.allocate();
+    arena.lay_out([&] {
       workspace = size.take(arena);
       head.take(arena);
-    }
+    });
     head.bind(parameters, gradients.data());
   }
 };
@@ -129,7 +128,7 @@ TEST_CASE(
     bench.head.forward(features.data(), Statistics::batch, group_of_one(), bench.workspace);
     bench.head.forward_scores(bench.workspace);
     for (int32_t h = 0; h < 2; ++h) {
-      const float* prototypes = bench.parameters.value(prototypes_name(bench.description.config, h));
+      const float* prototypes = bench.parameters.value(bench.description.prototypes[size_t(h)].name + ".weight");
       for (int64_t k = 0; k < bench.head.prototypes(h); ++k) {
         CHECK(std::abs(dot(prototypes + k * 5, prototypes + k * 5, 5) - 1) <= 4 * FLT_EPSILON);
         for (int64_t r = 0; r < rows; ++r) {

@@ -83,8 +83,7 @@ class Twin {
 
   // embeddings [rows][dim] -> [rows][K], with the prototypes as they are.
   Doubles scores(const Doubles& embeddings, int32_t head) {
-    return linear(embeddings, description_.config.dim,
-                  prototypes_name(description_.config, head).substr(0, prototypes_name(description_.config, head).rfind('.')));
+    return linear(embeddings, description_.config.dim, description_.prototypes[size_t(head)].name);
   }
 
  private:

@@ -16,9 +16,7 @@ struct Values {
   Arena arena;
   BatchNormValues v;
   explicit Values(int64_t channels) {
-    v.take(arena, channels);
-    arena.allocate();
-    v.take(arena, channels);
+    arena.lay_out([&] { v.take(arena, channels); });
     for (int64_t c = 0; c < channels; ++c)
       v.scale[c] = float(c % 4 - 1), v.shift[c] = float(c % 3), v.mean[c] = float(c % 5 - 2);
   }

@@ -3,7 +3,7 @@
 
 #include "base/status.h"
 #include "network/network.h"
-#include "network/trainer.h"
+#include "training/trainer.h"
 #include "swav.h"
 
 struct swav_network {

@@ -1,4 +1,4 @@
-#include "network/trainer.h"
+#include "training/trainer.h"
 
 #include <cstring>
 

@@ -1,6 +1,7 @@
 // Memory of a plan: one block, divided before the first step, so that a step allocates nothing.
 //
 // Two passes over the same planning code: an arena without memory counts, then allocate() and a second pass hands out pointers.
+// lay_out does both. In builds with AddressSanitizer a poisoned gap follows every piece, so that a write past its end is found.
 #pragma once
 
 #include <cstddef>
@@ -11,11 +12,22 @@ namespace swav {
 class Arena {
  public:
   Arena() = default;
-  // Hands out memory of somebody else's; NULL counts.
+  // Hands out memory of somebody else's, without gaps; NULL counts.
   Arena(void* memory, int64_t capacity) : memory_(static_cast<char*>(memory)), capacity_(capacity) {}
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
+
+  // Whether gaps between pieces are poisoned. Memory with gaps cannot be handed out a second time.
+  static const bool poisons_gaps;
+
+  // Counts what take() takes, allocates that, and has it taken again.
+  template <class Take>
+  void lay_out(Take&& take) {
+    take();
+    allocate();
+    take();
+  }
 
   // Room for `count` values of T, 64-byte aligned; NULL while counting.
   template <class T>
@@ -25,12 +37,13 @@ class Arena {
 
   // Bytes taken so far.
   int64_t used() const { return used_; }
-
-  // Ends the counting pass: allocates (zeroed pages of the system) and starts handing out.
-  void allocate();
+  // Where the next piece will lie; NULL while counting.
+  void* next() const { return memory_ == nullptr ? nullptr : memory_ + used_; }
 
  private:
   void* take_bytes(int64_t bytes);
+  // Ends the counting pass: allocates (zeroed pages of the system) and starts handing out.
+  void allocate();
 
   bool owned_ = false;
   char* memory_ = nullptr;

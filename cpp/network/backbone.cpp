@@ -107,7 +107,7 @@ void Backbone::take(Arena& arena) {
     for (auto& layer : block.main) layer->take(arena);
     if (block.projection) block.projection->take(arena);
   }
-  activations_ = arena.take<char>(0);
+  activations_ = arena.next();
   const int64_t before = arena.used();
   frame_ = arena.take<float>(stem_->convolution().framed_count());
   stem_out_count_ = max_pool_ ? pool_.out_count() : stem_->out_count();

@@ -114,7 +114,7 @@ class Backbone {
   uint8_t* pool_index_ = nullptr;
   std::vector<Block> blocks_;
   int64_t last_pixels_ = 0;
-  char* activations_ = nullptr;
+  void* activations_ = nullptr;
   int64_t activation_bytes_ = 0, stem_out_count_ = 0;
   double data_seconds_ = 0, normalization_seconds_ = 0;
 };

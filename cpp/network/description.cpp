@@ -29,6 +29,19 @@ ConvolutionLayer layer(const std::string& prefix, int index, int32_t in, int32_t
   return {prefix + "conv" + number, prefix + "bn" + number, in, out, kernel, stride, kernel / 2};
 }
 
+void describe_head(Description& d) {
+  const swav_network_config& c = d.config;
+  if (c.dim > 0 && c.hidden == 0) d.projection = {{"projection_head", d.feature_dim, c.dim}};
+  if (c.dim > 0 && c.hidden > 0) {
+    d.projection = {{"projection_head.0", d.feature_dim, c.hidden}, {"projection_head.3", c.hidden, c.dim}};
+    d.projection_norm = "projection_head.1";
+  }
+  for (int32_t h = 0; h < c.head_count; ++h) {
+    const std::string name = c.head_count == 1 ? "prototypes" : "prototypes.prototypes" + std::to_string(h);
+    d.prototypes.push_back({name, c.dim, c.prototypes[h]});
+  }
+}
+
 }  // namespace
 
 Description describe(const swav_network_config& config) {
@@ -64,13 +77,14 @@ Description describe(const swav_network_config& config) {
     }
   }
   d.feature_dim = in;
+  describe_head(d);
   return d;
 }
 
 std::string architecture_name(const swav_network_config& config) {
   std::string name = "resnet" + std::to_string(config.depth);
-  if (config.width != 1) name += "w" + std::to_string(config.width);
-  if (config.base_width != 64) name += "b" + std::to_string(config.base_width);
+  if (config.width != 1) name.append("w").append(std::to_string(config.width));
+  if (config.base_width != 64) name.append("b").append(std::to_string(config.base_width));
   return name;
 }
 

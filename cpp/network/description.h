@@ -23,12 +23,22 @@ struct BlockLayer {
   ConvolutionLayer projection;
 };
 
+// A linear layer of the head; name + ".weight" is its key, [out][in].
+struct LinearLayer {
+  std::string name;  // "projection_head.3"
+  int32_t in = 0, out = 0;
+};
+
 struct Description {
   swav_network_config config;
   ConvolutionLayer stem;
   bool max_pool = true;
   std::vector<BlockLayer> blocks;
   int32_t feature_dim = 0;
+  // One linear layer with a bias, or two with a batch-norm and ReLU between them; none where embeddings have no length.
+  std::vector<LinearLayer> projection;
+  std::string projection_norm;          // behind the first of two
+  std::vector<LinearLayer> prototypes;  // of each set; no bias
 };
 
 // Throws SWAV_ERROR_ARGUMENT naming the setting that is out of range.

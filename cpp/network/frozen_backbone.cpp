@@ -30,10 +30,7 @@ Element integer_element() { return current_isa() == Isa::avx512 && supports_dot_
 FrozenBackbone::FrozenBackbone(std::unique_ptr<FrozenGraph> graph, std::shared_ptr<const FrozenWeights> weights)
     : graph_(std::move(graph)), weights_(std::move(weights)) {
   char* memory = nullptr;
-  for (int pass = 0; pass < 2; ++pass) {
-    if (pass == 1) arena_.allocate();
-    memory = arena_.take<char>(graph_->memory());
-  }
+  arena_.lay_out([&] { memory = arena_.take<char>(graph_->memory()); });
   graph_->bind(memory);
 }
 

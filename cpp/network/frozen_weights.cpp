@@ -66,8 +66,7 @@ FrozenWeights::Folded FrozenWeights::fold(const ConvolutionLayer& layer, Paramet
 void FrozenWeights::allocate(const FrozenGraph& graph) {
   steps_.resize(graph.steps().size());
   arrays_.resize(steps_.size());
-  for (int pass = 0; pass < 2; ++pass) {
-    if (pass == 1) arena_.allocate();
+  arena_.lay_out([&] {
     for (size_t i = 0; i < steps_.size(); ++i) {
       const FrozenStep& step = graph.steps()[i];
       if (step.kind == FrozenStep::Kind::max_pool) continue;
@@ -79,7 +78,7 @@ void FrozenWeights::allocate(const FrozenGraph& graph) {
       arrays_[i].scale = arena_.take<float>(columns);
       arrays_[i].residual_scale = arena_.take<float>(columns);
     }
-  }
+  });
 }
 
 void FrozenWeights::fill_float(const FrozenStep& step, Parameters& parameters, Step& to) {

@@ -9,12 +9,12 @@
 
 namespace swav {
 
-Head::Linear Head::make(const std::string& name, int64_t rows, int64_t in, int64_t out) {
+Head::Linear Head::make(const LinearLayer& layer, int64_t rows) {
   ConvolutionShape shape;
   shape.images = rows;
-  shape.channels = int32_t(in);
-  shape.filters = int32_t(out);
-  return {Convolution(shape), name};
+  shape.channels = layer.in;
+  shape.filters = layer.out;
+  return {Convolution(shape), layer.name};
 }
 
 void Head::Linear::bind(Parameters& parameters, float* gradients, bool has_bias) {
@@ -27,15 +27,12 @@ void Head::Linear::bind(Parameters& parameters, float* gradients, bool has_bias)
 
 Head::Head(const Description& d, int64_t rows, Purpose purpose, int64_t queue_rows)
     : rows_(rows), dim_(d.config.dim), purpose_(purpose) {
-  const swav_network_config& c = d.config;
-  if (c.hidden > 0) hidden_ = std::make_unique<Linear>(make("projection_head.0", rows, d.feature_dim, c.hidden));
-  output_ = std::make_unique<Linear>(c.hidden > 0 ? make("projection_head.3", rows, c.hidden, c.dim)
-                                                  : make("projection_head", rows, d.feature_dim, c.dim));
-  for (int32_t h = 0; h < c.head_count; ++h) {
-    const std::string key = prototypes_name(c, h);
-    const std::string name = key.substr(0, key.rfind('.'));
-    scores_.push_back(make(name, rows, c.dim, c.prototypes[h]));
-    if (queue_rows > 0) queue_scores_.push_back(make(name, queue_rows, c.dim, c.prototypes[h]).convolution);
+  if (d.projection.size() > 1) hidden_ = std::make_unique<Linear>(make(d.projection[0], rows));
+  norm_name_ = d.projection_norm;
+  output_ = std::make_unique<Linear>(make(d.projection.back(), rows));
+  for (const LinearLayer& set : d.prototypes) {
+    scores_.push_back(make(set, rows));
+    if (queue_rows > 0) queue_scores_.push_back(make(set, queue_rows).convolution);
   }
 }
 
@@ -70,7 +67,7 @@ void Head::take(Arena& arena) {
 void Head::bind(Parameters& parameters, float* gradients) {
   if (hidden_) {
     hidden_->bind(parameters, gradients, true);
-    norm_.bind(parameters, "projection_head.1", gradients);
+    norm_.bind(parameters, norm_name_, gradients);
   }
   output_->bind(parameters, gradients, true);
   for (Linear& linear : scores_) linear.bind(parameters, gradients, false);
@@ -184,8 +181,8 @@ void Head::update_buffers() {
 }
 
 void Head::for_each_activation(const std::function<void(const std::string&, const float*, int64_t)>& visit) const {
-  if (hidden_) visit("projection_head.0", hidden_->values, rows_ * hidden_->convolution.shape().filters);
-  visit("projection_head output", output_->values, rows_ * dim_);
+  if (hidden_) visit(hidden_->name, hidden_->values, rows_ * hidden_->convolution.shape().filters);
+  visit(output_->name, output_->values, rows_ * dim_);
   for (const Linear& l : scores_) visit("scores of " + l.name, l.values, rows_ * l.convolution.shape().filters);
 }
 

@@ -56,12 +56,13 @@ class Head {
     void bind(Parameters& parameters, float* gradients, bool has_bias);
   };
 
-  static Linear make(const std::string& name, int64_t rows, int64_t in, int64_t out);
+  static Linear make(const LinearLayer& layer, int64_t rows);
 
   int64_t rows_, dim_;
   Purpose purpose_;
   std::unique_ptr<Linear> hidden_;  // NULL: one linear layer
   Norm norm_;                       // behind the hidden layer
+  std::string norm_name_;
   std::unique_ptr<Linear> output_;
   std::vector<Linear> scores_;
   std::vector<Convolution> queue_scores_;  // of each head; empty without a queue

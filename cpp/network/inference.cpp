@@ -8,11 +8,10 @@ HeadPlan::HeadPlan(const Description& description, Parameters& parameters, int64
     : head_(description, images, Head::Purpose::inference) {
   WorkspaceSize size;
   head_.include(size);
-  for (int pass = 0; pass < 2; ++pass) {
-    if (pass == 1) arena_.allocate();
+  arena_.lay_out([&] {
     workspace_ = size.take(arena_);
     head_.take(arena_);
-  }
+  });
   head_.bind(parameters, nullptr);
 }
 
@@ -48,12 +47,11 @@ InferencePlan::InferencePlan(const Description& description, Parameters& paramet
   if (description.config.dim > 0) head_ = std::make_unique<HeadPlan>(description, parameters, images);
   WorkspaceSize size;
   backbone_.include(size);
-  for (int pass = 0; pass < 2; ++pass) {
-    if (pass == 1) arena_.allocate();
+  arena_.lay_out([&] {
     workspace_ = size.take(arena_);
     backbone_.take(arena_);
     features_ = arena_.take<float>(images * description.feature_dim);
-  }
+  });
   backbone_.bind(parameters, nullptr);
 }
 

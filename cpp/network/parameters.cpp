@@ -5,14 +5,22 @@
 #include <cstring>
 
 #include "base/parallel.h"
-#include "base/random.h"
 #include "base/status.h"
 
 namespace swav {
 
-std::string prototypes_name(const swav_network_config& config, int32_t head) {
-  return config.head_count == 1 ? "prototypes.weight" : "prototypes.prototypes" + std::to_string(head) + ".weight";
+namespace {
+
+swav_tensor_kind kind_of(Role role) {
+  switch (role) {
+    case Role::norm_mean:
+    case Role::norm_variance: return SWAV_TENSOR_BUFFER;
+    case Role::norm_counter: return SWAV_TENSOR_COUNTER;
+    default: return SWAV_TENSOR_PARAMETER;
+  }
 }
+
+}  // namespace
 
 Parameters::Parameters(const Description& d) {
   add_convolution(d.stem);
@@ -20,31 +28,25 @@ Parameters::Parameters(const Description& d) {
     for (const ConvolutionLayer& layer : block.main) add_convolution(layer);
     if (block.projected) add_convolution(block.projection);
   }
-  const swav_network_config& c = d.config;
-  if (c.dim > 0 && c.hidden == 0) {
-    add("projection_head.weight", SWAV_TENSOR_PARAMETER, {c.dim, d.feature_dim});
-    add("projection_head.bias", SWAV_TENSOR_PARAMETER, {c.dim});
+  for (size_t i = 0; i < d.projection.size(); ++i) {
+    const LinearLayer& layer = d.projection[i];
+    add(layer.name + ".weight", Role::linear_weight, Part::head, {layer.out, layer.in});
+    add(layer.name + ".bias", Role::linear_bias, Part::head, {layer.out});
+    if (i + 1 < d.projection.size()) add_norm(d.projection_norm, Part::head, layer.out);
   }
-  if (c.dim > 0 && c.hidden > 0) {
-    add("projection_head.0.weight", SWAV_TENSOR_PARAMETER, {c.hidden, d.feature_dim});
-    add("projection_head.0.bias", SWAV_TENSOR_PARAMETER, {c.hidden});
-    add_norm("projection_head.1", c.hidden);
-    add("projection_head.3.weight", SWAV_TENSOR_PARAMETER, {c.dim, c.hidden});
-    add("projection_head.3.bias", SWAV_TENSOR_PARAMETER, {c.dim});
-  }
-  for (int32_t h = 0; h < c.head_count; ++h) add(prototypes_name(c, h), SWAV_TENSOR_PARAMETER, {c.prototypes[h], c.dim});
+  for (const LinearLayer& set : d.prototypes) add(set.name + ".weight", Role::prototypes, Part::head, {set.out, set.in});
 }
 
-void Parameters::add(const std::string& name, swav_tensor_kind kind, std::vector<int64_t> shape) {
+void Parameters::add(const std::string& name, Role role, Part part, std::vector<int64_t> shape) {
   constexpr size_t unit = 16;  // floats: every tensor starts on a cache line
   int64_t count = 1;
   for (int64_t n : shape) count *= n;
-  TensorEntry entry{name, kind, std::move(shape), count, 0};
-  if (kind == SWAV_TENSOR_COUNTER) {
+  TensorEntry entry{name, role, part, kind_of(role), std::move(shape), count, 0};
+  if (entry.kind == SWAV_TENSOR_COUNTER) {
     entry.offset = int64_t(counters_.size());
     counters_.push_back(0);
   } else {
-    std::vector<float>& array = kind == SWAV_TENSOR_PARAMETER ? values_ : buffers_;
+    std::vector<float>& array = entry.kind == SWAV_TENSOR_PARAMETER ? values_ : buffers_;
     entry.offset = int64_t(array.size());
     array.resize((array.size() + size_t(count) + unit - 1) / unit * unit);
   }
@@ -53,16 +55,24 @@ void Parameters::add(const std::string& name, swav_tensor_kind kind, std::vector
 }
 
 void Parameters::add_convolution(const ConvolutionLayer& layer) {
-  add(layer.name + ".weight", SWAV_TENSOR_PARAMETER, {layer.out, layer.in, layer.kernel, layer.kernel});
-  add_norm(layer.norm, layer.out);
+  add(layer.name + ".weight", Role::convolution, Part::backbone, {layer.out, layer.in, layer.kernel, layer.kernel});
+  add_norm(layer.norm, Part::backbone, layer.out);
 }
 
-void Parameters::add_norm(const std::string& name, int64_t channels) {
-  add(name + ".weight", SWAV_TENSOR_PARAMETER, {channels});
-  add(name + ".bias", SWAV_TENSOR_PARAMETER, {channels});
-  add(name + ".running_mean", SWAV_TENSOR_BUFFER, {channels});
-  add(name + ".running_var", SWAV_TENSOR_BUFFER, {channels});
-  add(name + ".num_batches_tracked", SWAV_TENSOR_COUNTER, {});
+void Parameters::add_norm(const std::string& name, Part part, int64_t channels) {
+  add(name + ".weight", Role::norm_scale, part, {channels});
+  add(name + ".bias", Role::norm_shift, part, {channels});
+  add(name + ".running_mean", Role::norm_mean, part, {channels});
+  add(name + ".running_var", Role::norm_variance, part, {channels});
+  add(name + ".num_batches_tracked", Role::norm_counter, part, {});
+}
+
+std::vector<const TensorEntry*> Parameters::with_role(Role role) const {
+  std::vector<const TensorEntry*> found;
+  for (const TensorEntry& entry : entries_) {
+    if (entry.role == role) found.push_back(&entry);
+  }
+  return found;
 }
 
 const TensorEntry& Parameters::entry(const std::string& name) const {
@@ -89,34 +99,34 @@ void* Parameters::data(const TensorEntry& entry) {
 const void* Parameters::data(const TensorEntry& entry) const { return const_cast<Parameters*>(this)->data(entry); }
 
 void Parameters::initialize(uint64_t seed) {
-  auto ends_with = [](const std::string& text, const std::string& end) {
-    return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-  };
-  parallel::for_each(int64_t(entries_.size()), [&](int64_t i, int) {
-    const TensorEntry& entry = entries_[size_t(i)];
-    if (entry.kind == SWAV_TENSOR_COUNTER) {
-      *static_cast<int64_t*>(data(entry)) = 0;
-      return;
-    }
+  parallel::for_each(int64_t(entries_.size()),
+                     [&](int64_t i, int) { initialize(size_t(i), Random(seed, Purpose::weights, uint64_t(i))); });
+}
+
+void Parameters::initialize(size_t index, Random random) {
+  const TensorEntry& entry = entries_[index];
+  const auto fill = [&](auto next) {
     float* value = static_cast<float*>(data(entry));
-    Random random(seed, Purpose::weights, uint64_t(i));
-    if (entry.kind == SWAV_TENSOR_BUFFER) {
-      const float start = ends_with(entry.name, "running_var") ? 1.0f : 0.0f;
-      for (int64_t j = 0; j < entry.count; ++j) value[j] = start;
-    } else if (entry.shape.size() == 4) {
+    for (int64_t j = 0; j < entry.count; ++j) value[j] = float(next());
+  };
+  const auto uniform = [&](int64_t fan_in) {
+    const double bound = 1.0 / std::sqrt(double(fan_in));
+    fill([&] { return random.uniform(-bound, bound); });
+  };
+  switch (entry.role) {
+    case Role::convolution: {
       const double deviation = std::sqrt(2.0 / double(entry.shape[0] * entry.shape[2] * entry.shape[3]));
-      for (int64_t j = 0; j < entry.count; ++j) value[j] = float(deviation * random.normal());
-    } else if (entry.shape.size() == 2 || (entry.name.rfind("projection_head", 0) == 0 && ends_with(entry.name, "bias") &&
-                                           entry.name != "projection_head.1.bias")) {
-      // The weight of a linear layer, or its bias, whose fan-in is that of the weight just before it.
-      const int64_t fan_in = entry.shape.size() == 2 ? entry.shape[1] : entries_[size_t(i - 1)].shape[1];
-      const double bound = 1.0 / std::sqrt(double(fan_in));
-      for (int64_t j = 0; j < entry.count; ++j) value[j] = float(random.uniform(-bound, bound));
-    } else {
-      const float start = ends_with(entry.name, "weight") ? 1.0f : 0.0f;  // batch-norm
-      for (int64_t j = 0; j < entry.count; ++j) value[j] = start;
+      return fill([&] { return deviation * random.normal(); });
     }
-  });
+    case Role::linear_weight:
+    case Role::prototypes: return uniform(entry.shape[1]);
+    case Role::linear_bias: return uniform(entries_[index - 1].shape[1]);  // that of the weight just before it
+    case Role::norm_scale:
+    case Role::norm_variance: return fill([] { return 1.0; });
+    case Role::norm_shift:
+    case Role::norm_mean: return fill([] { return 0.0; });
+    case Role::norm_counter: *static_cast<int64_t*>(data(entry)) = 0;
+  }
 }
 
 void Parameters::assign(const Parameters& other) {

@@ -7,12 +7,30 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/random.h"
 #include "network/description.h"
 
 namespace swav {
 
+// What a tensor does in its layer.
+enum class Role {
+  convolution,    // weight of one
+  linear_weight,  // of the projection
+  linear_bias,
+  prototypes,  // of one set
+  norm_scale,  // gamma of a batch-norm
+  norm_shift,  // beta
+  norm_mean,   // running
+  norm_variance,
+  norm_counter  // batches seen
+};
+
+enum class Part { backbone, head };
+
 struct TensorEntry {
   std::string name;
+  Role role;
+  Part part;
   swav_tensor_kind kind;
   std::vector<int64_t> shape;
   int64_t count;
@@ -26,6 +44,8 @@ class Parameters {
   const std::vector<TensorEntry>& entries() const { return entries_; }
   const TensorEntry& entry(const std::string& name) const;
   bool contains(const std::string& name) const { return index_.count(name) > 0; }
+  // In the order of the entries.
+  std::vector<const TensorEntry*> with_role(Role role) const;
 
   int64_t parameter_count() const;                          // of the model
   int64_t size() const { return int64_t(values_.size()); }  // of the array, padding included
@@ -56,9 +76,10 @@ class Parameters {
   bool operator==(const Parameters& other) const;
 
  private:
-  void add(const std::string& name, swav_tensor_kind kind, std::vector<int64_t> shape);
+  void add(const std::string& name, Role role, Part part, std::vector<int64_t> shape);
   void add_convolution(const ConvolutionLayer& layer);
-  void add_norm(const std::string& name, int64_t channels);
+  void add_norm(const std::string& name, Part part, int64_t channels);
+  void initialize(size_t index, Random random);
 
   std::vector<TensorEntry> entries_;
   std::unordered_map<std::string, size_t> index_;
@@ -66,8 +87,5 @@ class Parameters {
   std::vector<int64_t> counters_;
   uint64_t version_ = 0;
 };
-
-// Key of prototypes `head`: "prototypes.weight" where there is one set.
-std::string prototypes_name(const swav_network_config& config, int32_t head);
 
 }  // namespace swav

@@ -57,8 +57,6 @@ void list(char* names, size_t capacity, const std::string& name) {
   }
 }
 
-bool is_head(const std::string& name) { return name.rfind("projection_head", 0) == 0 || name.rfind("prototypes", 0) == 0; }
-
 // Tensors of a checkpoint that are not the network's.
 bool is_trainer_state(const std::string& name) { return name.rfind("optimizer.", 0) == 0 || name.rfind("queue", 0) == 0; }
 
@@ -162,7 +160,7 @@ void fill(Network& network, const SafetensorsReader& file, const std::string& pa
   swav_load_report r{};
   int64_t backbone = 0, backbone_matched = 0;
   for (const TensorEntry& entry : loaded.entries()) {
-    const bool counts = !is_head(entry.name) && entry.kind != SWAV_TENSOR_COUNTER;
+    const bool counts = entry.part == Part::backbone && entry.kind != SWAV_TENSOR_COUNTER;
     backbone += counts;
     const auto found = tensors.find(entry.name);
     if (found == tensors.end()) {

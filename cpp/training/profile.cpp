@@ -1,6 +1,6 @@
 // Where the time of the last step went.
 #include "base/status.h"
-#include "network/trainer.h"
+#include "training/trainer.h"
 
 namespace swav {
 

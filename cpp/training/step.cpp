@@ -1,4 +1,4 @@
-#include "network/trainer.h"
+#include "training/trainer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -84,12 +84,11 @@ void Trainer::plan() {
   const int64_t batch = config_.batch, rows = head_->rows(), queue = queue_->length(),
                 parameters = network_.parameters().size();
   const int64_t most = *std::max_element(c.prototypes, c.prototypes + c.head_count);
-  prototypes_offset_ = network_.parameters().entry(prototypes_name(c, 0)).offset;  // they are the last tensors
+  prototypes_offset_ = network_.parameters().with_role(Role::prototypes)[0]->offset;  // they are the last tensors
   int64_t objective = std::max(codes_workspace(queue + batch, most), health_workspace(batch, most));
   objective = std::max(objective, swapped_loss_workspace(loss_shape(config_, most, c.head_count)));
 
-  for (int step = 0; step < 2; ++step) {  // count, then hand out
-    if (step == 1) arena_.allocate();
+  arena_.lay_out([&] {
     int64_t before = arena_.used();
     auto taken = [&](int64_t& bytes) {
       bytes = arena_.used() - before;
@@ -115,7 +114,7 @@ void Trainer::plan() {
     objective_workspace_ = arena_.take<float>(objective);
     prototypes_before_ = arena_.take<float>(parameters - prototypes_offset_);
     taken(plan_.workspace);
-  }
+  });
   plan_.parameters = parameters * int64_t(sizeof(float));
   plan_.queue = queue_->bytes();
   plan_.total = plan_.parameters + plan_.gradients + plan_.optimizer + plan_.activations + plan_.workspace + plan_.queue;
@@ -128,7 +127,7 @@ void Trainer::plan() {
 void Trainer::take_buffers() {
   PassBufferSize shared;
   bool guest = false;
-  if (passes_.size() > 1) {
+  if (passes_.size() > 1 && !Arena::poisons_gaps) {
     const Backbone& host = passes_[1].backbone;
     Arena count, place(host.activations(), host.activation_bytes());
     passes_[0].backbone.buffer_size().take(count);
@@ -267,7 +266,7 @@ void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& 
   size_t index = 0;
   for (const TensorEntry& entry : network_.parameters().entries()) {
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
-    optimizer_->parameters()[index++].frozen = input.freeze_prototypes && entry.name.rfind("prototypes", 0) == 0;
+    optimizer_->parameters()[index++].frozen = input.freeze_prototypes && entry.role == Role::prototypes;
   }
   const Optimizer::Measure measure = optimizer_->measure();
   report.gradient_norm = measure.gradient_norm;

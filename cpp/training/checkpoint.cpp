@@ -5,7 +5,7 @@
 
 #include "base/status.h"
 #include "io/safetensors.h"
-#include "network/trainer.h"
+#include "training/trainer.h"
 
 namespace swav {
 namespace {
