@@ -1,6 +1,7 @@
 import Foundation
 import SwAVAugmentation
 import SwAVData
+import SwAVEngine
 import SwAVEvaluation
 import SwAVModel
 public import SwAVTraining

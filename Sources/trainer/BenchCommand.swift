@@ -12,11 +12,8 @@ struct BenchCommand: ParsableCommand {
 
 /// Prints a result: the JSON object, or its keys and values in a column.
 private func show(_ result: some Encodable, json: Bool) throws {
-  let line = try jsonLine(result)
-  guard !json, let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] else {
-    print(line)
-    return
-  }
+  if json { return print(try jsonRow("result", result)) }
+  let object = try JSONSerialization.jsonObject(with: Data(try jsonLine(result).utf8)) as? [String: Any] ?? [:]
   for (key, value) in object.sorted(by: { $0.key < $1.key }) {
     print(key.padding(toLength: 28, withPad: " ", startingAt: 0) + "\(value)")
   }
@@ -78,7 +75,7 @@ struct LayersBench: ParsableCommand {
       try requirePositive(("batch", batch), ("steps", steps))
       try Runtime.setThreads(threads)
       let result = try Benchmark.layers(arch: architecture(arch), crops: CropGroup.parse(crops), batch: batch, steps: steps)
-      if out.json { return print(try jsonLine(result)) }
+      if out.json { return print(try jsonRow("result", result)) }
       print(LayersTable.text(result))
     }
   }

@@ -85,21 +85,20 @@ struct Console {
 
   private func showJSON(_ event: PretrainingEvent) throws {
     switch event {
-    case .step(let step): print(try jsonLine(step))
-    case .evaluated(let evaluation): print(try jsonLine(evaluation))
-    case .badSample(let bad): print(try jsonLine(["bad_image": bad.name, "reason": bad.reason]))
-    case .warning(let text): print(try jsonLine(["warning": text]))
-    case .advice(let text): print(try jsonLine(["advice": text]))
-    case .checkpoint(let step): print(try jsonLine(["checkpoint": step]))
+    case .step(let step): print(try jsonRow("step", step))
+    case .evaluated(let evaluation): print(try jsonRow("evaluation", evaluation))
+    case .badSample(let bad): print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason]))
+    case .warning(let text): print(try jsonRow("warning", ["warning": text]))
+    case .advice(let text): print(try jsonRow("advice", ["advice": text]))
+    case .checkpoint(let step): print(try jsonRow("checkpoint", ["checkpoint": step]))
     case .started(let start):
-      print(try jsonLine(["images": start.images, "total_steps": start.totalSteps, "resumed_at": start.resumedAt]))
+      print(try jsonRow("start", ["images": start.images, "total_steps": start.totalSteps, "resumed_at": start.resumedAt]))
     }
-    fflush(nil)
   }
 
   mutating func show(_ result: PretrainingResult, images: any ImageSource) throws {
     if json {
-      print(try jsonLine(result))
+      print(try jsonRow("result", command: "pretrain", result))
       return
     }
     switch result.outcome {
@@ -130,11 +129,7 @@ struct Console {
     hasBar = false
   }
 
-  private func write(_ text: String) {
-    print(text, terminator: "")
-    // Lines have to arrive when they are written, in a pipe too.
-    fflush(nil)
-  }
+  private func write(_ text: String) { print(text, terminator: "") }
 }
 
 /// Columns of the terminal; 80 where it does not say.

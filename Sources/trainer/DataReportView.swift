@@ -146,7 +146,6 @@ struct DataReportView {
 extension DataReportView {
   /// The last object of --json.
   private struct Summary: Encodable {
-    var command = "check-data"
     var images: Int
     var readable: Int
     var broken: Int
@@ -177,13 +176,14 @@ extension DataReportView {
   }
 
   private func showJSON() throws {
-    for finding in report.findings { print(try jsonLine(finding)) }
+    for finding in report.findings { print(try jsonRow("finding", finding)) }
     let (sizes, statistics, plan, speed) = (report.sizes, report.statistics, outlook?.plan, outlook?.speed)
     let pairs = { (values: [(name: String, images: Int)]) in
       Dictionary(values.map { ($0.name, $0.images) }, uniquingKeysWith: +)
     }
     print(
-      try jsonLine(
+      try jsonRow(
+        "result", command: "check-data",
         Summary(
           images: report.images, readable: report.readable, broken: report.count(.broken), ignored: report.count(.ignored),
           duplicates: report.count(.duplicate), nearDuplicates: report.count(.nearDuplicate),

@@ -28,7 +28,7 @@ struct DemoView {
       console.showProgress(DemoView.title(stage), done: done, total: total)
     case .before(let untrained, let thumbnails):
       if json {
-        print(try jsonLine(["untrained_knn20": untrained, "raw_knn20": thumbnails]))
+        print(try jsonRow("before", ["untrained_knn20": untrained, "raw_knn20": thumbnails]))
         return
       }
       console.line(
@@ -56,7 +56,7 @@ struct DemoView {
 
   mutating func show(_ report: Demonstration.Report) throws {
     if json {
-      print(try jsonLine(Row(report, demonstration)))
+      print(try jsonRow("result", command: "demo", Row(report, demonstration)))
       return
     }
     console.finishBar()
@@ -118,7 +118,6 @@ struct DemoView {
 
   /// The result as JSON; percentages 0...100.
   private struct Row: Encodable {
-    var command = "demo"
     var knn20: Double
     var untrainedKnn20: Double
     var rawKnn20: Double

@@ -21,15 +21,9 @@ struct Failure: Error {
   let message: String
   let json: Bool
 
-  func printAndExit() -> Never {
-    if json,
-      let line = try? JSONSerialization.data(
-        withJSONObject: ["error": message, "exit_code": Int(code.rawValue)], options: [.sortedKeys, .withoutEscapingSlashes])
-    {
-      print(String(decoding: line, as: UTF8.self))
-    }
-    FileHandle.standardError.write(Data("error: \(message)\n".utf8))
-    exit(code.rawValue)
+  func tell() {
+    if json, let row = try? jsonRow("error", fields: ["error": message, "exit_code": code.rawValue]) { print(row) }
+    try? FileHandle.standardError.write(contentsOf: Data("error: \(message)\n".utf8))
   }
 
   /// Runs the body of a command; errors of the library become failures.
@@ -41,7 +35,7 @@ struct Failure: Error {
     } catch let error as ValidationError {
       throw Failure(code: .usage, message: error.message, json: json)
     } catch {
-      throw Failure(code: code(for: error), message: "\(error)", json: json)
+      throw Failure(code: code(for: error), message: errorLine(error), json: json)
     }
   }
 

@@ -25,7 +25,7 @@ struct InfoCommand: ParsableCommand {
       let report = Report(
         version: Runtime.versionText, cpu: info.cpu, isa: info.isa, threads: info.threads, features: info.features,
         build: info.build)
-      if out.json { return print(try jsonLine(report)) }
+      if out.json { return print(try jsonRow("result", command: "info", report)) }
       print("swav \(report.version), built with \(report.build)")
       print("processor: \(report.cpu)")
       print("kernels: \(report.isa) of \(report.features)")

@@ -53,7 +53,6 @@ struct PreviewCommand: ParsableCommand {
   }
 
   private struct Report: Encodable {
-    var command = "preview"
     var output: String
     var width: Int
     var height: Int
@@ -67,7 +66,8 @@ struct PreviewCommand: ParsableCommand {
     let (names, crops) = (sheet.rows.map { source.name(of: $0) }, CropGroup.describe(recipe.groups))
     if out.json {
       return print(
-        try jsonLine(
+        try jsonRow(
+          "result", command: "preview",
           Report(
             output: output, width: sheet.width, height: sheet.height, crops: crops, images: names,
             broken: sheet.bad.map(\.name))))

@@ -28,15 +28,31 @@ struct TrainerCommand: ParsableCommand {
     ])
 
   static func main() {
+    StandardOutput.occupyClosedDescriptors()
     // A closed pipe is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    let code = runCommand()
+    Foundation.exit(code == 0 && StandardOutput.hasFailed ? Failure.Code.io.rawValue : code)
+  }
+
+  /// The exit code.
+  private static func runCommand() -> Int32 {
     do {
       var command = try parseAsRoot()
       try command.run()
+      return 0
     } catch let failure as Failure {
-      failure.printAndExit()
+      failure.tell()
+      return failure.code.rawValue
     } catch {
-      exit(withError: error)
+      let code = exitCode(for: error)
+      let text = fullMessage(for: error)
+      if code == .success {
+        print(text)
+      } else if !text.isEmpty {
+        try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8))
+      }
+      return code.rawValue
     }
   }
 }

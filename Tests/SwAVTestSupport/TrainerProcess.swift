@@ -54,4 +54,21 @@ public struct TrainerProcess {
       output: try String(contentsOfFile: outputPath, encoding: .utf8),
       errors: try String(contentsOfFile: errorPath, encoding: .utf8))
   }
+
+  /// Runs a script of bash in which `trainer` is the command, for redirections and pipes; gives its exit code and errors.
+  public static func shell(_ script: String, in folder: String) throws -> (code: Int32, errors: String) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/bash")
+    process.arguments = ["-c", "trainer() { \"$TRAINER\" \"$@\"; }; " + script]
+    process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "80", "TRAINER": path]) { $1 }
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    let errors = NSTemporaryDirectory() + "swav-shell-" + UUID().uuidString
+    _ = FileManager.default.createFile(atPath: errors, contents: nil)
+    defer { try? FileManager.default.removeItem(atPath: errors) }
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    return (process.terminationStatus, try String(contentsOfFile: errors, encoding: .utf8))
+  }
 }

@@ -86,7 +86,7 @@ import Testing
   @Test func aDiskThatIsFullLosesNothing() throws {
     let flags = "--crops 2x32 --base-width 8 --hidden 16 --dim 8 --prototypes 6 --batch 4 --epochs 3"
     func pretrain(_ output: String, before: String = "", _ more: String = "") throws -> (code: Int32, errors: String) {
-      try shell("\(before) exec '\(TrainerProcess.path)' pretrain images -o \(output) \(flags) \(more)")
+      try TrainerProcess.shell("\(before) trainer pretrain images -o \(output) \(flags) \(more)", in: folder.path)
     }
     func file(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + name)) }
     #expect(try pretrain("whole").code == 0)
@@ -105,19 +105,5 @@ import Testing
     #expect(first.code == 74 && first.errors.contains("other/checkpoint"), "\(first.errors)")
     #expect(try pretrain("other").code == 0)
     #expect(try file("other/weights.safetensors") == file("whole/weights.safetensors"))
-  }
-
-  private func shell(_ script: String) throws -> (code: Int32, errors: String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", script]
-    process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
-    let errors = folder.path + "/errors.txt"
-    _ = FileManager.default.createFile(atPath: errors, contents: nil)
-    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    return (process.terminationStatus, try String(contentsOfFile: errors, encoding: .utf8))
   }
 }

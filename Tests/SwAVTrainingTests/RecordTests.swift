@@ -81,6 +81,10 @@ import Testing
   @Test func numbersThatAreNotFiniteStayJSON() throws {
     #expect(try jsonLine(["a": Double.nan]) == #"{"a":"nan"}"#)
     #expect(try jsonLine(["imagesPerSecond": 2.5]) == #"{"imagesPerSecond":2.5}"#)
+    struct Value: Encodable { var knnAccuracy = 1.5, command = "loses" }
+    #expect(
+      try jsonRow("result", command: "knn", Value()) == #"{"command":"knn","knn_accuracy":1.5,"schema":1,"type":"result"}"#)
+    #expect(try jsonRow("note", fields: ["knn20": 1.5, "name": "a"]) == #"{"knn20":1.5,"name":"a","schema":1,"type":"note"}"#)
   }
 }
 

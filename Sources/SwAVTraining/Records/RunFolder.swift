@@ -59,12 +59,3 @@ struct Environment: Codable {
 
 /// "2026-01-31T12:00:00Z".
 func timestamp() -> String { Date().formatted(.iso8601) }
-
-/// One JSON object without line breaks, keys sorted and in snake case. Numbers that are not finite become "nan" or "inf".
-package func jsonLine(_ value: some Encodable) throws -> String {
-  let encoder = JSONEncoder()
-  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-  encoder.keyEncodingStrategy = .convertToSnakeCase
-  encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-  return String(decoding: try encoder.encode(value), as: UTF8.self)
-}

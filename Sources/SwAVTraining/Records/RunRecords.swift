@@ -47,10 +47,10 @@ struct RunRecords: ~Copyable {
           + "optimiser \(mib(memory.optimizer)), activations \(mib(memory.activations)), workspace \(mib(memory.workspace)), "
           + "queue \(mib(memory.queue))); loader \(mib(start.loaderMemory))")
     case .step(let step):
-      try metrics.append(line: try jsonLine(step))
+      try metrics.append(line: try jsonRow("step", step))
       try events.append(EventRecord.scalars(step.scalars, step: step.step, wallTime: wallTime()))
     case .evaluated(let evaluation):
-      try metrics.append(line: try jsonLine(evaluation))
+      try metrics.append(line: try jsonRow("evaluation", evaluation))
       let scalars = [("val/knn20", evaluation.knn20)]
       try events.append(EventRecord.scalars(scalars, step: evaluation.step, wallTime: wallTime()))
       try log("epoch \(evaluation.epoch): knn20 \(decimals(evaluation.knn20, 2)), best \(decimals(evaluation.bestKnn20, 2))")
