@@ -28,11 +28,11 @@ struct HeadBench {
   Arena arena;
   Workspace workspace;
 
-  HeadBench(const swav_network_config& config, int64_t rows, int64_t queue_rows)
+  HeadBench(const swav_network_config& config, int64_t rows)
       : description(describe(config)),
         parameters(description),
         gradients(size_t(parameters.size())),
-        head(description, rows, Head::Purpose::training, queue_rows) {
+        head(description, rows, Head::Purpose::training) {
     parameters.initialize(3);
     WorkspaceSize size;
     head.include(size);
@@ -122,9 +122,13 @@ TEST_CASE(
     "fact 15: scores are cosines in [-1, 1] once prototypes are renormalised, for a head with and without a hidden layer") {
   for (int32_t hidden : {0, 9}) {
     const int64_t rows = 20;
-    HeadBench bench(head_config(hidden), rows, 0);
+    HeadBench bench(head_config(hidden), rows);
     const Floats features = normals(5, rows * bench.description.feature_dim);
-    bench.head.renormalize_prototypes();
+    for (int32_t h = 0; h < 2; ++h) {
+      Floats norms(size_t(bench.head.prototypes(h)));
+      float* prototypes = bench.head.prototype_values(h);
+      normalize_rows(prototypes, bench.head.prototypes(h), 5, prototypes, norms.data());
+    }
     bench.head.forward(features.data(), Statistics::batch, group_of_one(), bench.workspace);
     bench.head.forward_scores(bench.workspace);
     for (int32_t h = 0; h < 2; ++h) {
@@ -139,23 +143,5 @@ TEST_CASE(
         }
       }
     }
-  }
-}
-
-TEST_CASE("scores of queued embeddings are the scores that these embeddings have in a batch") {
-  const int64_t rows = 8, queue_rows = 24;
-  HeadBench bench(head_config(9), rows, queue_rows);
-  const Floats features = normals(5, rows * bench.description.feature_dim);
-  bench.head.forward(features.data(), Statistics::batch, group_of_one(), bench.workspace);
-  bench.head.forward_scores(bench.workspace);
-  Floats queue;
-  for (int i = 0; i < 3; ++i) queue.insert(queue.end(), bench.head.embeddings(), bench.head.embeddings() + rows * 5);
-  for (int32_t h = 0; h < 2; ++h) {
-    const int64_t count = bench.head.prototypes(h);
-    Guarded<float> scores(queue_rows * count);
-    bench.head.score_queue(h, queue.data(), bench.workspace, scores.data());
-    CHECK(scores.margins_intact());
-    for (int64_t i = 0; i < queue_rows * count; ++i)
-      CHECK(std::abs(scores[i] - bench.head.scores(h)[i % (rows * count)]) <= 5 * FLT_EPSILON);
   }
 }

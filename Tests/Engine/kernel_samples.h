@@ -66,4 +66,18 @@ class Guarded {
   std::vector<T> all_;
 };
 
+// A workspace of `floats`, aligned for doubles, that notices a write behind it.
+class GuardedWorkspace {
+ public:
+  explicit GuardedWorkspace(int64_t floats) : floats_(floats), all_(size_t(floats + 64), 77.0f) {}
+  float* data() { return all_.data(); }
+  bool margin_intact() const {
+    return std::all_of(all_.begin() + floats_, all_.end(), [](float x) { return x == 77.0f; });
+  }
+
+ private:
+  int64_t floats_;
+  Floats all_;
+};
+
 }  // namespace swav::test

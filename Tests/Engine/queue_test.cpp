@@ -22,13 +22,20 @@ Floats embeddings(int64_t t, int64_t a) {
   return z;
 }
 
-void insert(EmbeddingQueue& queue, int64_t t, int64_t crops) {
-  std::vector<Floats> z;
-  std::vector<const float*> pointers;
-  for (int64_t a = 0; a < crops; ++a) z.push_back(embeddings(t, a));
-  for (const Floats& block : z) pointers.push_back(block.data());
-  queue.insert(pointers.data());
-}
+// A queue with memory of its own.
+struct OwnedQueue {
+  Arena arena;
+  EmbeddingQueue queue;
+
+  OwnedQueue(int64_t crops, int64_t requested) : queue(crops, requested, batch, dim) {
+    arena.lay_out([&] { queue.take(arena); });
+  }
+  void insert(int64_t t, int64_t crops) {
+    for (int64_t a = 0; a < crops; ++a) queue.replace_oldest(a, embeddings(t, a).data());
+    queue.advance();
+  }
+  Floats values(int64_t crops) { return {queue.values(), queue.values() + crops * queue.length() * dim}; }
+};
 
 // The published queue: rows shifted towards the end, newest first, used when its last row is not all zero.
 struct ShiftingQueue {
@@ -48,23 +55,24 @@ TEST_CASE("the requested length is rounded down to a multiple of the batch; less
   CHECK(EmbeddingQueue::rounded_length(1000, 256) == 768);
   CHECK(EmbeddingQueue::rounded_length(255, 256) == 0);
   CHECK(EmbeddingQueue(2, 11, batch, dim).length() == 9);
-  EmbeddingQueue none(2, 2, batch, dim);
-  CHECK(none.length() == 0);
-  insert(none, 0, 2);
-  CHECK_FALSE(none.full());
+  OwnedQueue none(2, 2);
+  CHECK(none.queue.length() == 0);
+  none.insert(0, 2);
+  CHECK_FALSE(none.queue.full());
 }
 
 TEST_CASE("the queue is not used until length / batch steps after its start") {
-  EmbeddingQueue queue(1, 9, batch, dim);
+  OwnedQueue owned(1, 9);
   for (int64_t t = 0; t < 3; ++t) {
-    CHECK_FALSE(queue.full());
-    insert(queue, t, 1);
+    CHECK_FALSE(owned.queue.full());
+    owned.insert(t, 1);
   }
-  CHECK(queue.full());
+  CHECK(owned.queue.full());
 }
 
 TEST_CASE("the queue holds the rows of the published one, oldest dropped, each crop its own, and is full in the same steps") {
-  EmbeddingQueue queue(2, 9, batch, dim);
+  OwnedQueue owned(2, 9);
+  const EmbeddingQueue& queue = owned.queue;
   ShiftingQueue published[2] = {ShiftingQueue(9), ShiftingQueue(9)};
   for (int64_t t = 0; t < 11; ++t) {
     for (int64_t a = 0; a < 2; ++a) {
@@ -75,7 +83,7 @@ TEST_CASE("the queue holds the rows of the published one, oldest dropped, each c
         CHECK(std::equal(ours, ours + batch * dim, published[a].rows.begin() + j * batch * dim));
       }
     }
-    insert(queue, t, 2);
+    owned.insert(t, 2);
     for (int64_t a = 0; a < 2; ++a) published[a].insert(embeddings(t, a));
   }
 }
@@ -92,26 +100,26 @@ TEST_CASE("the order of the rows does not change the codes") {
   for (size_t i = 0; i < a.size(); ++i) CHECK(std::abs(a[i] - b[i]) < 8e-6f);  // sums over 72 rows in another order: 64 eps
 }
 
-TEST_CASE("a restored queue continues identically") {
-  EmbeddingQueue queue(2, 9, batch, dim);
-  for (int64_t t = 0; t < 5; ++t) insert(queue, t, 2);
-  EmbeddingQueue restored(2, 9, batch, dim);
-  restored.restore(queue.values().data(), queue.inserted());
+TEST_CASE("a queue that takes over another one's values and counter continues identically") {
+  OwnedQueue first(2, 9), restored(2, 9);
+  for (int64_t t = 0; t < 5; ++t) first.insert(t, 2);
+  std::copy_n(first.queue.values(), first.values(2).size(), restored.queue.values());
+  restored.queue.inserted() = first.queue.inserted();
   for (int64_t t = 5; t < 9; ++t) {
-    CHECK(restored.full() == queue.full());
-    CHECK(restored.values() == queue.values());
-    insert(queue, t, 2);
-    insert(restored, t, 2);
+    CHECK(restored.queue.full() == first.queue.full());
+    CHECK(restored.values(2) == first.values(2));
+    first.insert(t, 2);
+    restored.insert(t, 2);
   }
-  CHECK(restored.values() == queue.values());
+  CHECK(restored.values(2) == first.values(2));
 }
 
 TEST_CASE("deriving again at each epoch whether the queue is used gives the same as never resetting it") {
-  EmbeddingQueue queue(1, 9, batch, dim);
+  OwnedQueue owned(1, 9);
   bool sticky = false;
   for (int64_t t = 0; t < 20; ++t) {
-    sticky = sticky || queue.full();
-    CHECK(queue.full() == sticky);  // full never turns false again
-    insert(queue, t, 1);
+    sticky = sticky || owned.queue.full();
+    CHECK(owned.queue.full() == sticky);  // full never turns false again
+    owned.insert(t, 1);
   }
 }

@@ -274,6 +274,25 @@ TEST_CASE(
   CHECK(std::string(swav_error_message()).find("in layer2.0.conv2.weight.") != std::string::npos);
 }
 
+TEST_CASE("a step that fails after the objective, with many images and few prototypes, leaves every bit as it was") {
+  swav_network_config network = small_network();
+  network.prototypes[0] = 2;
+  swav_trainer_config config = groups({{2, 8, 0, 0}}, 512);
+  config.temperature = 1e-5f;
+  TrainingBench bench(network, config);
+  // The head's hidden values reach 1e37 and its second weight takes that back: the output is an ordinary one, but the gradient
+  // of that weight, some 1e5 / |output| for each image times the hidden values, is beyond a float.
+  for (const auto& [name, scale] : {std::pair{"projection_head.1.weight", 1e37f}, {"projection_head.3.weight", 1e-37f}}) {
+    const swav_tensor t = tensor_of(bench.network, name);
+    for (int64_t i = 0; i < t.count; ++i) static_cast<float*>(t.data)[i] *= scale;
+  }
+  const State before = state_of(bench.network);
+  CHECK(bench.step_on(bench.crops(0)) == SWAV_ERROR_NUMERIC);
+  CHECK(std::string(swav_error_message()).find("a gradient is not finite") == 0);
+  CHECK(bench.report.loss != 0);  // the objective was computed
+  CHECK(state_of(bench.network) == before);
+}
+
 TEST_CASE("the report's figures are in their ranges") {
   TrainingBench bench(small_network(), small_training());
   bench.step(0);
@@ -340,10 +359,16 @@ TEST_CASE("settings of the trainer out of range are refused, naming the setting,
   };
   CHECK(message([](auto& c) { c.group_count = 0; }) == "group_count is 0; 1 to 8 is allowed");
   CHECK(message([](auto& c) { c.group_count = 1, c.crop_counts[0] = 1; }) ==
-        "there is 1 crop; swapped prediction needs at least 2");
+        "crops are 1; swapped prediction needs at least 2");
   CHECK(message([](auto& c) { c.crop_sizes[1] = 7; }) == "images are 7 x 7 pixels; 8 to 16384 is allowed");
   CHECK(message([](auto& c) { c.batch = 0; }) == "batch is 0; 1 to 65536 is allowed");
   CHECK(message([](auto& c) { c.assign[1] = 4; }).find("4") != std::string::npos);
+  for (int32_t count : {0, -1, 9, 1 << 30}) {  // refused before the array behind it is read
+    CHECK(message([&](auto& c) { c.assign_count = count; }) ==
+          "assign_count is " + std::to_string(count) + "; 1 to 8 is allowed");
+    CHECK(message([&](auto& c) { c.group_count = count; }) ==
+          "group_count is " + std::to_string(count) + "; 1 to 8 is allowed");
+  }
   CHECK(message([](auto& c) { c.temperature = 0; }).find("temperature") != std::string::npos);
   CHECK(message([](auto& c) { c.codes.epsilon = -1; }).find("epsilon") != std::string::npos);
   CHECK(message([](auto& c) { c.momentum = 1.5f; }).find("momentum") != std::string::npos);

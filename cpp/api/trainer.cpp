@@ -4,9 +4,32 @@
 
 #include "api/api.h"
 #include "api/handles.h"
+#include "api/trainer_config.h"
 #include "io/safetensors.h"
 
 using namespace swav;
+
+namespace swav::api {
+
+TrainerSettings trainer_settings(const swav_trainer_config& c) {
+  SWAV_REQUIRE(c.group_count >= 1 && c.group_count <= SWAV_MAX_GROUPS, "group_count is %d; 1 to %d is allowed", c.group_count,
+               SWAV_MAX_GROUPS);
+  TrainerSettings settings;
+  for (int32_t g = 0; g < c.group_count; ++g) settings.groups.push_back({c.crop_counts[g], c.crop_sizes[g]});
+  settings.batch = c.batch;
+  settings.optimizer = {c.optimizer, c.momentum, c.trust, c.beta1, c.beta2, c.adam_epsilon, c.weight_decay};
+  settings.direct = c.direct;
+  return settings;
+}
+
+std::unique_ptr<Objective> objective(const swav_trainer_config& c) {
+  SWAV_REQUIRE(c.assign_count >= 1 && c.assign_count <= SWAV_MAX_GROUPS, "assign_count is %d; 1 to %d is allowed",
+               c.assign_count, SWAV_MAX_GROUPS);
+  const SwappedPredictionSettings settings{{c.assign, c.assign + c.assign_count}, c.codes, c.temperature, c.queue_length};
+  return std::make_unique<SwappedPrediction>(settings);
+}
+
+}  // namespace swav::api
 
 extern "C" {
 
@@ -35,7 +58,7 @@ swav_trainer_config swav_trainer_config_default(void) {
 swav_status swav_trainer_create(swav_network* network, const swav_trainer_config* config, swav_trainer** trainer) {
   return api::computed([&] {
     SWAV_REQUIRE(network && config && trainer, "swav_trainer_create: an argument is NULL");
-    *trainer = new swav_trainer{Trainer(*network->network, *config)};
+    *trainer = new swav_trainer{Trainer(*network->network, api::trainer_settings(*config), api::objective(*config))};
   });
 }
 

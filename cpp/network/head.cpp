@@ -25,22 +25,17 @@ void Head::Linear::bind(Parameters& parameters, float* gradients, bool has_bias)
   if (has_bias) d_bias = gradients + parameters.entry(name + ".bias").offset;
 }
 
-Head::Head(const Description& d, int64_t rows, Purpose purpose, int64_t queue_rows)
-    : rows_(rows), dim_(d.config.dim), purpose_(purpose) {
+Head::Head(const Description& d, int64_t rows, Purpose purpose) : rows_(rows), dim_(d.config.dim), purpose_(purpose) {
   if (d.projection.size() > 1) hidden_ = std::make_unique<Linear>(make(d.projection[0], rows));
   norm_name_ = d.projection_norm;
   output_ = std::make_unique<Linear>(make(d.projection.back(), rows));
-  for (const LinearLayer& set : d.prototypes) {
-    scores_.push_back(make(set, rows));
-    if (queue_rows > 0) queue_scores_.push_back(make(set, queue_rows).convolution);
-  }
+  for (const LinearLayer& set : d.prototypes) scores_.push_back(make(set, rows));
 }
 
 void Head::include(WorkspaceSize& workspace) const {
   if (hidden_) workspace.include(hidden_->convolution);
   workspace.include(output_->convolution);
   for (const Linear& linear : scores_) workspace.include(linear.convolution);
-  for (const Convolution& convolution : queue_scores_) workspace.include(convolution);
 }
 
 void Head::take(Arena& arena) {
@@ -126,24 +121,14 @@ void Head::forward_scores(const Workspace& workspace) {
   }
 }
 
-void Head::score_queue(int32_t head, const float* embeddings, const Workspace& workspace, float* scores) {
-  queue_scores_[size_t(head)].forward({embeddings}, scores_[size_t(head)].weight, workspace.products, scores, Epilogue());
-}
-
-void Head::renormalize_prototypes() {
-  for (Linear& l : scores_) {
-    const int64_t count = l.convolution.shape().filters;
-    normalize_rows(l.weight, count, dim_, l.weight, scratch(Scratch::result, count));
-  }
-}
-
-void Head::backward(const float* features, Communicator& communicator, const Workspace& workspace, float* d_features) {
+void Head::backward(const float* features, bool embeddings, Communicator& communicator, const Workspace& workspace,
+                    float* d_features) {
   const Kernels& kernel = kernels();
   for (size_t h = 0; h < scores_.size(); ++h) {
     Linear& l = scores_[h];
     const Operand d{l.values};
     l.convolution.backward_weights({unit_}, d, workspace.products, l.d_weight);
-    l.convolution.backward_data(d, l.weight, workspace.products, d_unit_, h > 0, Epilogue());
+    l.convolution.backward_data(d, l.weight, workspace.products, d_unit_, embeddings || h > 0, Epilogue());
   }
   normalize_rows_backward(d_unit_, unit_, norms_, rows_, dim_, d_raw_);
   bias_backward(d_raw_, rows_, dim_, output_->d_bias);

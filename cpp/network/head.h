@@ -14,8 +14,8 @@ class Head {
  public:
   enum class Purpose { training, inference };
 
-  // queue_rows: most embeddings that score() gets at once.
-  Head(const Description& description, int64_t rows, Purpose purpose, int64_t queue_rows = 0);
+  // The description has a projection.
+  Head(const Description& description, int64_t rows, Purpose purpose);
 
   int64_t rows() const { return rows_; }
   int64_t dim() const { return dim_; }
@@ -29,17 +29,16 @@ class Head {
   void forward(const float* features, Statistics statistics, Communicator& communicator, const Workspace& workspace);
   // embeddings() -> scores(head), for every set of prototypes. In training the prototypes are taken to have unit norm.
   void forward_scores(const Workspace& workspace);
-  // Cosines of the queue's embeddings [queue_rows][dim] with the prototypes of a head: scores [queue_rows][K].
-  void score_queue(int32_t head, const float* embeddings, const Workspace& workspace, float* scores);
-
   const float* embeddings() const { return unit_; }
+  float* d_embeddings() { return d_unit_; }
   float* scores(int32_t head) { return scores_[size_t(head)].values; }
+  // The parameters of a set, [K][dim].
+  float* prototype_values(int32_t head) { return scores_[size_t(head)].weight; }
 
-  // Scales each prototype to unit norm in place (before the forward, as published).
-  void renormalize_prototypes();
-
-  // scores(head) hold d(scores) now; adds all parameter gradients and writes d_features [rows][feature_dim].
-  void backward(const float* features, Communicator& communicator, const Workspace& workspace, float* d_features);
+  // scores(head) hold d(scores) now, and d_embeddings(), where `embeddings` says so, a gradient to be added; adds all parameter
+  // gradients and writes d_features [rows][feature_dim].
+  void backward(const float* features, bool embeddings, Communicator& communicator, const Workspace& workspace,
+                float* d_features);
 
   void update_buffers();
   void for_each_norm(const std::function<void(Norm&)>& visit);
@@ -65,7 +64,6 @@ class Head {
   std::string norm_name_;
   std::unique_ptr<Linear> output_;
   std::vector<Linear> scores_;
-  std::vector<Convolution> queue_scores_;  // of each head; empty without a queue
   float *unit_ = nullptr, *norms_ = nullptr;
   float* inverse_norms_ = nullptr;  // of one head's prototypes; inference only
   float *d_unit_ = nullptr, *d_raw_ = nullptr, *d_hidden_ = nullptr;

@@ -67,6 +67,9 @@ swav_input_description default_input();
 
 // -- weights.cpp: files --
 
+// How names of tensors begin that a checkpoint holds beside the network's.
+inline constexpr const char *optimizer_prefix = "optimizer.", *objective_prefix = "objective.";
+
 // Fills the network's tensors from a file; see swav_network_load.
 void load_weights(Network& network, const std::string& path, swav_load_report* report);
 std::unique_ptr<Network> open_network(const std::string& path, swav_load_report* report);

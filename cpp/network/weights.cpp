@@ -57,8 +57,11 @@ void list(char* names, size_t capacity, const std::string& name) {
   }
 }
 
-// Tensors of a checkpoint that are not the network's.
-bool is_trainer_state(const std::string& name) { return name.rfind("optimizer.", 0) == 0 || name.rfind("queue", 0) == 0; }
+// Tensors of a checkpoint that are not the network's. Before the objective had a prefix its queue had none.
+bool is_training_state(const std::string& name) {
+  return name.rfind(optimizer_prefix, 0) == 0 || name.rfind(objective_prefix, 0) == 0 || name == "queue" ||
+         name == "queue.inserted";
+}
 
 std::string numbers_text(const float* values, int32_t count) {
   std::string text;
@@ -182,7 +185,7 @@ void fill(Network& network, const SafetensorsReader& file, const std::string& pa
     backbone_matched += counts;
   }
   for (const auto& [name, tensor] : tensors) {
-    if (loaded.contains(name) || is_trainer_state(name)) continue;
+    if (loaded.contains(name) || is_training_state(name)) continue;
     ++r.unexpected;
     list(r.unexpected_names, sizeof r.unexpected_names, name);
   }

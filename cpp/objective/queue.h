@@ -8,7 +8,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+
+#include "base/arena.h"
 
 namespace swav {
 
@@ -17,32 +18,31 @@ class EmbeddingQueue {
   // The length that a request comes to: rounded down to a multiple of the batch, 0 (no queue) when smaller than it.
   static int64_t rounded_length(int64_t requested, int64_t batch) { return requested - requested % batch; }
 
-  // Zeros for `crops` assignment crops, of rounded_length(requested, batch) embeddings of `dim` numbers each. All allocation is
-  // here.
+  EmbeddingQueue() = default;
+  // For `crops` assignment crops, of rounded_length(requested, batch) embeddings of `dim` numbers each. batch >= 1.
   EmbeddingQueue(int64_t crops, int64_t requested, int64_t batch, int64_t dim);
+  void take(Arena& arena) { values_ = arena.take<float>(crops_ * length_ * dim_); }
 
   int64_t length() const { return length_; }
-  int64_t bytes() const { return int64_t(values_.size() * sizeof(float)); }
   // Whether every row holds an embedding. False when the length is 0.
   bool full() const { return length_ > 0 && inserted_ >= length_ / batch_; }
 
   // The rows of assignment crop a, [length][dim], zeros where nothing has been inserted. Row j * batch.. is the batch inserted
-  // as number j modulo length / batch. Borrowed; the next insert overwrites the oldest batch.
-  const float* embeddings(int64_t a) const { return values_.data() + a * length_ * dim_; }
+  // as number j modulo length / batch. Borrowed; the next insertion overwrites the oldest batch.
+  const float* embeddings(int64_t a) const { return values_ + a * length_ * dim_; }
 
-  // Replaces the oldest batch of every assignment crop. embeddings [crops] pointers to [batch][dim].
-  void insert(const float* const* embeddings);
+  // One insertion: replaces the oldest batch of every assignment crop by embeddings [batch][dim], then advances.
+  void replace_oldest(int64_t a, const float* embeddings);
+  void advance() { ++inserted_; }
 
-  // All state, for a checkpoint: values [crops][length][dim] and the number of batches inserted since the start.
-  const std::vector<float>& values() const { return values_; }
-  int64_t inserted() const { return inserted_; }
-  // Copies values [crops][length][dim]; inserted >= 0.
-  void restore(const float* values, int64_t inserted);
+  // All state, for a checkpoint: values [crops][length][dim] and the number of batches inserted since the start, 0 or more.
+  float* values() { return values_; }
+  int64_t& inserted() { return inserted_; }
 
  private:
-  int64_t crops_, length_, batch_, dim_;
+  int64_t crops_ = 0, length_ = 0, batch_ = 1, dim_ = 0;
   int64_t inserted_ = 0;
-  std::vector<float> values_;
+  float* values_ = nullptr;
 };
 
 }  // namespace swav

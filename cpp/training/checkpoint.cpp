@@ -1,4 +1,5 @@
-// The trainer's state as one safetensors file: the network's tensors under their own names, optimizer.* and queue beside them.
+// The trainer's state as one safetensors file: the network's tensors under their own names, optimizer.* and objective.* beside
+// them.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -11,10 +12,13 @@ namespace swav {
 namespace {
 
 const char* const settings_key = "settings";
+const std::string state1_prefix = std::string(optimizer_prefix) + "state1.",
+                  state2_prefix = std::string(optimizer_prefix) + "state2.",
+                  steps_name = std::string(optimizer_prefix) + "steps";
 
-void line(std::string& text, const char* key, double value) {
+void line(std::string& text, const std::string& key, double value) {
   char buffer[96];
-  std::snprintf(buffer, sizeof buffer, "%s %.9g\n", key, value);
+  std::snprintf(buffer, sizeof buffer, "%s %.9g\n", key.c_str(), value);
   text += buffer;
 }
 
@@ -43,33 +47,27 @@ std::string difference(const std::string& file, const std::string& run) {
 
 std::string Trainer::settings_text() const {
   const swav_network_config& n = network_.config();
-  const swav_trainer_config& t = config_;
+  const OptimizerConfig& o = settings_.optimizer;
   std::string text = "architecture " + architecture_name(n) + "\n";
   line(text, "stem", n.stem);
   line(text, "channels", n.channels);
   line(text, "hidden", n.hidden);
   line(text, "dim", n.dim);
-  for (int32_t h = 0; h < n.head_count; ++h) line(text, ("prototypes" + std::to_string(h)).c_str(), n.prototypes[h]);
-  for (int32_t g = 0; g < t.group_count; ++g) {
-    line(text, ("crop_count" + std::to_string(g)).c_str(), t.crop_counts[g]);
-    line(text, ("crop_size" + std::to_string(g)).c_str(), t.crop_sizes[g]);
+  for (int32_t h = 0; h < n.head_count; ++h) line(text, "prototypes" + std::to_string(h), n.prototypes[h]);
+  for (size_t g = 0; g < settings_.groups.size(); ++g) {
+    line(text, "crop_count" + std::to_string(g), settings_.groups[g].count);
+    line(text, "crop_size" + std::to_string(g), settings_.groups[g].size);
   }
-  line(text, "batch", t.batch);
-  for (int32_t a = 0; a < t.assign_count; ++a) line(text, ("assign" + std::to_string(a)).c_str(), t.assign[a]);
-  line(text, "epsilon", double(t.codes.epsilon));
-  line(text, "epsilon_relative", t.codes.relative);
-  line(text, "epsilon_floor", double(t.codes.epsilon_floor));
-  line(text, "sinkhorn_iterations", t.codes.iterations);
-  line(text, "temperature", double(t.temperature));
-  line(text, "queue_length", double(queue_->length()));
-  line(text, "optimizer", t.optimizer);
-  line(text, "momentum", double(t.momentum));
-  line(text, "trust", double(t.trust));
-  line(text, "beta1", double(t.beta1));
-  line(text, "beta2", double(t.beta2));
-  line(text, "adam_epsilon", double(t.adam_epsilon));
-  line(text, "weight_decay", double(t.weight_decay));
-  line(text, "direct", t.direct);
+  line(text, "batch", settings_.batch);
+  for (const Setting& setting : objective_->settings()) line(text, setting.name, setting.value);
+  line(text, "optimizer", o.rule);
+  line(text, "momentum", double(o.momentum));
+  line(text, "trust", double(o.trust));
+  line(text, "beta1", double(o.beta1));
+  line(text, "beta2", double(o.beta2));
+  line(text, "adam_epsilon", double(o.epsilon));
+  line(text, "weight_decay", double(o.weight_decay));
+  line(text, "direct", settings_.direct);
   return text;
 }
 
@@ -77,19 +75,18 @@ void Trainer::save(const std::string& path, const std::string& note) const {
   std::vector<TensorSource> tensors;
   std::vector<int64_t> steps;
   for (const ParameterView& view : optimizer_->parameters()) steps.push_back(view.steps);
-  const int64_t queue_inserted = queue_->inserted();
   for (const TensorEntry& entry : network_.parameters().entries()) {
     const DataType type = entry.kind == SWAV_TENSOR_COUNTER ? DataType::i64 : DataType::f32;
     tensors.push_back({entry.name, type, entry.shape, network_.parameters().data(entry)});
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
-    tensors.push_back({"optimizer.state1." + entry.name, DataType::f32, entry.shape, state1_ + entry.offset});
-    if (state2_) tensors.push_back({"optimizer.state2." + entry.name, DataType::f32, entry.shape, state2_ + entry.offset});
+    tensors.push_back({state1_prefix + entry.name, DataType::f32, entry.shape, plan_.state1 + entry.offset});
+    if (plan_.state2) tensors.push_back({state2_prefix + entry.name, DataType::f32, entry.shape, plan_.state2 + entry.offset});
   }
-  tensors.push_back({"optimizer.steps", DataType::i64, {int64_t(steps.size())}, steps.data()});
-  if (queue_->length() > 0) {
+  tensors.push_back({steps_name, DataType::i64, {int64_t(steps.size())}, steps.data()});
+  for (const StateArray& array : objective_->state()) {
+    const DataType type = array.values ? DataType::f32 : DataType::i64;
     tensors.push_back(
-        {"queue", DataType::f32, {config_.assign_count, queue_->length(), network_.config().dim}, queue_->values().data()});
-    tensors.push_back({"queue.inserted", DataType::i64, {}, &queue_inserted});
+        {objective_prefix + array.name, type, array.shape, array.values ? static_cast<void*>(array.values) : array.counters});
   }
   std::map<std::string, std::string> metadata = weights_metadata(network_);
   metadata["note"] = note;
@@ -116,7 +113,7 @@ void Trainer::load(const std::string& path) {
   // Everything is read before anything is changed.
   Parameters& parameters = network_.parameters();
   Parameters loaded = parameters;
-  std::vector<float> state1(size_t(parameters.size())), state2(state2_ ? size_t(parameters.size()) : 0);
+  std::vector<float> state1(size_t(parameters.size())), state2(plan_.state2 ? size_t(parameters.size()) : 0);
   for (const TensorEntry& entry : loaded.entries()) {
     const StoredTensor& stored = find(entry.name, entry.shape);
     if (entry.kind == SWAV_TENSOR_COUNTER) {
@@ -125,24 +122,38 @@ void Trainer::load(const std::string& path) {
     }
     file.read(stored, static_cast<float*>(loaded.data(entry)));
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
-    file.read(find("optimizer.state1." + entry.name, entry.shape), state1.data() + entry.offset);
-    if (state2_) file.read(find("optimizer.state2." + entry.name, entry.shape), state2.data() + entry.offset);
+    file.read(find(state1_prefix + entry.name, entry.shape), state1.data() + entry.offset);
+    if (plan_.state2) file.read(find(state2_prefix + entry.name, entry.shape), state2.data() + entry.offset);
   }
   std::vector<int64_t> steps(optimizer_->parameters().size());
-  file.read(find("optimizer.steps", {int64_t(steps.size())}), steps.data());
-  std::vector<float> queue(queue_->values().size());
-  int64_t inserted = 0;
-  if (queue_->length() > 0) {
-    file.read(find("queue", {config_.assign_count, queue_->length(), network_.config().dim}), queue.data());
-    file.read(find("queue.inserted", {}), &inserted);
-    if (inserted < 0) fail(SWAV_ERROR_FORMAT, "%s is damaged: queue.inserted is negative", path.c_str());
+  file.read(find(steps_name, {int64_t(steps.size())}), steps.data());
+  const std::vector<StateArray> objective = objective_->state();
+  std::vector<std::vector<float>> values(objective.size());
+  std::vector<std::vector<int64_t>> counters(objective.size());
+  for (size_t i = 0; i < objective.size(); ++i) {
+    // Older files have the objective's state without the prefix.
+    const std::string& plain = objective[i].name;
+    const StoredTensor& stored = find(file.tensors().count(plain) > 0 ? plain : objective_prefix + plain, objective[i].shape);
+    if (objective[i].values) {
+      values[i].resize(size_t(stored.count()));
+      file.read(stored, values[i].data());
+      continue;
+    }
+    counters[i].resize(size_t(stored.count()));
+    file.read(stored, counters[i].data());
+    for (int64_t counter : counters[i]) {
+      if (counter < 0) fail(SWAV_ERROR_FORMAT, "%s is damaged: %s is negative", path.c_str(), plain.c_str());
+    }
   }
 
   parameters.assign(loaded);
-  std::copy(state1.begin(), state1.end(), state1_);
-  std::copy(state2.begin(), state2.end(), state2_);
+  std::copy(state1.begin(), state1.end(), plan_.state1);
+  std::copy(state2.begin(), state2.end(), plan_.state2);
   for (size_t i = 0; i < steps.size(); ++i) optimizer_->parameters()[i].steps = steps[i];
-  if (queue_->length() > 0) queue_->restore(queue.data(), inserted);
+  for (size_t i = 0; i < objective.size(); ++i) {
+    std::copy(values[i].begin(), values[i].end(), objective[i].values);
+    std::copy(counters[i].begin(), counters[i].end(), objective[i].counters);
+  }
 }
 
 }  // namespace swav

@@ -1,31 +1,31 @@
 // One training step (paper algorithm 1), and all state that it carries from step to step.
 //
-// The step in order: prototypes to unit norm, forward by resolution, head over all crops, codes of the assignment crops (with
-// the queue), swapped loss, backward in reverse, update, running statistics, queue.
+// The step in order: forward by resolution, head over all crops, objective (codes and loss), backward in reverse, sum over the
+// ranks, update, running statistics. plan.h has the memory, objective.h what is learned.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "network/network.h"
-#include "objective/queue.h"
-#include "optim/optimizer.h"
+#include "training/plan.h"
 
 namespace swav {
 
 class Trainer {
  public:
-  // Throws SWAV_ERROR_ARGUMENT naming the setting that is out of range, SWAV_ERROR_MEMORY when the plan does not fit.
-  Trainer(Network& network, const swav_trainer_config& config);
+  // Throws SWAV_ERROR_ARGUMENT naming the setting that is out of range, SWAV_ERROR_MEMORY when the plan does not fit. The group
+  // outlives the trainer; every rank has an equal network, equal settings and as many images.
+  Trainer(Network& network, const TrainerSettings& settings, std::unique_ptr<Objective> objective,
+          Communicator& group = group_of_one());
   ~Trainer();
 
-  // The report is filled as far as the step comes. A step that throws leaves all state as it was.
+  // The report is filled as far as the step comes. A step that throws leaves all state as it was. Collective.
   void step(const swav_step_input& input, swav_step_report& report);
-  const swav_memory_plan& memory() const { return plan_; }
+  const swav_memory_plan& memory() const { return plan_.bytes(); }
 
-  // Where the time of the last step went: -- profile.cpp --
+  // -- report.cpp: where the time of the last step went --
   swav_step_times step_times() const;
   swav_layer_times layer_times(int32_t index) const;
 
@@ -34,46 +34,25 @@ class Trainer {
   void load(const std::string& path);
 
  private:
-  // Crops of one size, on their way through the backbone together.
-  struct Pass {
-    Backbone backbone;
-    int64_t first_row;            // of features
-    std::vector<int32_t> groups;  // of the configuration that it joins
-    float* joined = nullptr;      // their crops, where it joins more than one
-    PassBuffers buffers = {};
-  };
-
-  void plan();
-  void take_buffers();
   void bind_optimizer();
-  const float* input_of(const Pass& pass, const swav_step_input& input) const;
+  void copy_prototypes(bool back);
+  const float* input_of(const TrainingPass& pass, const swav_step_input& input) const;
   void forward(const swav_step_input& input, swav_step_report& report);
-  void objective(const swav_step_input& input, swav_step_report& report);
-  void codes_of(int32_t head, int32_t assigned, bool with_queue, swav_step_report& report);
-  void backward();
+  void backward(swav_step_report& report);
   void compute_gradients(const swav_step_input& input, swav_step_report& report);
   void update(const swav_step_input& input);
-  [[noreturn]] void fail_not_finite(const char* what) const;
+  // Throws on every rank where `finite` is false on one.
+  void require_finite(bool finite, const char* what);
+  std::string first_not_finite() const;
   std::string settings_text() const;
   void reset_times();
 
   Network& network_;
-  swav_trainer_config config_;
+  TrainerSettings settings_;
   Communicator& group_;
-  int64_t crops_ = 0;
-  std::vector<Pass> passes_;
-  std::optional<Head> head_;
-  std::optional<EmbeddingQueue> queue_;
-  std::optional<Optimizer> optimizer_;
-
-  Arena arena_;
-  Workspace workspace_;
-  float *gradients_ = nullptr, *state1_ = nullptr, *state2_ = nullptr;
-  float *features_ = nullptr, *d_features_ = nullptr;
-  float *codes_ = nullptr, *queue_scores_ = nullptr, *objective_workspace_ = nullptr;
-  float* prototypes_before_ = nullptr;  // a copy from the start of the step
-  int64_t prototypes_offset_ = 0;       // of all prototypes in the parameters' array
-  swav_memory_plan plan_{};
+  std::unique_ptr<Objective> objective_;
+  TrainingPlan plan_;
+  std::unique_ptr<Optimizer> optimizer_;
   swav_step_times times_{};  // of the last step, beside those of the backbone
 };
 

@@ -1,17 +1,34 @@
-// Where the time of the last step went.
+// What a trainer tells about its last step: where the time went, and where a value stopped being finite.
+#include <algorithm>
+#include <cmath>
+
 #include "base/status.h"
 #include "training/trainer.h"
 
 namespace swav {
 
+std::string Trainer::first_not_finite() const {
+  std::string where;
+  auto visit = [&](const std::string& name, const float* values, int64_t count) {
+    if (where.empty() && !std::all_of(values, values + count, [](float x) { return std::isfinite(x); })) where = name;
+  };
+  for (const TensorEntry& entry : network_.parameters().entries()) {
+    if (entry.kind == SWAV_TENSOR_PARAMETER) visit(entry.name, network_.parameters().values() + entry.offset, entry.count);
+  }
+  for (const TrainingPass& pass : plan_.passes) pass.backbone.for_each_activation(visit);
+  plan_.head->for_each_activation(visit);
+  if (!where.empty()) return where;
+  return group_.size() > 1 ? "the gradients, or in another process" : "the gradients";
+}
+
 void Trainer::reset_times() {
   times_ = {};
-  for (Pass& pass : passes_) pass.backbone.reset_times();
+  for (TrainingPass& pass : plan_.passes) pass.backbone.reset_times();
 }
 
 swav_step_times Trainer::step_times() const {
   swav_step_times times = times_;
-  for (const Pass& pass : passes_) {
+  for (const TrainingPass& pass : plan_.passes) {
     times.data += pass.backbone.data_seconds();
     times.normalization += pass.backbone.normalization_seconds();
     pass.backbone.for_each_layer([&](const Layer& layer) {
@@ -26,7 +43,7 @@ swav_step_times Trainer::step_times() const {
 swav_layer_times Trainer::layer_times(int32_t index) const {
   swav_layer_times times{};
   int32_t at = 0;
-  for (const Pass& pass : passes_) {
+  for (const TrainingPass& pass : plan_.passes) {
     pass.backbone.for_each_layer([&](const Layer& layer) {
       if (at++ != index) return;
       const ConvolutionShape& s = layer.convolution().shape();

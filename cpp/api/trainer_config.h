@@ -1,0 +1,15 @@
+// The flat settings of the C interface as those of the engine's parts. Throw SWAV_ERROR_ARGUMENT for counts that an array of
+// the struct cannot hold; the parts check the rest.
+#pragma once
+
+#include <memory>
+
+#include "objective/swapped_prediction.h"
+#include "training/plan.h"
+
+namespace swav::api {
+
+TrainerSettings trainer_settings(const swav_trainer_config& config);
+std::unique_ptr<Objective> objective(const swav_trainer_config& config);
+
+}  // namespace swav::api

@@ -1,0 +1,114 @@
+#include "training/plan.h"
+
+#include "base/status.h"
+
+namespace swav {
+
+int64_t TrainerSettings::crops() const {
+  int64_t crops = 0;
+  for (const CropGroup& group : groups) crops += group.count;
+  return crops;
+}
+
+void check(const TrainerSettings& settings) {
+  SWAV_REQUIRE(!settings.groups.empty() && settings.groups.size() <= SWAV_MAX_GROUPS, "group_count is %zu; 1 to %d is allowed",
+               settings.groups.size(), SWAV_MAX_GROUPS);
+  for (size_t g = 0; g < settings.groups.size(); ++g) {
+    SWAV_REQUIRE(settings.groups[g].count >= 1 && settings.groups[g].count <= 64, "crop_counts[%zu] is %d; 1 to 64 is allowed",
+                 g, settings.groups[g].count);
+  }
+  SWAV_REQUIRE(settings.batch >= 1 && settings.batch <= 1 << 16, "batch is %d; 1 to 65536 is allowed", settings.batch);
+  SWAV_REQUIRE(settings.crops() * settings.batch >= 2, "one row has no batch statistics");
+  check(settings.optimizer);
+}
+
+TrainingPlan::TrainingPlan(const Description& description, const Parameters& parameters, const TrainerSettings& settings,
+                           Objective& objective)
+    : feature_dim_(description.feature_dim),
+      parameter_floats_(parameters.size()),
+      states_(Optimizer::states(settings.optimizer.rule)) {
+  check(settings);
+  SWAV_REQUIRE(!description.projection.empty(), "the network has no projection head; training needs embeddings");
+  shape_ = {settings.crops(), settings.batch, description.config.dim, {}};
+  for (const LinearLayer& set : description.prototypes) shape_.prototypes.push_back(set.out);
+  objective.check(shape_);
+  int64_t row = 0;
+  for (size_t g = 0; g < settings.groups.size();) {
+    std::vector<size_t> joined;
+    int64_t images = 0;
+    const int32_t size = settings.groups[g].size;
+    for (; g < settings.groups.size() && settings.groups[g].size == size; ++g) {
+      joined.push_back(g);
+      images += int64_t(settings.groups[g].count) * settings.batch;
+    }
+    passes.push_back(
+        {Backbone(description, images, size, size, Backbone::Purpose::training, settings.direct), row, std::move(joined)});
+    row += images;
+  }
+  head.emplace(description, row, Head::Purpose::training);
+  for (const TrainingPass& pass : passes) pass.backbone.include(workspace_size_);
+  head->include(workspace_size_);
+  for (const TensorEntry* set : parameters.with_role(Role::prototypes)) prototype_floats_ += set->count;
+  Arena count;
+  take(count, objective);
+}
+
+void TrainingPlan::take(Arena& arena, Objective& objective) {
+  int64_t before = arena.used();
+  auto taken = [&](int64_t& bytes) {
+    bytes = arena.used() - before;
+    before = arena.used();
+  };
+  gradients = arena.take<float>(parameter_floats_);
+  taken(bytes_.gradients);
+  state1 = arena.take<float>(parameter_floats_);
+  state2 = states_ == 2 ? arena.take<float>(parameter_floats_) : nullptr;
+  taken(bytes_.optimizer);
+  for (TrainingPass& pass : passes) {
+    if (pass.groups.size() > 1) pass.joined = arena.take<float>(pass.backbone.input_count());
+    pass.backbone.take(arena);
+  }
+  features = arena.take<float>(rows() * feature_dim_);
+  d_features = arena.take<float>(rows() * feature_dim_);
+  head->take(arena);
+  taken(bytes_.activations);
+  workspace = workspace_size_.take(arena);
+  take_buffers(arena);
+  objective.take(arena, shape_);
+  prototypes_before = arena.take<float>(prototype_floats_);
+  taken(bytes_.workspace);
+  objective.take_state(arena, shape_);
+  taken(bytes_.queue);
+  bytes_.parameters = parameter_floats_ * int64_t(sizeof(float));
+  bytes_.total = bytes_.parameters + bytes_.gradients + bytes_.optimizer + bytes_.activations + bytes_.workspace + bytes_.queue;
+}
+
+// Passes run forward in order and backward in reverse order, so the first one runs while the activations of the second are not
+// there yet, or no longer: its buffers, as a rule the largest, lie there where they fit. The other passes share theirs.
+void TrainingPlan::take_buffers(Arena& arena) {
+  PassBufferSize shared;
+  bool guest = false;
+  if (passes.size() > 1 && !Arena::poisons_gaps) {
+    const Backbone& host = passes[1].backbone;
+    Arena count, place(host.activations(), host.activation_bytes());
+    passes[0].backbone.buffer_size().take(count);
+    guest = count.used() <= host.activation_bytes();
+    if (guest) passes[0].buffers = passes[0].backbone.buffer_size().take(place);
+  }
+  for (size_t i = guest ? 1 : 0; i < passes.size(); ++i) shared.include(passes[i].backbone.buffer_size());
+  const PassBuffers buffers = shared.take(arena);
+  for (size_t i = guest ? 1 : 0; i < passes.size(); ++i) passes[i].buffers = buffers;
+}
+
+void TrainingPlan::allocate(Parameters& parameters, Objective& objective) {
+  arena_.lay_out([&] { take(arena_, objective); });
+  for (TrainingPass& pass : passes) pass.backbone.bind(parameters, gradients);
+  head->bind(parameters, gradients);
+  output.embeddings = head->embeddings();
+  output.d_embeddings = head->d_embeddings();
+  for (int32_t h = 0; h < int32_t(shape_.prototypes.size()); ++h) {
+    output.sets.push_back({head->prototype_values(h), head->scores(h)});
+  }
+}
+
+}  // namespace swav

@@ -1,0 +1,74 @@
+// What a training step works with, planned before the first one: the crops' passes through the backbone, the head, gradients,
+// optimiser state, the objective's arrays and everything between them, in one arena.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "network/backbone.h"
+#include "network/head.h"
+#include "objective/objective.h"
+#include "optim/optimizer.h"
+
+namespace swav {
+
+struct CropGroup {
+  int32_t count = 0, size = 0;  // crops of an image; pixels a side
+};
+
+struct TrainerSettings {
+  std::vector<CropGroup> groups;  // adjacent ones of equal size are one pass
+  int32_t batch = 0;              // images of this rank
+  OptimizerConfig optimizer{};
+  bool direct = false;  // no Winograd
+
+  int64_t crops() const;
+};
+
+// Throws SWAV_ERROR_ARGUMENT naming the setting that is out of range.
+void check(const TrainerSettings& settings);
+
+// Crops of one size, on their way through the backbone together.
+struct TrainingPass {
+  Backbone backbone;
+  int64_t first_row;           // of features
+  std::vector<size_t> groups;  // of the settings, that it joins
+  float* joined = nullptr;     // their crops, where it joins more than one
+  PassBuffers buffers = {};
+};
+
+class TrainingPlan {
+ public:
+  // Counts; the objective's arrays as well. Throws SWAV_ERROR_ARGUMENT naming the setting that does not suit the network.
+  TrainingPlan(const Description& description, const Parameters& parameters, const TrainerSettings& settings,
+               Objective& objective);
+
+  // Takes the memory and binds passes and head to the parameters, which stay where they are. Throws SWAV_ERROR_MEMORY.
+  void allocate(Parameters& parameters, Objective& objective);
+
+  const swav_memory_plan& bytes() const { return bytes_; }
+  int64_t rows() const { return shape_.rows(); }
+  const ObjectiveShape& shape() const { return shape_; }
+
+  std::vector<TrainingPass> passes;
+  std::optional<Head> head;
+  Workspace workspace;
+  HeadOutput output;  // of the head, for the objective
+  // With the parameters' offsets; state2 is NULL where the update rule keeps one number.
+  float *gradients = nullptr, *state1 = nullptr, *state2 = nullptr;
+  float *features = nullptr, *d_features = nullptr;  // [rows][feature_dim]
+  float* prototypes_before = nullptr;                // a copy from the start of the step, all sets
+
+ private:
+  void take(Arena& arena, Objective& objective);
+  void take_buffers(Arena& arena);
+
+  ObjectiveShape shape_;
+  int64_t feature_dim_, parameter_floats_, prototype_floats_ = 0;
+  int states_;
+  WorkspaceSize workspace_size_;
+  swav_memory_plan bytes_{};
+  Arena arena_;
+};
+
+}  // namespace swav
