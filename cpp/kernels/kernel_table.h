@@ -120,7 +120,7 @@ SWAV_KERNEL(void, residual_projected, const float* y, const float* projected, in
 // -- pool.h --
 
 // out[c] = largest over t < count of max(rows[t][c] * scale[c] + shift[c], 0), skipping NULL rows (padding); index[c] the first
-// t that has it, 255 where the result is 0 (no gradient passes).
+// t that has it, 255 where the result is 0 (no gradient passes). Here and in every maximum below and above NaN stays NaN.
 SWAV_KERNEL(void, max_pool, const float* const* rows, int count, int64_t n, const float* scale, const float* shift, float* out,
             uint8_t* index)
 

@@ -8,7 +8,7 @@
 SWAV_INLINE vec exp(vec x) {
   const vec low = splat(-87.0f);
   const ivec underflow = x < low;
-  x = max(x, low);
+  x = max(low, x);  // this way round NaN is a large negative number: the difference of infinities where scores are near 3e38
   const vec magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer, which then stands in the lowest bits
   const vec rounded = x * 1.44269504088896341f + magic;
   const vec n = rounded - magic;

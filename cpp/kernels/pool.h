@@ -12,7 +12,7 @@ void max_pool(const float* const* rows, int count, int64_t n, const float* scale
     for (int t = 0; t < count; ++t) {
       if (rows[t] == nullptr) continue;
       const vec v = load(rows[t] + c) * a + b;
-      const ivec better = v > best;
+      const ivec better = (v > best) | (v != v);  // NaN stays, whatever follows
       best = select(better, v, best);
       where = (better & t) | (where & ~better);
     }
@@ -24,7 +24,7 @@ void max_pool(const float* const* rows, int count, int64_t n, const float* scale
     int where = 255;
     for (int t = 0; t < count; ++t) {
       const float v = rows[t] == nullptr ? 0 : rows[t][c] * scale[c] + shift[c];
-      if (v > best) best = v, where = t;
+      if (v > best || v != v) best = v, where = t;
     }
     out[c] = best;
     index[c] = uint8_t(where);
@@ -46,6 +46,17 @@ void max_pool_backward(const float* const* d_out, const uint8_t* const* index, c
   }
 }
 
+void maximum_float(const float* const* rows, int count, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; i += lanes) {
+    vec best = load(rows[0] + i);
+    for (int t = 1; t < count; ++t) {
+      const vec v = load(rows[t] + i);
+      best = select((v > best) | (v != v), v, best);  // NaN stays
+    }
+    store(out + i, best);
+  }
+}
+
 // A macro, as GCC drops the alignment of a vector type that is a template argument.
 #define SWAV_MAXIMUM(vector)                                          \
   for (int64_t i = 0; i < n; i += lanes) {                            \
@@ -57,7 +68,6 @@ void max_pool_backward(const float* const* d_out, const uint8_t* const* index, c
     *reinterpret_cast<vector*>(out + i) = best;                       \
   }
 
-void maximum_float(const float* const* rows, int count, int64_t n, float* out) { SWAV_MAXIMUM(vec) }
 void maximum_bytes(const uint8_t* const* rows, int count, int64_t n, uint8_t* out) { SWAV_MAXIMUM(bvec) }
 void maximum_halves(const uint16_t* const* rows, int count, int64_t n, uint16_t* out) { SWAV_MAXIMUM(hvec) }
 #undef SWAV_MAXIMUM

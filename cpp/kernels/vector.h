@@ -18,8 +18,10 @@ SWAV_INLINE vec load(const float* p) { return *reinterpret_cast<const vec*>(p); 
 SWAV_INLINE void store(float* p, vec v) { *reinterpret_cast<vec*>(p) = v; }
 SWAV_INLINE vec splat(float x) { return x - vec{}; }
 SWAV_INLINE vec select(ivec mask, vec yes, vec no) { return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask)); }
-SWAV_INLINE vec max(vec a, vec b) { return a > b ? a : b; }
-SWAV_INLINE vec min(vec a, vec b) { return a < b ? a : b; }
+// Where a is not a number the result is a, as it is of the instruction: a value goes first, a bound second, so that ReLU and
+// clipping hand NaN on instead of hiding it.
+SWAV_INLINE vec max(vec a, vec b) { return b > a ? b : a; }
+SWAV_INLINE vec min(vec a, vec b) { return b < a ? b : a; }
 
 // The first n lanes, zero after them. n in [0, lanes]. Masked instructions where there are some: compilers make a branch for
 // each lane of the loops.

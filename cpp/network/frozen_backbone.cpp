@@ -1,6 +1,7 @@
 #include "network/frozen_backbone.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/isa.h"
@@ -131,6 +132,11 @@ void FrozenBackbone::run_step(size_t index) {
   }
 }
 
+std::string FrozenBackbone::step_name(size_t step) const {
+  const FrozenStep& s = graph_->steps()[step];
+  return s.layers.empty() ? "the max-pool" : s.layers[0]->name;
+}
+
 void FrozenBackbone::run(const float* images, int64_t feature_dim, float* features, Observer after) {
   const FrozenMap& input = graph_->maps()[0];
   const int64_t pixels = int64_t(input.height) * input.width * input.channels;
@@ -145,6 +151,17 @@ void FrozenBackbone::run(const float* images, int64_t feature_dim, float* featur
       if (pass.output < 0) average_pool(feature_dim, features + image * feature_dim);
     }
   }
+}
+
+bool all_finite(const FrozenMap& map) {
+  for (int64_t i = 0; i < map.images; ++i) {
+    for (int64_t y = 0; y < map.height; ++y) {
+      for (int64_t x = 0; x < map.width; ++x) {
+        if (!std::isfinite(kernels().sum_squares(reinterpret_cast<const float*>(map.at(i, y, x)), map.channels))) return false;
+      }
+    }
+  }
+  return true;
 }
 
 void observe(const FrozenMap& map, std::vector<float>& largest) {

@@ -24,7 +24,9 @@ class FrozenBackbone {
   int64_t images() const { return graph_->images(); }
   int32_t height() const { return graph_->maps()[0].height; }
   int32_t width() const { return graph_->maps()[0].width; }
-  int64_t memory_bytes() const { return graph_->memory(); }
+
+  // The convolution, or the pooling, of a step.
+  std::string step_name(size_t step) const;
 
   // images [images][height][width][channels] -> features [images][feature_dim]. after(step, target), where given, is called
   // when a step is done for some of the images.
@@ -44,5 +46,8 @@ class FrozenBackbone {
 
 // Raises ranges to the values of a float32 map: channel by channel, the first `channels` of each pixel.
 void observe(const FrozenMap& map, std::vector<float>& largest);
+
+// Whether every value of a float32 map is finite.
+bool all_finite(const FrozenMap& map);
 
 }  // namespace swav

@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#include "base/status.h"
+#include "network/finite.h"
+
 namespace swav {
 
 HeadPlan::HeadPlan(const Description& description, Parameters& parameters, int64_t images)
@@ -62,6 +65,17 @@ void InferencePlan::run(const float* images, Statistics statistics, swav_output 
     if (statistics == Statistics::running) return;
   }
   if (head_) head_->run(features_, statistics, output, result);
+}
+
+void InferencePlan::require_finite_moments() {
+  auto require = [](const Norm& norm) {
+    const BatchNormValues& v = norm.values;
+    if (first_not_finite(v.mean, v.channels) < 0 && first_not_finite(v.variance, v.channels) < 0) return;
+    fail(SWAV_ERROR_NUMERIC, "images and weights are finite, and the batch's moments are not: values grow too large before %s",
+         norm.name.c_str());
+  };
+  backbone_.for_each_norm(require);
+  if (head_) head_->head().for_each_norm(require);
 }
 
 void InferencePlan::add_moments(double* sums) {

@@ -56,6 +56,9 @@ class InferencePlan {
   // images [images][height][width][channels]; with batch statistics nothing is written to the running ones.
   void run(const float* images, Statistics statistics, swav_output output, float* result);
 
+  // Throws SWAV_ERROR_NUMERIC naming the first batch-norm whose batch moments in the last run are not finite.
+  void require_finite_moments();
+
   // Adds the batch moments of the last run with batch statistics, norm after norm: [2][channels] (mean, unbiased variance)
   // each.
   void add_moments(double* sums);

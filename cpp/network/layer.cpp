@@ -30,7 +30,8 @@ Workspace WorkspaceSize::take(Arena& arena) const {
   return w;
 }
 
-void Norm::bind(Parameters& parameters, const std::string& name, float* gradients) {
+void Norm::bind(Parameters& parameters, const std::string& norm_name, float* gradients) {
+  name = norm_name;
   gamma = parameters.value(name + ".weight");
   beta = parameters.value(name + ".bias");
   running_mean = parameters.value(name + ".running_mean");

@@ -35,6 +35,7 @@ struct LayerSeconds {
 
 // Batch-norm of one layer in one pass. Parameters are borrowed; gradients are NULL where nothing is trained.
 struct Norm {
+  std::string name;  // of the batch-norm in the state dict; set by bind
   BatchNormValues values;
   const float *gamma = nullptr, *beta = nullptr;
   float *d_gamma = nullptr, *d_beta = nullptr;
@@ -42,7 +43,7 @@ struct Norm {
   int64_t* tracked = nullptr;
 
   // gradients: base of the gradient array with the parameters' offsets, or NULL.
-  void bind(Parameters& parameters, const std::string& name, float* gradients);
+  void bind(Parameters& parameters, const std::string& norm_name, float* gradients);
   void use_running() { forward_coefficients(gamma, beta, running_mean, running_variance, values); }
   void update_buffers();
   Operand activated(const float* y) const { return {y, Transform::norm_relu, nullptr, values.scale, values.shift, nullptr}; }

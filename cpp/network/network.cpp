@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/status.h"
+#include "network/finite.h"
 
 namespace swav {
 namespace {
@@ -66,7 +67,11 @@ std::unique_ptr<FrozenBackbone> Network::freeze(int64_t count, int32_t height, i
 // Drops what was made of other parameters or for another precision. A version that differs may be a mere look at a tensor.
 void Network::drop_outdated() {
   const uint64_t before = fingerprint_;
-  if (version_ != parameters_.version() || fingerprint_ == 0) fingerprint_ = parameters_.fingerprint();
+  if (version_ != parameters_.version() || fingerprint_ == 0) {
+    const uint64_t now = parameters_.fingerprint();
+    if (now != fingerprint_) require_finite(parameters_);
+    fingerprint_ = now;
+  }
   version_ = parameters_.version();
   const bool same_input = std::memcmp(&frozen_input_, &input, sizeof input) == 0;  // integers depend on mean and std
   if (fingerprint_ == before && frozen_precision_ == precision_ && same_input) return;
@@ -90,6 +95,7 @@ FrozenPlan& Network::plan_for(int64_t count, int32_t height, int32_t width) {
 
 void Network::embed(swav_output output, const float* images, int64_t count, int32_t height, int32_t width, float* result) {
   const int64_t dim = output_dim(output), pixels = int64_t(height) * width * config().channels;
+  require_finite_images("images", images, count, height, width, config().channels);
   drop_outdated();
   if (precision_ == Precision::int8 && (ranges_.largest.empty() || calibrated_fingerprint_ != fingerprint_)) {
     fail(SWAV_ERROR_ARGUMENT, "precision is int8 and %s; calibrate on some images first",
@@ -98,11 +104,25 @@ void Network::embed(swav_output output, const float* images, int64_t count, int3
   for (int64_t at = 0; at < count; at += inference_batch) {
     const int64_t batch = std::min(inference_batch, count - at);
     plan_for(batch, height, width).run(images + at * pixels, output, result + at * dim);
+    if (first_not_finite(result + at * dim, batch * dim) >= 0) fail_not_finite(images + at * pixels, batch, height, width);
   }
+}
+
+// Finite images and weights, and a result that is not: says behind which layer values stop being finite.
+void Network::fail_not_finite(const float* images, int64_t count, int32_t height, int32_t width) {
+  const std::unique_ptr<FrozenBackbone> backbone = freeze(count, height, width, Precision::float32, true);
+  std::vector<float> features(size_t(count * description_.feature_dim));
+  std::string layer;
+  backbone->run(images, description_.feature_dim, features.data(), [&](size_t step, const FrozenMap& values) {
+    if (layer.empty() && !all_finite(values)) layer = backbone->step_name(step);
+  });
+  fail(SWAV_ERROR_NUMERIC, "images and weights are finite, and what comes out is not: values grow too large behind %s",
+       layer.empty() ? "the features, in the projection head" : layer.c_str());
 }
 
 void Network::calibrate(const float* images, int64_t count, int32_t height, int32_t width) {
   SWAV_REQUIRE(count >= 1, "a calibration of %lld images finds nothing; 1 or more are needed", static_cast<long long>(count));
+  require_finite_images("images", images, count, height, width, config().channels);
   drop_outdated();
   // Whatever was frozen with the old ranges is not needed any more.
   plans_.clear();
@@ -120,6 +140,10 @@ void Network::calibrate(const float* images, int64_t count, int32_t height, int3
       ranges_.largest[step].resize(size_t(values.channels), 0.0f);
       observe(values, ranges_.largest[step]);
     });
+    if (first_not_finite(features.data(), batch * description_.feature_dim) >= 0) {
+      ranges_ = {};
+      fail_not_finite(images + at * pixels, batch, height, width);
+    }
   }
   weights_.clear();
 }
@@ -129,11 +153,14 @@ void Network::recalibrate_begin() { recalibration_ = std::make_unique<Recalibrat
 void Network::recalibrate_batch(const float* images, int64_t count, int32_t height, int32_t width) {
   SWAV_REQUIRE(recalibration_ != nullptr, "swav_network_recalibrate_begin comes before a batch");
   SWAV_REQUIRE(count >= 2, "a batch of %lld images has no variance; 2 or more are needed", static_cast<long long>(count));
+  require_finite_images("images", images, count, height, width, config().channels);
+  require_finite(parameters_);
   auto& plan = recalibration_->plan;
   if (!plan || !plan->fits(count, height, width)) {
     plan = std::make_unique<InferencePlan>(description_, parameters_, count, height, width);
   }
   plan->run(images, Statistics::batch, SWAV_OUTPUT_FEATURES, nullptr);
+  plan->require_finite_moments();
   if (recalibration_->sums.empty()) {
     int64_t size = 0;
     for (const TensorEntry& entry : parameters_.entries()) size += entry.kind == SWAV_TENSOR_BUFFER ? entry.count : 0;

@@ -43,6 +43,7 @@ class Network {
 
  private:
   void drop_outdated();
+  [[noreturn]] void fail_not_finite(const float* images, int64_t count, int32_t height, int32_t width);
   FrozenPlan& plan_for(int64_t count, int32_t height, int32_t width);
   std::unique_ptr<FrozenBackbone> freeze(int64_t count, int32_t height, int32_t width, Precision precision, bool direct);
 

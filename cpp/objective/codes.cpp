@@ -224,7 +224,7 @@ double score_spread(const float* scores, int64_t rows, int64_t prototypes, Commu
   });
   group.sum(squares, prototypes);
   double spread = 0;
-  for (int64_t k = 0; k < prototypes; ++k) spread += std::sqrt(std::max(0.0, squares[k]) / (total - 1));
+  for (int64_t k = 0; k < prototypes; ++k) spread += std::sqrt(std::max(squares[k], 0.0) / (total - 1));
   return spread / double(prototypes);
 }
 

@@ -56,7 +56,7 @@ void combine_moments(const BlockSums& parts, const RowBlocks& blocks, Communicat
     }
   });
   if (communicator.size() > 1) communicator.sum(sums, channels);
-  for (int64_t c = 0; c < channels; ++c) v.variance[c] = float(std::max(0.0, sums[c] / total));
+  for (int64_t c = 0; c < channels; ++c) v.variance[c] = float(std::max(sums[c] / total, 0.0));
   v.count = total;
 }
 
