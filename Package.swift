@@ -80,10 +80,14 @@ let package = Package(
     tests(
       "SwAVInspectionTests",
       ["SwAVInspection", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVTraining", "SwAVTestSupport"]),
-    tests("SwAVTrainingTests", ["SwAVTraining", "SwAVAugmentation", "SwAVData", "SwAVModel", "SwAVTestSupport"]),
+    tests(
+      "SwAVTrainingTests",
+      ["SwAVTraining", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVModel", "SwAVTestSupport"]),
     .testTarget(
       name: "SwAVTrainerTests", dependencies: ["trainer", "SwAVTestSupport"], exclude: ["Snapshots"],
       swiftSettings: swiftSettings),
-    tests("SwAVDemoTests", ["SwAVDemo", "SwAVAugmentation", "SwAVData", "SwAVEvaluation", "SwAVModel", "SwAVTraining"]),
+    tests(
+      "SwAVDemoTests",
+      ["SwAVDemo", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVEvaluation", "SwAVModel", "SwAVTraining"]),
   ]
 )

@@ -47,7 +47,8 @@ typedef enum swav_status {
   SWAV_ERROR_LIMIT = 5,       /* more pixels, dimensions or bytes than the stated limit */
   SWAV_ERROR_MEMORY = 6,      /* an allocation failed */
   SWAV_ERROR_NUMERIC = 7,     /* a value is not finite; the message names the first stage where it appeared */
-  SWAV_ERROR_INTERNAL = 8     /* a defect of the engine; please report the message */
+  SWAV_ERROR_INTERNAL = 8,    /* a defect of the engine; please report the message */
+  SWAV_ERROR_CANCELLED = 9    /* called off by the flag of swav_watch_cancellation */
 } swav_status;
 
 /* What went wrong in the last failing call on this thread, one line, UTF-8. Owned by the engine, valid until the next
@@ -75,6 +76,16 @@ swav_status swav_measure_peak(double *gflops);
 
 /* Sets the number of threads that compute; 0 means one for each core that this process may use. Any time between calls. */
 swav_status swav_set_threads(int32_t threads);
+
+/* Lets calls be called off. While *flag is not 0, a call of this thread that computes for long (training step, embedding,
+ * calibration, objective, evaluation) ends with SWAV_ERROR_CANCELLED, soon even in the middle of a large step: all state is
+ * then as before the call, arrays that it was writing to are undefined. Any thread or signal handler may set the flag; it is
+ * the caller's and has to live until another one, or NULL, takes its place. Returns the flag that was watched before; NULL at
+ * start. */
+const volatile int32_t *swav_watch_cancellation(const volatile int32_t *flag);
+
+/* Whether the flag that this thread watches is set: for the caller's own loops. */
+bool swav_is_cancelled(void);
 
 /* ---- Image: bytes -> pixels -> crops ------------------------------------------------------------------------------ */
 
@@ -454,7 +465,7 @@ typedef struct swav_step_report {
 } swav_step_report;
 
 /* One training step (paper algorithm 1): renormalise prototypes, forward by resolution, codes, loss, backward, update. On
- * SWAV_ERROR_NUMERIC parameters are as before the step; the report is filled as far as the step came. */
+ * SWAV_ERROR_NUMERIC and SWAV_ERROR_CANCELLED all state is as before the step; the report is filled as far as the step came. */
 swav_status swav_trainer_step(swav_trainer *trainer, const swav_step_input *input, swav_step_report *report);
 
 /* Where the last step spent its time, in seconds. What is left of `step` is other. */

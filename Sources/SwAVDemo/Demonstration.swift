@@ -1,7 +1,7 @@
 import Foundation
 import SwAVAugmentation
 import SwAVData
-import SwAVEngine
+public import SwAVEngine
 import SwAVEvaluation
 import SwAVModel
 public import SwAVTraining

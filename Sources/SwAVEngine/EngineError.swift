@@ -25,6 +25,8 @@ public struct EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     public static let numeric = Code(rawValue: SWAV_ERROR_NUMERIC.rawValue)
     /// A defect of the engine.
     public static let `internal` = Code(rawValue: SWAV_ERROR_INTERNAL.rawValue)
+    /// Called off by a ``Cancellation``.
+    public static let cancelled = Code(rawValue: SWAV_ERROR_CANCELLED.rawValue)
   }
 
   public let code: Code

@@ -1,5 +1,6 @@
 import Foundation
 import SwAVAugmentation
+import SwAVEngine
 import SwAVModel
 import SwAVTraining
 import Testing

@@ -51,4 +51,10 @@ swav_status computed(F&& body) {
   return guarded([&] { parallel::run_on_engine(body); });
 }
 
+// The same for calls that compute for long and leave all state as it was when they throw: the caller's flag calls them off.
+template <class F>
+swav_status interruptible(F&& body) {
+  return guarded([&] { parallel::run_interruptibly_on_engine(body); });
+}
+
 }  // namespace swav::api

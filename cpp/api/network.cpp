@@ -112,7 +112,7 @@ static void check_output(const swav_output& output) {
 
 swav_status swav_network_embed(swav_network* network, swav_output output, const float* images, int64_t count, int32_t height,
                                int32_t width, float* result) {
-  return api::computed([&] {
+  return api::interruptible([&] {
     SWAV_REQUIRE(network && images && result, "swav_network_embed: an argument is NULL");
     SWAV_REQUIRE(count >= 0, "count is %lld; 0 or more is allowed", static_cast<long long>(count));
     check_output(output);
@@ -143,7 +143,7 @@ swav_status swav_network_embed_bytes(swav_network* network, const void* bytes, s
     api::require(swav_crop_plan_centre(side, info.width, info.height, &plan));
     std::vector<float> pixels(size_t(side) * size_t(side) * size_t(channels));
     api::require(swav_crop_execute(image.get(), &plan, &recipe, pixels.data()));
-    parallel::run_on_engine([&] { n.embed(output, pixels.data(), 1, side, side, result); });
+    parallel::run_interruptibly_on_engine([&] { n.embed(output, pixels.data(), 1, side, side, result); });
   });
 }
 
@@ -158,7 +158,7 @@ swav_status swav_network_set_inference(swav_network* network, swav_inference inf
 }
 
 swav_status swav_network_calibrate(swav_network* network, const float* images, int64_t count, int32_t height, int32_t width) {
-  return api::computed([&] {
+  return api::interruptible([&] {
     SWAV_REQUIRE(network && images, "swav_network_calibrate: an argument is NULL");
     network->network->calibrate(images, count, height, width);
   });
@@ -173,7 +173,7 @@ swav_status swav_network_recalibrate_begin(swav_network* network) {
 
 swav_status swav_network_recalibrate_batch(swav_network* network, const float* images, int64_t count, int32_t height,
                                            int32_t width) {
-  return api::computed([&] {
+  return api::interruptible([&] {
     SWAV_REQUIRE(network && images, "swav_network_recalibrate_batch: an argument is NULL");
     network->network->recalibrate_batch(images, count, height, width);
   });

@@ -25,7 +25,7 @@ swav_codes_config swav_codes_config_default(void) { return {0.05f, false, 1e-3f,
 
 swav_status swav_codes(const float* scores, int64_t rows, int64_t prototypes, int64_t keep, const swav_codes_config* config,
                        float* codes, float* epsilon_used) {
-  return api::computed([&] {
+  return api::interruptible([&] {
     SWAV_REQUIRE(scores != nullptr, "swav_codes: scores is NULL");
     SWAV_REQUIRE(config != nullptr, "swav_codes: config is NULL");
     SWAV_REQUIRE(codes != nullptr, "swav_codes: codes is NULL");
@@ -45,7 +45,7 @@ swav_status swav_codes(const float* scores, int64_t rows, int64_t prototypes, in
 
 swav_status swav_swapped_loss(const float* scores, int64_t crops, int64_t batch, int64_t prototypes, const float* codes,
                               const int32_t* assign, int32_t assign_count, float temperature, double* loss, float* gradient) {
-  return api::computed([&] {
+  return api::interruptible([&] {
     SWAV_REQUIRE(scores != nullptr, "swav_swapped_loss: scores is NULL");
     SWAV_REQUIRE(codes != nullptr, "swav_swapped_loss: codes is NULL");
     SWAV_REQUIRE(assign != nullptr, "swav_swapped_loss: assign is NULL");

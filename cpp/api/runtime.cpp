@@ -69,4 +69,8 @@ swav_status swav_set_threads(int32_t threads) {
   });
 }
 
+const volatile int32_t* swav_watch_cancellation(const volatile int32_t* flag) { return parallel::watch_cancellation(flag); }
+
+bool swav_is_cancelled(void) { return parallel::is_cancelled(); }
+
 }  // extern "C"

@@ -74,7 +74,7 @@ swav_status swav_trainer_memory(const swav_trainer* trainer, swav_memory_plan* p
 }
 
 swav_status swav_trainer_step(swav_trainer* trainer, const swav_step_input* input, swav_step_report* report) {
-  return api::computed([&] {
+  return api::interruptible([&] {
     SWAV_REQUIRE(trainer && input && report, "swav_trainer_step: an argument is NULL");
     trainer->trainer.step(*input, *report);
   });

@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
+
+#include "base/status.h"
 
 // Swift's clang ships no omp.h; these few are all that is needed.
 extern "C" {
@@ -58,6 +62,14 @@ class Regions {
 };
 
 thread_local bool on_engine_thread = false;
+thread_local CancellationFlag watched = nullptr;
+
+// Set by other threads and by signal handlers.
+bool is_set(CancellationFlag flag) { return flag != nullptr && __atomic_load_n(flag, __ATOMIC_RELAXED) != 0; }
+
+void throw_if_set(CancellationFlag flag) {
+  if (is_set(flag)) fail(SWAV_ERROR_CANCELLED, "called off");
+}
 
 // A queue of jobs and the thread that carries them out. Never destroyed: at process exit a job may still be running.
 class EngineThread {
@@ -67,13 +79,14 @@ class EngineThread {
     return *instance;
   }
 
-  void run(detail::Job job, void* context) {
+  void run(detail::Job job, void* context, CancellationFlag flag) {
     if (on_engine_thread) return job(context);
-    Request request{job, context, nullptr, false};
+    throw_if_set(flag);
+    Request request{job, context, flag, nullptr, false};
     std::unique_lock lock(mutex_);
     requests_.push_back(&request);
     arrived_.notify_one();
-    finished_.wait(lock, [&] { return request.done; });
+    wait(lock, request);
     if (request.error) std::rethrow_exception(request.error);
   }
 
@@ -81,9 +94,21 @@ class EngineThread {
   struct Request {
     detail::Job job;
     void* context;
+    CancellationFlag flag;
     std::exception_ptr error;
     bool done;
   };
+
+  // A request that has a flag looks at it meanwhile: the jobs before it may be long, and it leaves the queue when it is set.
+  void wait(std::unique_lock<std::mutex>& lock, Request& request) {
+    if (request.flag == nullptr) return finished_.wait(lock, [&] { return request.done; });
+    while (!finished_.wait_for(lock, std::chrono::milliseconds(50), [&] { return request.done; })) {
+      const auto place = std::find(requests_.begin(), requests_.end(), &request);
+      if (place == requests_.end() || !is_set(request.flag)) continue;  // under way: the job itself looks at it
+      requests_.erase(place);
+      throw_if_set(request.flag);
+    }
+  }
 
   EngineThread() {
     std::thread([this] { serve(); }).detach();
@@ -99,11 +124,13 @@ class EngineThread {
       Request* request = requests_.front();
       requests_.pop_front();
       lock.unlock();
+      watched = request->flag;
       try {
         request->job(request->context);
       } catch (...) {
         request->error = std::current_exception();
       }
+      watched = nullptr;
       lock.lock();
       request->done = true;
       finished_.notify_all();
@@ -122,31 +149,40 @@ int threads() {
   return count > 0 ? count : cores_of_this_process();
 }
 
+CancellationFlag watch_cancellation(CancellationFlag flag) { return std::exchange(watched, flag); }
+
+CancellationFlag current_cancellation() { return watched; }
+
+bool is_cancelled() { return is_set(watched); }
+
 void set_threads(int count) { team_size.store(std::max(0, count), std::memory_order_relaxed); }
 
 namespace detail {
 
 void for_each(int64_t count, Task task, void* context) {
   const int team = int(std::min<int64_t>(threads(), count));
+  const CancellationFlag flag = watched;  // the team's other threads do not see this one's
+  throw_if_set(flag);
   std::unique_lock<std::mutex> region;
   if (team > 1) region = Regions::shared().enter();
   if (!region.owns_lock()) {
-    for (int64_t i = 0; i < count; ++i) task(context, i, 0);
-    return;
+    for (int64_t i = 0; i < count && !is_set(flag); ++i) task(context, i, 0);
+    return throw_if_set(flag);
   }
   // libomp 14 lacks clang 21's entry points for dynamic schedules, and a counter does the same.
   std::atomic<int64_t> next{0};
 #pragma omp parallel num_threads(team)
   {
     const int worker = omp_get_thread_num();
-    for (int64_t i = next.fetch_add(1, std::memory_order_relaxed); i < count;
+    for (int64_t i = next.fetch_add(1, std::memory_order_relaxed); i < count && !is_set(flag);
          i = next.fetch_add(1, std::memory_order_relaxed)) {
       task(context, i, worker);
     }
   }
+  throw_if_set(flag);
 }
 
-void run_on_engine(Job job, void* context) { EngineThread::shared().run(job, context); }
+void run_on_engine(Job job, void* context, CancellationFlag flag) { EngineThread::shared().run(job, context, flag); }
 
 }  // namespace detail
 }  // namespace swav::parallel

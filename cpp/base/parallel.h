@@ -15,15 +15,36 @@ namespace swav::parallel {
 int threads();
 void set_threads(int count);
 
+// Calling off. A thread watches a flag of its caller's; for_each looks at it before each task, on the engine thread at the flag
+// of the thread whose job it carries out.
+using CancellationFlag = const volatile int32_t*;
+// Returns the flag watched before; NULL: none.
+CancellationFlag watch_cancellation(CancellationFlag flag);
+CancellationFlag current_cancellation();
+bool is_cancelled();
+
+// While it lives the flag is not looked at: for changes that are done whole or not at all.
+class Uninterrupted {
+ public:
+  Uninterrupted() : flag_(watch_cancellation(nullptr)) {}
+  ~Uninterrupted() { watch_cancellation(flag_); }
+  Uninterrupted(const Uninterrupted&) = delete;
+  Uninterrupted& operator=(const Uninterrupted&) = delete;
+
+ private:
+  CancellationFlag flag_;
+};
+
 namespace detail {
 using Task = void (*)(void* context, int64_t index, int worker);
 void for_each(int64_t count, Task task, void* context);
 using Job = void (*)(void* context);
-void run_on_engine(Job job, void* context);
+void run_on_engine(Job job, void* context, CancellationFlag flag);
 }  // namespace detail
 
 // Calls task(index, worker) for 0 <= index < count; worker is 0..threads()-1 and names scratch space. Tasks are handed
-// out in order, to whoever is free; they must not throw, nor call for_each themselves.
+// out in order, to whoever is free; they must not throw, nor call for_each themselves. Throws SWAV_ERROR_CANCELLED, with some
+// tasks not carried out, when the flag is set.
 template <class F>
 void for_each(int64_t count, F&& task) {
   detail::for_each(
@@ -33,9 +54,17 @@ void for_each(int64_t count, F&& task) {
 }
 
 // Runs job() on the engine thread and returns when it is done; exceptions pass through. From the engine thread itself: a call.
+// The job is not called off, whatever flag the calling thread watches.
 template <class F>
 void run_on_engine(F&& job) {
-  detail::run_on_engine([](void* context) { (*static_cast<std::remove_reference_t<F>*>(context))(); }, &job);
+  detail::run_on_engine([](void* context) { (*static_cast<std::remove_reference_t<F>*>(context))(); }, &job, nullptr);
+}
+
+// The same for a job that leaves all state as it was when it throws: the flag of the calling thread calls it off.
+template <class F>
+void run_interruptibly_on_engine(F&& job) {
+  detail::run_on_engine([](void* context) { (*static_cast<std::remove_reference_t<F>*>(context))(); }, &job,
+                        current_cancellation());
 }
 
 }  // namespace swav::parallel

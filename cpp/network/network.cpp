@@ -127,24 +127,26 @@ void Network::calibrate(const float* images, int64_t count, int32_t height, int3
   // Whatever was frozen with the old ranges is not needed any more.
   plans_.clear();
   weights_.clear();
-  if (calibrated_fingerprint_ != fingerprint_) ranges_ = {};
-  calibrated_fingerprint_ = fingerprint_;
   const int64_t pixels = int64_t(height) * width * config().channels;
   std::vector<float> features(size_t(description_.feature_dim * inference_batch));
   std::unique_ptr<FrozenBackbone> backbone;
+  // A calibration that fails leaves no half of itself.
+  ActivationRanges found = calibrated_fingerprint_ == fingerprint_ ? ranges_ : ActivationRanges();
   for (int64_t at = 0; at < count; at += inference_batch) {
     const int64_t batch = std::min(inference_batch, count - at);
     if (!backbone || backbone->images() != batch) backbone = freeze(batch, height, width, Precision::float32, true);
     backbone->run(images + at * pixels, description_.feature_dim, features.data(), [&](size_t step, const FrozenMap& values) {
-      if (ranges_.largest.size() <= step) ranges_.largest.resize(step + 1);
-      ranges_.largest[step].resize(size_t(values.channels), 0.0f);
-      observe(values, ranges_.largest[step]);
+      if (found.largest.size() <= step) found.largest.resize(step + 1);
+      found.largest[step].resize(size_t(values.channels), 0.0f);
+      observe(values, found.largest[step]);
     });
     if (first_not_finite(features.data(), batch * description_.feature_dim) >= 0) {
       ranges_ = {};
       fail_not_finite(images + at * pixels, batch, height, width);
     }
   }
+  ranges_ = std::move(found);
+  calibrated_fingerprint_ = fingerprint_;
   weights_.clear();
 }
 

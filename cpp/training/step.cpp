@@ -150,6 +150,7 @@ void Trainer::step(const swav_step_input& input, swav_step_report& report) {
   times_.objective = report.objective_seconds;
   {
     const Stopwatch update_watch(report.update_seconds);
+    const parallel::Uninterrupted whole;
     if (input.update) update(input);
   }
   times_.update = report.update_seconds;

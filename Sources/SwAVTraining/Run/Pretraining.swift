@@ -1,5 +1,6 @@
 import Foundation
 public import SwAVData
+public import SwAVEngine
 
 /// A pretraining run: images, settings, a folder for what comes out.
 ///
