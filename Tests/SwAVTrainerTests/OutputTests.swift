@@ -70,7 +70,10 @@ import Testing
     let broken = Array("no picture".utf8)
     try folder.write("images/class0/broken.jpg", broken)
     let types: [(command: String, types: Set<String>)] = [
-      ("pretrain images -o run --val images \(small) --batch 13", ["start", "step", "evaluation", "bad_image", "checkpoint", "result"]),
+      (
+        "pretrain images -o run --val images \(small) --batch 13",
+        ["start", "step", "evaluation", "bad_image", "checkpoint", "result"]
+      ),
       ("check-data images --no-speed", ["finding", "result"]), ("preview images -o sheet.png", ["result"]),
       ("info", ["result"]), ("bench sinkhorn --batch 4 --prototypes 8 --steps 1", ["result"]),
       ("check-data nowhere", ["error"]),
