@@ -7,8 +7,8 @@ extension Features {
     let hasLabels = labels.count == count
     var text = (["name"] + (hasLabels ? ["class"] : []) + (0..<dim).map { "f\($0)" }).joined(separator: ",") + "\n"
     for row in 0..<count {
-      var fields = [quoted(source.name(of: samples[row]))]
-      if hasLabels { fields.append(quoted(source.classNames[Int(labels[row])])) }
+      var fields = [csvField(source.name(of: samples[row]))]
+      if hasLabels { fields.append(csvField(source.classNames[Int(labels[row])])) }
       fields.append(contentsOf: values[row * dim..<(row + 1) * dim].map { "\($0)" })
       text += fields.joined(separator: ",") + "\n"
     }
@@ -27,9 +27,5 @@ extension Features {
     data.append(contentsOf: header.utf8)
     values.withUnsafeBytes { data.append(contentsOf: $0) }
     return data
-  }
-
-  private func quoted(_ field: String) -> String {
-    field.contains { ",\"\n\r".contains($0) } ? "\"" + field.replacing("\"", with: "\"\"") + "\"" : field
   }
 }

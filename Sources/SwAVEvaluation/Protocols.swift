@@ -13,7 +13,8 @@ public struct LabelledPair: Sendable {
   /// Throws `.unusable` where a set has no classes, or `val` has one that `train` lacks.
   public init(train: any ImageSource, val: any ImageSource) throws(DataError) {
     for (name, source) in [("train", train), ("val", val)] where source.classNames.isEmpty {
-      throw DataError(.unusable, "\(name): no classes; every image has to be in a sub-folder named after its class")
+      let reason = source.classObstacle ?? "no classes; every image has to be in a sub-folder named after its class"
+      throw DataError(.unusable, "\(name): \(reason)")
     }
     guard train.classNames.count > 1 else {
       throw DataError(.unusable, "train: one class, '\(train.classNames[0])'; at least two are needed")

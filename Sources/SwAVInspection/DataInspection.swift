@@ -42,8 +42,7 @@ public struct DataInspection: Sendable {
       throw error
     }
     try progress(work.done)
-    // Lists and archives say themselves what they hold.
-    let ignored = try (source as? ImageFolder)?.ignoredFiles() ?? (source as? ImageMixture)?.ignoredFiles() ?? []
+    let ignored = try source.ignoredFiles()
     return DataReport(of: source, findings: work.findings, ignored: ignored, channels: channels)
   }
 }

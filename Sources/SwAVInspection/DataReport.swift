@@ -1,5 +1,5 @@
 import SwAVAugmentation
-public import SwAVData
+import SwAVData
 
 /// A file that is not sound, or is there more than once.
 public struct FileFinding: Codable, Sendable, Equatable {

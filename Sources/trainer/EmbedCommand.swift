@@ -33,7 +33,7 @@ struct EmbedCommand: ParsableCommand {
           "--layer is '\(layer)'; one of \(Output.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
       }
       try Runtime.setThreads(threads.threads)
-      let source = try openImages(images)
+      let source = try out.open([images], labelled: true)
       var opened = try network.open()
       if try inference.inference() == .int8 {
         opened = try opened.quantized(

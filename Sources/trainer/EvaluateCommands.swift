@@ -88,7 +88,7 @@ struct EvaluationOptions: ParsableArguments {
       evaluation.calibration = try inference.calibration()
       evaluation.includesRawPixels = rawPixels
       evaluation.reading = threads.reading
-      let pair = try LabelledPair(train: openImages(train), val: openImages(val))
+      let pair = try LabelledPair(train: out.open([train], labelled: true), val: out.open([val], labelled: true))
       let report = try evaluation.run(pair, network: try network.open())
       try show(report, command: command, neighbours: evaluation.nearest.neighbours)
     }

@@ -2,10 +2,7 @@ import ArgumentParser
 import Foundation
 import SwAV
 
-struct PreviewCommand: SettingsCommand {
-  static let settings =
-    Setting.section(.views) + Setting.section(.run).filter { ["preset", "nmb-crops", "size-crops"].contains($0.name) }
-
+struct PreviewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "preview",
     abstract: "Paint what the network will see: images, boxes and crops.",
@@ -13,9 +10,6 @@ struct PreviewCommand: SettingsCommand {
       A row an image, in the order of the first epoch: on the left the image with
       the boxes of its crops, then the crops as training makes them, before
       normalisation, framed in the colour of their box.
-
-      SETTINGS, as of pretrain:
-      \(HelpColumns.rows(settings.filter { $0.isCommon || $0.section == .views }))
       """)
 
   @Argument(help: ArgumentHelp("The images: one source or several, as pretrain takes.", valueName: "images"))
@@ -30,8 +24,8 @@ struct PreviewCommand: SettingsCommand {
   var epoch = 0
   @Option(help: ArgumentHelp("A YAML file of settings, as of a run; flags beat it.", valueName: "file"))
   var config: String?
+  @OptionGroup var views: ViewOptions
   @OptionGroup var out: OutputOptions
-  var given = GivenSettings()
 
   func run() throws {
     try Failure.reporting(json: out.json) {
@@ -40,8 +34,7 @@ struct PreviewCommand: SettingsCommand {
       }
       guard count >= 1 else { throw ValidationError("--count is \(count); a number from 1 on is needed") }
       guard epoch >= 0 else { throw ValidationError("--epoch is \(epoch); a number from 0 on is needed") }
-      try requireWritable(output, json: out.json)
-      let source = try openImages(images)
+      let source = try out.open(images)
       var preview = Preview(recipe: try plan(for: source).recipe)
       (preview.count, preview.seed, preview.epoch) = (count, seed, epoch)
       let sheet = try preview.paint(source)
@@ -53,7 +46,7 @@ struct PreviewCommand: SettingsCommand {
   /// The settings of the file and the flags; the rest as pretrain plans it.
   private func plan(for source: any ImageSource) throws -> PretrainConfiguration {
     var given = try config.map { try PretrainSettings(contentsOf: $0) } ?? PretrainSettings()
-    given.merge(self.given.flags)
+    given.merge(try views.settings())
     // Views do not depend on the number of images, and the batch of a file need not fit the few that are looked at here.
     let data = DataSummary(count: .max / 2, typicalSide: try DataSummary(of: source).typicalSide)
     return try PretrainConfiguration.planned(for: data, given: given).configuration

@@ -1,5 +1,5 @@
-// libFuzzer target over lists of paths and CSV tables. A list has to give what splitting its lines gives; a table, what it
-// gives once more when its records are written with every field quoted.
+// libFuzzer target over lists of paths and tables. A list without quotes, addresses and labels has to give what splitting its lines
+// gives; a table, what it gives once more when its records are written with every field quoted.
 //   make fuzz
 
 /// A promise is broken: libFuzzer saves the input.
@@ -30,21 +30,43 @@ private func checkTable(_ bytes: [UInt8]) {
     require(records(written) == found)
   }
   do {
-    var table = try ImageTable(CSVReader(bytes), name: "x.csv")
+    var table = try ImageTable(bytes, name: "x.csv")
     try table.readRows()
-    let (names, labels) = table.classes.finished()
-    require(labels.isEmpty || labels.count == table.paths.count && labels.allSatisfy { names.indices.contains(Int($0)) })
+    let count = table.paths.count
+    check(table.takeClasses(), count)
   } catch {
     require(error.kind == .unusable && !error.description.contains("\n"))
   }
 }
 
+private func check(_ index: ClassIndex, _ count: Int) {
+  let classes = index.finished(.byValue) { first, lacking in
+    require((0..<count).contains(first) && (1..<count).contains(lacking))
+    return "\(first)"
+  }
+  require(classes.labels.isEmpty || classes.labels.count == count)
+  require(
+    classes.labels.allSatisfy { classes.names.indices.contains(Int($0)) } && Set(classes.names).count == classes.names.count)
+}
+
 private func checkList(_ bytes: [UInt8]) {
   // A list with zero bytes is refused before it gets here.
   let text = bytes.filter { $0 != 0 }
-  let expected = text.split(separator: 0x0a).map { $0.last == 0x0d ? $0.dropLast() : $0 }.filter { !$0.isEmpty }.map(Array.init)
-  let table = PathTable(lines: text)
-  require((0..<table.count).map { table.withPath($0) { Array($0) } } == expected)
+  let lines = text.split(separator: 0x0a).map { line in
+    let rest = line.drop { $0 <= 0x20 }
+    return Array(rest.lastIndex { $0 > 0x20 }.map { rest[...$0] } ?? [])
+  }.filter { !$0.isEmpty }
+  do {
+    var list = try ListLines(text, name: "x.txt")
+    let found = (0..<list.paths.count).map { list.paths.withPath($0) { Array($0) } }
+    require(found.allSatisfy { !$0.isEmpty && !$0.contains(0x0a) } && found.count <= lines.count)
+    let classes = list.takeClasses()
+    let isPlain = !text.contains { $0 == 0x22 || $0 == 0x27 || $0 == 0x3a } && classes.isEmpty
+    require(!isPlain || found == lines)
+    if !classes.isEmpty, found.count == lines.count { check(classes, found.count) }
+  } catch {
+    require(error.kind == .unusable && !error.description.contains("\n"))
+  }
 }
 
 @_cdecl("LLVMFuzzerTestOneInput")

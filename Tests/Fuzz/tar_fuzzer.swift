@@ -37,6 +37,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ size: Int) -> Int32 {
     var end = 0
     while let member = try tar.next() {
       require(member.offset >= end + 512 && member.size >= 0 && member.offset + member.size <= bytes.count)
+      require(member.link == nil || member.size == 0)
       require(!member.name.contains(0))
       end = member.offset + member.size
       members += 1
@@ -44,16 +45,18 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ size: Int) -> Int32 {
   } catch {
     require(!error.description.isEmpty && !error.description.contains("\n"))
   }
-  require(members <= bytes.count / 512)
+  require(members <= bytes.count / 512 && tar.trailing >= 0 && tar.trailing < max(1, bytes.count))
   tar = reader(bytes)
-  // The index of what came before an error is sound as well, labels apart: those of the last key are not there yet.
-  let isWhole = (try? images.append(&tar)) != nil
-  require(images.membersSeen == members && images.names.count <= members)
-  for image in 0..<images.names.count {
+  // Where the archive is damaged nothing of the index is used.
+  guard (try? images.append(&tar)) != nil else { return 0 }
+  let count = images.names.count
+  require(images.membersSeen == members && count <= members && images.offsets.count == count && images.sizes.count == count)
+  for image in 0..<count {
     require(images.offsets[image] + Int(images.sizes[image]) <= bytes.count && !images.names.text(image).contains("\n"))
   }
-  let (names, labels) = images.takeClasses()
-  require(
-    !isWhole || labels.isEmpty || labels.count == images.names.count && labels.allSatisfy { names.indices.contains(Int($0)) })
+  require(images.remarks.allSatisfy { !$0.text.contains("\n") })
+  let classes = images.takeClasses()
+  require(classes.labels.isEmpty || classes.labels.count == count)
+  require(classes.labels.allSatisfy { classes.names.indices.contains(Int($0)) })
   return 0
 }

@@ -47,7 +47,7 @@ let archiveFixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent(
     let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: archiveFixtures + "/" + file)))
     let table = try String(contentsOfFile: archiveFixtures + "/contents.tsv", encoding: .utf8)
     let expected = table.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }.filter { $0[0] == file }
-    let found = try members(bytes).map { member in
+    let found = try members(bytes).filter { $0.link == nil }.map { member in
       [
         file, String(decoding: member.name, as: UTF8.self), "\(member.size)",
         hash(Array(bytes[member.offset..<member.offset + member.size])),
@@ -91,7 +91,7 @@ let archiveFixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent(
 
   @Test func controlCharactersInNamesDoNotReachMessages() throws {
     let images = try TarShards([try folder.write("x.tar", tar([("a/\u{1b}[2J\n.jpg", [1])]))])
-    #expect(images.name(of: 0) == "a/?[2J?.jpg")
+    #expect(images.name(of: 0) == "a/\\x1b[2J\\x0a.jpg")
   }
 
   @Test func damageIsNamedWithItsPlace() throws {
@@ -185,7 +185,7 @@ func tarMember(_ name: String, _ bytes: [UInt8], type: UInt8 = UInt8(ascii: "0")
   tarHeader(name, size: bytes.count, type: type) + bytes + [UInt8](repeating: 0, count: (512 - bytes.count % 512) % 512)
 }
 
-func tarHeader(_ name: String, size: Int, type: UInt8, sizeField: [UInt8]? = nil) -> [UInt8] {
+func tarHeader(_ name: String, size: Int, type: UInt8, sizeField: [UInt8]? = nil, target: String = "") -> [UInt8] {
   var block = [UInt8](repeating: 0, count: 512)
   func put(_ bytes: some Collection<UInt8>, at offset: Int) {
     block.replaceSubrange(offset..<offset + bytes.count, with: bytes)
@@ -196,6 +196,7 @@ func tarHeader(_ name: String, size: Int, type: UInt8, sizeField: [UInt8]? = nil
   }
   put(Array(name.utf8.prefix(100)), at: 0)
   put(sizeField ?? octal(size, 11), at: 124)
+  put(Array(target.utf8.prefix(100)), at: 157)
   put("ustar".utf8, at: 257)
   block[156] = type
   let sum = block.reduce(0) { $0 + Int($1) } + 8 * 32

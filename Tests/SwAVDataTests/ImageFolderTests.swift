@@ -19,8 +19,8 @@ import Testing
     for name in ["b/2.jpg", "b/10.jpg", "a/x/y.PNG", "a-b/1.jpeg", "Z/ü.webp", "é/1.bmp"] { try folder.write(name, jpeg) }
     let images = try ImageFolder(folder.path)
     #expect(names(images) == ["Z/ü.webp", "a-b/1.jpeg", "a/x/y.PNG", "b/10.jpg", "b/2.jpg", "é/1.bmp"])
-    #expect(images.classNames == ["Z", "a-b", "a", "b", "é"])
-    #expect((0..<images.count).map { images.label(of: $0) } == [0, 1, 2, 3, 3, 4])
+    #expect(images.classNames == ["Z", "a", "a-b", "b", "é"])
+    #expect((0..<images.count).map { images.label(of: $0) } == [0, 2, 1, 3, 3, 4])
     #expect(try images.bytes(of: 4) == jpeg)
   }
 

@@ -44,19 +44,22 @@ import Testing
   @Test func pathsThatAreNoSourceAreNamed() throws {
     #expect(failure { try openImages(folder.path + "/nowhere") }?.kind == .missing)
     let cases: [(name: String, bytes: [UInt8], text: String)] = [
-      ("a.jpg", jpeg, "a.jpg: not a folder, and not a list (.txt), a table (.csv), an archive (.tar) or a CIFAR batch (.bin)"),
-      ("noending", [1], "not a folder"),
-      ("empty.tar", tar([("notes.txt", [1])]), "empty.tar: no images among 1 members"),
+      ("noending", [1], "not a folder, a picture, a list (.txt), a table (.csv), an archive (.tar) or a CIFAR batch (.bin)"),
+      ("empty.tar", tar([("notes.txt", [1])]), "empty.tar: no images among 1 members; 1 of 1 members is passed over (1 .txt)"),
       ("short.bin", [1, 2, 3], "short.bin: 3 bytes that are no CIFAR batch"),
       ("empty.bin", [], "empty.bin: 0 bytes that are no CIFAR batch"),
       ("labels.bin", [UInt8](repeating: 10, count: 3073), "labels below 10"),
       ("empty.csv", [], "empty.csv: empty"),
       ("other.csv", Array("a,b\n1,2\n".utf8), "other.csv: no column for the path among 'a, b'"),
       ("none.csv", Array("path\n".utf8), "none.csv: names no files"),
-      ("fields.csv", Array("path,label\nx.jpg\n".utf8), "fields.csv: line 2: 1 fields; the first line names 2 columns"),
+      ("fields.csv", Array("path,label\nx.jpg\n".utf8), "fields.csv: line 2: 1 fields; the first line has 2"),
       ("quote.csv", Array("path\n\n\"x.jpg\n".utf8), "quote.csv: line 3: a quoted field is not closed"),
       ("nothing.csv", Array("path,label\n,3\n".utf8), "nothing.csv: line 2: no path"),
       ("zero.txt", [65, 0, 66], "zero.txt: holds zero bytes"),
+      ("utf16.txt", [0xff, 0xfe, 0, 0xd8], "utf16.txt: begins as UTF-16 but is none"),
+      ("web.txt", Array("1.jpg\n\nhttps://x.org/1.jpg\n".utf8), "web.txt: line 3: 'https://x.org/1.jpg' is no file; images"),
+      ("web.csv", Array("path\ns3://b/1.jpg\n".utf8), "web.csv: line 2: 's3://b/1.jpg' is no file"),
+      ("windows.txt", Array("C:\\data\\1.jpg\n".utf8), "windows.txt: line 1: 'C:\\data\\1.jpg' is a path of Windows"),
       ("empty.txt", Array("\n\r\n".utf8), "empty.txt: names no files"),
     ]
     for item in cases {
@@ -74,12 +77,26 @@ import Testing
       return all
     }
     #expect(try records("a,b\r\n1,2\n3,4") == [["a", "b"], ["1", "2"], ["3", "4"]])
-    #expect(try records("\u{feff}a\n\n\r\n\"x,\"\"y\"\"\r\nz\",,\"\"\n") == [["a"], ["x,\"y\"\r\nz", "", ""]])
+    #expect(try records("a\n\n\r\n\"x,\"\"y\"\"\r\nz\",,\"\"\n") == [["a"], ["x,\"y\"\r\nz", "", ""]])
     #expect(try records("a,\n,b\n,") == [["a", ""], ["", "b"], ["", ""]])
     #expect(try records("a\rb,c\r") == [["a\rb", "c"]])
+    #expect(try records(" a , \"b\" ,\t\"c,\" \n") == [["a", "b", "c,"]])
     #expect(try records("") == [] && records("\n\r\n") == [])
     #expect(throws: CSVReader.Failure.textAfterQuote) { try records("\"a\"b\n") }
     #expect(throws: CSVReader.Failure.openQuote) { try records("a,\"b\n\"\"") }
+  }
+
+  @Test func fieldsAreQuotedSoThatTheyComeBack() throws {
+    let names = [
+      "a", "a,b", "a\"b", "\"", "line\nbreak", "carriage\r\nreturn", "comma,\u{301}accent", " blank", "blank\t", "", "é",
+    ]
+    for name in names {
+      var (reader, fields) = (CSVReader(Array("\(csvField(name)),x\n".utf8)), [[UInt8]]())
+      #expect(try reader.next(&fields))
+      #expect(fields.map { String(decoding: $0, as: UTF8.self) } == [name, "x"], "\(name)")
+      #expect(try !reader.next(&fields))
+    }
+    #expect(csvField("plain name.jpg") == "plain name.jpg")
   }
 
   @Test func aTableFindsItsColumnsAndClasses() throws {

@@ -13,6 +13,9 @@ import Testing
     try folder.write("texts/a.txt", Array("hello".utf8))
     try folder.write("texts/b.jpg", Array("hello".utf8))
     try folder.write("empty/.keep", [])
+    try folder.write("packed.tgz", [1])
+    try folder.writePictures("stray", perClass: 2)
+    try folder.write("stray/0.jpg", picture(kind: 0, number: 0))
     try folder.write("used/file", [1])
     try folder.write("broken.safetensors", Array("hello".utf8))
     try folder.write("bad.yaml", Array("bacth: 3\n".utf8))
@@ -23,11 +26,16 @@ import Testing
       ("pretrain nowhere -o r", 66, "nowhere: No such file or directory"),
       ("pretrain empty -o r", 65, "empty: no images"),
       ("pretrain texts -o r", 65, "none of 1 files looked at is an image"),
-      ("pretrain images/class0/1.jpg -o r", 65, "images/class0/1.jpg: not a folder, and not a list"),
+      ("pretrain images/class0/1.jpg -o r", 65, "there is 1 image; at least 2 are needed"),
+      ("pretrain packed.tgz -o r", 65, "packed.tgz: compressed; unpack it to a plain .tar first"),
+      (
+        "knn --weights untrained --train stray --val images", 65,
+        "train: no classes, because of 0.jpg, which is in no sub-folder"
+      ),
       ("pretrain images nowhere -o r", 66, "nowhere: No such file or directory"),
       ("pretrain images flat -o r --source-weights 1", 65, "source-weights: 1 weights for 2 sources"),
       ("pretrain images flat -o r --source-weights 1 0", 64, "--source-weights is '1,0'; a number above 0 and at most 1000"),
-      ("pretrain bad.yaml -o r", 65, "bad.yaml: not a folder, and not a list"),
+      ("pretrain bad.yaml -o r", 65, "bad.yaml: not a folder, a picture, a list"),
       ("pretrain images", 64, "--output is missing"),
       ("pretrain images -o r --batch 0", 64, "--batch is '0'; a whole number from 2"),
       ("pretrain images -o r --batch 500", 64, "--batch is '500'; there are only 12 images"),
@@ -66,6 +74,14 @@ import Testing
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/used") == ["file"])
     #expect(!FileManager.default.fileExists(atPath: folder.path + "/r"))
+  }
+
+  @Test func unknownFlagsAreUsageErrors() throws {
+    for arguments in [["pretrain", "images", "--bacth", "3"], ["fly"], ["knn"], ["knn", "--weights"]] {
+      let outcome = try TrainerProcess.run(arguments, in: folder.path)
+      #expect(outcome.code == 64, "\(arguments)")
+      #expect(outcome.errors.contains("rror: "), "\(outcome.errors)")
+    }
   }
 
   @Test func jsonErrorsAreAnObjectToo() throws {

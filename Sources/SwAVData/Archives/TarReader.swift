@@ -1,4 +1,5 @@
-/// The members of a tar archive, one after the other: ustar, GNU long names and base-256 sizes, pax `path` and `size`.
+/// The members of a tar archive, one after the other: ustar, GNU long names and base-256 sizes, pax `path`, `linkpath` and
+/// `size`. Archives that were joined end to end are read one after the other.
 ///
 /// Reads headers only, through a window over the file, so that an archive of many gigabytes costs one small read a member.
 /// Every header's checksum is compared. Sparse members are not supported.
@@ -6,12 +7,22 @@ struct TarReader {
   /// Fills the buffer from an offset of the archive; returns the bytes that were there.
   typealias Read = (_ offset: Int, _ buffer: UnsafeMutableRawBufferPointer) throws(DataError) -> Int
 
-  /// A regular file of the archive.
+  /// A regular file of the archive, or a link to one.
   struct Member: Equatable {
     var name: [UInt8]
-    /// Where its data begin, and how many bytes they have; they lie inside the archive.
+    /// Where its data begin, and how many bytes they have; they lie inside the archive. A link has none.
     var offset: Int
     var size: Int
+    var link: Link?
+    /// Archives that were joined are numbered from 0 on.
+    var section = 0
+  }
+
+  enum Link: Equatable {
+    /// Another name of the member of this name.
+    case hard([UInt8])
+    /// The path as it stands, from the link's own folder on.
+    case symbolic([UInt8])
   }
 
   private let archive: String
@@ -20,6 +31,9 @@ struct TarReader {
   private var position = 0
   private var window: [UInt8] = []
   private var windowStart = 0
+  private var section = 0
+  /// Bytes behind the mark of an archive's end that are no archive.
+  private(set) var trailing = 0
 
   private static let block = 512
   /// Several small members a read, and little more than needed where members are large.
@@ -32,48 +46,110 @@ struct TarReader {
     (self.archive, self.size, self.read) = (archive, size, read)
   }
 
-  /// The next regular file; nil at the end of the archive. Throws `.unusable` where the archive is damaged.
+  /// What the headers before a member say about it.
+  private struct Extras {
+    var name: [UInt8]?
+    var target: [UInt8]?
+    /// pax beats GNU.
+    var paxName: [UInt8]?
+    var paxTarget: [UInt8]?
+    var paxSize: Int?
+  }
+
+  /// The next regular file or link; nil at the end. Throws `.unusable` where the archive is damaged.
   mutating func next() throws(DataError) -> Member? {
-    // What the headers before a member say about it.
-    var (longName, paxName, paxSize) = ([UInt8]?.none, [UInt8]?.none, Int?.none)
-    while position < size {
-      let start = position
+    var extras = Extras()
+    while let start = try skipEndMarks() {
       let block = try bytes(at: start, count: TarReader.block)
-      if block.first == 0, block.allSatisfy({ $0 == 0 }) { return nil }
       let field = TarHeader(block)
-      guard field.hasRightChecksum else { throw damaged(at: start, block) }
-      let isData = !TarHeader.typesWithoutData.contains(field.type)
       // The pax size is that of the member that follows, not of other headers.
-      let given = TarHeader.typesOfHeaders.contains(field.type) ? field.size : paxSize ?? field.size
+      let given = TarHeader.typesOfHeaders.contains(field.type) ? field.size : extras.paxSize ?? field.size
       guard let given else { throw unusable(start, "the size of a member is no number") }
-      let length = isData ? given : 0
       position += TarReader.block
+      let length = try hasData(field.type, given) ? given : 0
       guard length <= size - position else {
-        let name = printable(paxName ?? longName ?? field.name)
+        let name = printable(extras.paxName ?? extras.name ?? field.name)
         throw unusable(start, "ends in the middle of '\(name.prefix(200))'; \(length - (size - position)) bytes are missing")
       }
       let dataStart = position
       // The last member's padding may be missing.
       position = min(size, position + (length + TarReader.block - 1) / TarReader.block * TarReader.block)
-      switch field.type {
-      case UInt8(ascii: "L"):
-        longName = Array(try header(start, dataStart, length).prefix { $0 != 0 })
-      case UInt8(ascii: "x"), UInt8(ascii: "X"):
-        (paxName, paxSize) = try pax(try header(start, dataStart, length), start)
-      case UInt8(ascii: "S"):
-        throw unusable(start, "a sparse member, which is not supported; pack the archive without --sparse")
-      case UInt8(ascii: "g"), UInt8(ascii: "K"):
-        break
-      case UInt8(ascii: "0"), UInt8(ascii: "7"), 0:
-        let name = paxName ?? longName ?? field.name
-        // Before ustar a folder was a file whose name ends in a slash.
-        if name.last != UInt8(ascii: "/") { return Member(name: name, offset: dataStart, size: length) }
-        (longName, paxName, paxSize) = (nil, nil, nil)
-      default:
-        (longName, paxName, paxSize) = (nil, nil, nil)
+      if TarHeader.typesOfHeaders.contains(field.type) {
+        try take(field.type, start, dataStart, length, &extras)
+      } else if let member = try member(field, extras, start, dataStart, length) {
+        return member
+      } else {
+        extras = Extras()
       }
     }
     return nil
+  }
+
+  /// The place of the next header; nil at the end. Skips blocks of zeros: they end an archive, and another may follow.
+  private mutating func skipEndMarks() throws(DataError) -> Int? {
+    let start = position
+    while position < size {
+      let block = try bytes(at: position, count: min(TarReader.block, size - position))
+      if block.first == 0, block.allSatisfy({ $0 == 0 }) {
+        position += block.count
+        continue
+      }
+      if block.count == TarReader.block, TarHeader(block).hasRightChecksum {
+        if position > start { section += 1 }
+        return position
+      }
+      guard position > start else {
+        throw block.count < TarReader.block
+          ? unusable(position, "ends in the middle of a header") : damaged(at: position, block)
+      }
+      trailing = size - position
+      position = size
+    }
+    return nil
+  }
+
+  /// Whether data follow the header. Those of a hard link do in few archives, whatever its size says: not where another header
+  /// follows at once.
+  private mutating func hasData(_ type: UInt8, _ length: Int) throws(DataError) -> Bool {
+    guard type == UInt8(ascii: "1"), length > 0, length <= size - position else {
+      return !TarHeader.typesWithoutData.contains(type)
+    }
+    guard size - position >= TarReader.block else { return true }
+    let following = try bytes(at: position, count: TarReader.block)
+    return following.first != 0 && !TarHeader(following).hasRightChecksum
+  }
+
+  private mutating func take(
+    _ type: UInt8, _ start: Int, _ dataStart: Int, _ length: Int, _ extras: inout Extras
+  ) throws(DataError) {
+    switch type {
+    case UInt8(ascii: "L"): extras.name = Array(try header(start, dataStart, length).prefix { $0 != 0 })
+    case UInt8(ascii: "K"): extras.target = Array(try header(start, dataStart, length).prefix { $0 != 0 })
+    case UInt8(ascii: "x"), UInt8(ascii: "X"): try pax(try header(start, dataStart, length), start, &extras)
+    default: break
+    }
+  }
+
+  /// nil for what is neither a file nor a link: folders, devices, labels.
+  private func member(
+    _ field: TarHeader, _ extras: Extras, _ start: Int, _ dataStart: Int, _ length: Int
+  ) throws(DataError) -> Member? {
+    let name = extras.paxName ?? extras.name ?? field.name
+    var target: [UInt8] { extras.paxTarget ?? extras.target ?? field.target }
+    switch field.type {
+    case UInt8(ascii: "S"):
+      throw unusable(start, "a sparse member, which is not supported; pack the archive without --sparse")
+    case UInt8(ascii: "0"), UInt8(ascii: "7"), 0:
+      // Before ustar a folder was a file whose name ends in a slash.
+      if name.last == UInt8(ascii: "/") { return nil }
+      return Member(name: name, offset: dataStart, size: length, section: section)
+    case UInt8(ascii: "1"):
+      // With data of its own it needs no other member.
+      return Member(name: name, offset: dataStart, size: length, link: length > 0 ? nil : .hard(target), section: section)
+    case UInt8(ascii: "2"):
+      return Member(name: name, offset: dataStart, size: 0, link: .symbolic(target), section: section)
+    default: return nil
+    }
   }
 
   /// Bytes of the archive, through the window. Throws where it ends before.
@@ -99,8 +175,8 @@ struct TarReader {
   }
 
   /// Records "LENGTH KEY=VALUE\n"; LENGTH counts the whole record.
-  private func pax(_ records: ArraySlice<UInt8>, _ start: Int) throws(DataError) -> (name: [UInt8]?, size: Int?) {
-    var (rest, name, size) = (records, [UInt8]?.none, Int?.none)
+  private func pax(_ records: ArraySlice<UInt8>, _ start: Int, _ extras: inout Extras) throws(DataError) {
+    var rest = records
     while let first = rest.first, first != 0 {
       guard let space = rest.firstIndex(of: UInt8(ascii: " ")), let length = decimal(rest[..<space]),
         length > space - rest.startIndex + 1, length <= rest.count, rest[rest.startIndex + length - 1] == 0x0a,
@@ -108,25 +184,21 @@ struct TarReader {
       else { throw unusable(start, "a pax header that is not made of 'length key=value' records") }
       let key = rest[(space + 1)..<equals]
       let value = rest[(equals + 1)..<(rest.startIndex + length - 1)]
-      if key.elementsEqual("path".utf8) {
+      if key.elementsEqual("path".utf8) || key.elementsEqual("linkpath".utf8) {
         guard !value.contains(0) else { throw unusable(start, "a pax path with a zero byte") }
-        name = Array(value)
+        if key.count == 4 { extras.paxName = Array(value) } else { extras.paxTarget = Array(value) }
       } else if key.elementsEqual("size".utf8) {
         guard let given = decimal(value) else { throw unusable(start, "a pax size that is no number") }
-        size = given
+        extras.paxSize = given
       } else if key.starts(with: "GNU.sparse".utf8) {
         throw unusable(start, "a sparse member, which is not supported; pack the archive without --sparse")
       }
       rest = rest.dropFirst(length)
     }
-    return (name, size)
   }
 
   private func damaged(at start: Int, _ header: ArraySlice<UInt8>) -> DataError {
-    let isCompressed = [[0x1f, 0x8b], [0x42, 0x5a, 0x68], [0xfd, 0x37, 0x7a], [0x28, 0xb5, 0x2f, 0xfd]].contains {
-      header.starts(with: $0)
-    }
-    return start == 0 && isCompressed
+    start == 0 && PackedFiles.isCompressed(header)
       ? DataError(.unusable, "\(archive): compressed; unpack it to a plain .tar first: members are read where they lie")
       : unusable(start, "no tar header (the checksum is wrong); the archive is damaged, or no archive")
   }
@@ -155,6 +227,9 @@ struct TarHeader {
   static let typesWithoutData: Set<UInt8> = Set("123456".utf8)
   /// Long names and links, pax headers: they say something about the member that follows.
   static let typesOfHeaders: Set<UInt8> = Set("LKxXg".utf8)
+
+  /// Where a link leads.
+  var target: [UInt8] { Array(self[157..<257].prefix { $0 != 0 }) }
 
   var type: UInt8 { block[block.startIndex + 156] }
 

@@ -11,38 +11,33 @@ struct PathTable: Sendable {
 
   init() {}
 
-  /// Takes over the bytes of a text: one path a line, ended by a line feed with or without a carriage return; empty lines are
-  /// skipped. The text becomes the table, so there is no moment with two copies of it. A zero byte ends a path.
-  init(lines: consuming [UInt8]) {
-    // Moved, not shared: appending to shared storage would copy all of it.
-    bytes = consume lines
-    bytes.append(0)
-    bytes.withUnsafeMutableBufferPointer { buffer in
-      guard let base = buffer.baseAddress else { return }
-      let end = buffer.count - 1
-      func lineEnd(from start: Int) -> Int {
-        memchr(base + start, 0x0a, end - start).map { UnsafeRawPointer($0) - UnsafeRawPointer(base) } ?? end
-      }
-      // Counted first: growing the offsets would hold two copies of them.
-      var (lines, start) = (0, 0)
-      while start < end { (lines, start) = (lines + 1, lineEnd(from: start) + 1) }
-      offsets.reserveCapacity(lines)
-      start = 0
-      while start < end {
-        let stop = lineEnd(from: start)
-        base[stop] = 0
-        if stop > start, base[stop - 1] == 0x0d { base[stop - 1] = 0 }
-        if base[start] != 0 { offsets.append(start) }
-        start = stop + 1
-      }
-    }
-  }
+  /// Takes over bytes that hold a zero-terminated path at each of the offsets.
+  init(bytes: consuming [UInt8], offsets: consuming [Int]) { (self.bytes, self.offsets) = (bytes, offsets) }
 
   mutating func append(_ path: some Collection<UInt8>) {
     offsets.append(bytes.count)
     bytes.append(contentsOf: path)
     bytes.append(0)
   }
+
+  /// Puts one byte in the place of another everywhere.
+  mutating func replace(_ byte: UInt8, by other: UInt8) {
+    bytes.withUnsafeMutableBufferPointer { buffer in
+      for index in buffer.indices where buffer[index] == byte { buffer[index] = other }
+    }
+  }
+
+  /// Path `index` below a folder, zero-terminated, as the system takes it; an absolute one by itself where there is no folder.
+  func fullPath(_ index: Int, below folder: String) -> [CChar] {
+    withPath(index) { path in
+      var full = Array(folder.utf8)
+      if !full.isEmpty, full.last != UInt8(ascii: "/") { full.append(UInt8(ascii: "/")) }
+      return (full + path + [0]).map { CChar(bitPattern: $0) }
+    }
+  }
+
+  /// Forgets the paths at the places, which are in ascending order; those behind move up.
+  mutating func remove(_ places: [Int]) { offsets.removeElements(at: places) }
 
   /// Sorts by the bytes of the paths, so that the order depends on neither locale nor file system.
   mutating func sort() {
@@ -66,6 +61,41 @@ struct PathTable: Sendable {
     }
   }
 
+  /// Whether the path at `index` comes behind the one before it, in the order of bytes.
+  func isAscending(at index: Int) -> Bool {
+    bytes.withUnsafeBytes { buffer in
+      guard let base = buffer.baseAddress?.assumingMemoryBound(to: CChar.self) else { return true }
+      return strcmp(base + offsets[index - 1], base + offsets[index]) < 0
+    }
+  }
+
+  /// Paths of a range that come again later in it, each with the last place of the same path; in ascending order.
+  ///
+  /// A bit set finds the few whose hashes meet, and only those are compared: 2 bytes a path for the time of the search.
+  func repeated(in range: Range<Int>) -> [(place: Int, last: Int)] {
+    let bits = max(64, 16 * range.count)
+    func slot(_ index: Int) -> Int {
+      var hasher = Hasher()
+      withPath(index) { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+      return Int(UInt(bitPattern: hasher.finalize()) % UInt(bits))
+    }
+    var (seen, meeting) = ([UInt64](repeating: 0, count: (bits + 63) / 64), Set<Int>())
+    for index in range {
+      let slot = slot(index)
+      let mask = UInt64(1) << UInt64(slot % 64)
+      if seen[slot / 64] & mask != 0 { meeting.insert(slot) }
+      seen[slot / 64] |= mask
+    }
+    guard !meeting.isEmpty else { return [] }
+    var last: [[UInt8]: Int] = [:]
+    let candidates = range.filter { meeting.contains(slot($0)) }
+    for index in candidates { last[withPath(index) { Array($0) }] = index }
+    return candidates.compactMap { index in
+      let final = last[withPath(index) { Array($0) }] ?? index
+      return final > index ? (index, final) : nil
+    }
+  }
+
   /// Of all paths in order, as ``DataIdentity`` has it.
   var hash: String {
     var hash = FNV1a()
@@ -76,15 +106,6 @@ struct PathTable: Sendable {
     return hash.hexadecimal
   }
 
-  /// For people: bytes that are not UTF-8 are replaced.
-  /// So are control characters: a name from an archive or a list must not break a line of a log, nor steer a terminal.
+  /// For people; see ``printable(_:)``.
   func text(_ index: Int) -> String { withPath(index) { printable($0) } }
-}
-
-/// Bytes of a file as text for people: what is not UTF-8 and control characters are replaced.
-func printable(_ bytes: some Collection<UInt8>) -> String {
-  if bytes.contains(where: { $0 < 0x20 || $0 == 0x7f }) {
-    return String(decoding: bytes.map { $0 < 0x20 || $0 == 0x7f ? UInt8(ascii: "?") : $0 }, as: UTF8.self)
-  }
-  return String(decoding: bytes, as: UTF8.self)
 }

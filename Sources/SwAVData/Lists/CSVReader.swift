@@ -1,6 +1,8 @@
-/// Records of comma-separated values (RFC 4180): fields may be quoted, and then hold commas, line ends and doubled quotes.
-/// Lines end in a line feed, with or without a carriage return. Empty lines are skipped.
+/// Records of comma-separated values (RFC 4180): fields may be quoted, and then hold separators, line ends and doubled quotes.
+/// Lines end in a line feed, with or without a carriage return. Empty lines are skipped, and blanks around a field that are not
+/// inside quotes do not count.
 struct CSVReader {
+  var separator = UInt8(ascii: ",")
   private let bytes: [UInt8]
   private var position: Int
   /// The line, counted from 1, that the last record began on.
@@ -8,7 +10,7 @@ struct CSVReader {
   private var nextLine = 1
 
   init(_ bytes: consuming [UInt8]) {
-    position = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
+    position = 0
     self.bytes = bytes
   }
 
@@ -34,19 +36,35 @@ struct CSVReader {
     while true {
       if count == fields.count { fields.append([]) }
       fields[count].removeAll(keepingCapacity: true)
+      skipBlanks()
       if position < bytes.count, bytes[position] == UInt8(ascii: "\"") {
         try readQuoted(into: &fields[count])
       } else {
         readPlain(into: &fields[count])
       }
       count += 1
-      guard position < bytes.count, bytes[position] == UInt8(ascii: ",") else { break }
+      guard position < bytes.count, bytes[position] == separator else { break }
       position += 1
     }
     skipLineEnd()
     fields.removeLast(fields.count - count)
     return true
   }
+
+  /// Excel's first line "sep=;": the separator that it names.
+  mutating func skipSeparatorLine() -> UInt8? {
+    guard position == 0, bytes.starts(with: "sep=".utf8), bytes.count > 5, isLineEnd(5) else { return nil }
+    position = 5
+    skipLineEnd()
+    return bytes[4]
+  }
+
+  private mutating func skipBlanks() {
+    while position < bytes.count, isBlank(bytes[position]) { position += 1 }
+  }
+
+  /// A space or a tab, unless it separates.
+  private func isBlank(_ byte: UInt8) -> Bool { (byte == 0x20 || byte == 0x09) && byte != separator }
 
   private mutating func skipEmptyLines() {
     while position < bytes.count, isLineEnd(position) { skipLineEnd() }
@@ -66,8 +84,10 @@ struct CSVReader {
 
   private mutating func readPlain(into field: inout [UInt8]) {
     var end = position
-    while end < bytes.count, bytes[end] != UInt8(ascii: ","), !isLineEnd(end) { end += 1 }
-    field.append(contentsOf: bytes[position..<end])
+    while end < bytes.count, bytes[end] != separator, !isLineEnd(end) { end += 1 }
+    var last = end
+    while last > position, isBlank(bytes[last - 1]) { last -= 1 }
+    field.append(contentsOf: bytes[position..<last])
     position = end
   }
 
@@ -82,15 +102,14 @@ struct CSVReader {
       guard position < bytes.count else { throw .openQuote }
       field.append(contentsOf: bytes[start..<position])
       position += 1
-      guard position < bytes.count else { return }
-      if bytes[position] == UInt8(ascii: "\"") {
+      if position < bytes.count, bytes[position] == UInt8(ascii: "\"") {
         field.append(UInt8(ascii: "\""))
         position += 1
-      } else if bytes[position] == UInt8(ascii: ",") || isLineEnd(position) {
-        return
-      } else {
-        throw .textAfterQuote
+        continue
       }
+      skipBlanks()
+      guard position == bytes.count || bytes[position] == separator || isLineEnd(position) else { throw .textAfterQuote }
+      return
     }
   }
 }

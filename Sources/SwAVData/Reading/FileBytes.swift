@@ -18,13 +18,13 @@ enum FileBytes {
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw failure(path, errno) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw DataError(.unusable, "\(String(cString: path)): not a regular file") }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw DataError(.unusable, "\(text(path)): not a regular file") }
     guard isUnchanged(FileStamp(status)) else {
-      throw DataError(.unusable, "\(String(cString: path)): changed since it was read first")
+      throw DataError(.unusable, "\(text(path)): changed since it was read first")
     }
     let wanted = min(Int(status.st_size) - offset, limit)
     guard wanted <= maximum else {
-      throw DataError(.unusable, "\(String(cString: path)): \(wanted) bytes; at most \(maximum) are read")
+      throw DataError(.unusable, "\(text(path)): \(wanted) bytes; at most \(maximum) are read")
     }
     guard wanted > 0 else { return [] }
     var (done, code) = (0, Int32(0))
@@ -35,7 +35,7 @@ enum FileBytes {
     }
     guard code == 0 else { throw failure(path, code) }
     guard done == wanted else {
-      throw DataError(.io, "\(String(cString: path)): ended after \(offset + done) of \(offset + wanted) bytes")
+      throw DataError(.io, "\(text(path)): ended after \(offset + done) of \(offset + wanted) bytes")
     }
     return bytes
   }
@@ -54,9 +54,17 @@ enum FileBytes {
   }
 
   static func failure(_ path: UnsafePointer<CChar>, _ code: Int32) -> DataError {
-    DataError(code == ENOENT ? .missing : .io, "\(String(cString: path)): \(String(cString: strerror(code)))")
+    DataError(code == ENOENT ? .missing : .io, "\(text(path)): \(systemText(code))")
+  }
+
+  /// A path as text for people.
+  static func text(_ path: UnsafePointer<CChar>) -> String {
+    printable(UnsafeRawBufferPointer(start: path, count: strlen(path)))
   }
 }
+
+/// What the system calls an error.
+func systemText(_ code: Int32) -> String { String(cString: strerror(code)) }
 
 /// What tells a file from the same one written anew: size and time. Not its inode, which some network file systems change.
 struct FileStamp: Sendable, Equatable {

@@ -1,24 +1,30 @@
 import Glibc
 
-/// A file or folder that is not taken for an image, and why.
-public struct IgnoredFile: Sendable, Equatable {
-  /// Relative to the folder that was searched.
-  public var path: String
-  public var reason: String
-}
-
-/// Collects the paths of the images below a folder, relative to it, in no particular order.
+/// Collects the paths of the images below a folder, relative to it, in no particular order, and what else is there.
 struct FolderScan {
   let root: String
+  private let isCancelled: @Sendable () -> Bool
+  /// Files that are not hidden, images included.
   private(set) var filesSeen = 0
   var paths = PathTable()
+  /// Files that are not images; hidden ones, and what systems leave in folders by themselves, do not count.
+  private(set) var passedOver = EndingCount()
+  /// Tar archives, which are a source where there are no pictures.
+  var archives = PathTable()
+  /// CIFAR's training batches in the folder itself.
+  private(set) var batches: [String] = []
+  /// Files that hold others but are not read, as .zip.
+  private(set) var packed = NamedFew()
+  /// Folders, links and files that could not be read.
+  private(set) var unreadable = NamedFew()
   /// What is no image, where somebody wants to know; nil: it is not collected.
   private(set) var ignored: [IgnoredFile]?
   /// Folders from the root to the one being read: a link back to one of them is a loop.
   private var ancestors: [(device: UInt, inode: UInt)] = []
+  private var entries = 0
 
-  init(root: String, collectsIgnored: Bool = false) {
-    self.root = root
+  init(root: String, collectsIgnored: Bool = false, isCancelled: @escaping @Sendable () -> Bool = { false }) {
+    (self.root, self.isCancelled) = (root, isCancelled)
     ignored = collectsIgnored ? [] : nil
   }
 
@@ -30,81 +36,154 @@ struct FolderScan {
     }
     let descriptor = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileBytes.failure(root, errno) }
-    scan(descriptor, prefix: [], status: status)
+    try scan(descriptor, prefix: [], status: status)
   }
 
-  /// Reads one folder and those below it. Takes over the descriptor. Folders that cannot be read are left out.
-  private mutating func scan(_ descriptor: Int32, prefix: [UInt8], status: stat) {
+  /// Reads one folder and those below it. Takes over the descriptor. What cannot be read is left out and named.
+  private mutating func scan(_ descriptor: Int32, prefix: [UInt8], status: stat) throws(DataError) {
     let identity = (device: UInt(status.st_dev), inode: UInt(status.st_ino))
-    guard !ancestors.contains(where: { $0 == identity }), let directory = fdopendir(descriptor) else {
-      ignore(prefix, "a folder that links back to one above it")
+    if ancestors.contains(where: { $0 == identity }) {
+      close(descriptor)
+      return ignore(prefix, "a folder that links back to one above it")
+    }
+    guard let directory = fdopendir(descriptor) else {
+      leaveOut(prefix, errno)
       close(descriptor)
       return
     }
     defer { closedir(directory) }
     ancestors.append(identity)
     defer { ancestors.removeLast() }
-    while let entry = readdir(directory) {
+    while true {
+      // The end and an error look the same but for errno.
+      errno = 0
+      guard let entry = readdir(directory) else {
+        if errno != 0 { leaveOut(prefix, errno) }
+        return
+      }
+      entries += 1
+      // A look at it costs little, but not nothing: there may be millions.
+      if entries % 256 == 0, isCancelled() { throw .calledOff(root) }
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
       if name.isEmpty || name == [UInt8(ascii: ".")] || name == Array("..".utf8) { continue }
       if name[0] == UInt8(ascii: ".") {
         ignore(prefix + name, "hidden: its name begins with a dot")
-        continue
-      }
-      var kind = entry.pointee.d_type
-      let zeroTerminated = name.map { CChar(bitPattern: $0) } + [0]
-      var status = stat()
-      if kind != UInt8(DT_REG) {
-        guard fstatat(descriptor, zeroTerminated, &status, 0) == 0 else {
-          ignore(prefix + name, String(cString: strerror(errno)))
-          continue
-        }
-        kind = status.st_mode & S_IFMT == S_IFDIR ? UInt8(DT_DIR) : status.st_mode & S_IFMT == S_IFREG ? UInt8(DT_REG) : 0
-      }
-      if kind == UInt8(DT_DIR) {
-        let child = openat(descriptor, zeroTerminated, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if child >= 0 {
-          scan(child, prefix: prefix + name + [UInt8(ascii: "/")], status: status)
-        } else {
-          ignore(prefix + name, String(cString: strerror(errno)))
-        }
-      } else if kind == UInt8(DT_REG) {
-        filesSeen += 1
-        if isImage(name, zeroTerminated, in: descriptor) {
-          paths.append(prefix + name)
-        } else {
-          ignore(prefix + name, "no image by name or content; JPEG, PNG, WebP, BMP and PNM are taken")
-        }
       } else {
-        ignore(prefix + name, "neither a file nor a folder")
+        try take(name, kind: entry.pointee.d_type, in: descriptor, prefix: prefix)
       }
+    }
+  }
+
+  private mutating func take(_ name: [UInt8], kind: UInt8, in folder: Int32, prefix: [UInt8]) throws(DataError) {
+    let zeroTerminated = name.map { CChar(bitPattern: $0) } + [0]
+    var (kind, status) = (kind, stat())
+    if kind != UInt8(DT_REG) {
+      guard fstatat(folder, zeroTerminated, &status, 0) == 0 else { return leaveOut(prefix + name, errno) }
+      kind = status.st_mode & S_IFMT == S_IFDIR ? UInt8(DT_DIR) : status.st_mode & S_IFMT == S_IFREG ? UInt8(DT_REG) : 0
+    }
+    if kind == UInt8(DT_DIR) {
+      let child = openat(folder, zeroTerminated, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      guard child >= 0 else { return leaveOut(prefix + name, errno) }
+      try scan(child, prefix: prefix + name + [UInt8(ascii: "/")], status: status)
+    } else if kind == UInt8(DT_REG) {
+      filesSeen += 1
+      switch look(at: name, zeroTerminated, in: folder) {
+      case .image: paths.append(prefix + name)
+      case .unreadable(let code):
+        filesSeen -= 1
+        leaveOut(prefix + name, code)
+      case .other: passOver(name, prefix)
+      }
+    } else {
+      ignore(prefix + name, "neither a file nor a folder")
+    }
+  }
+
+  private mutating func passOver(_ name: [UInt8], _ prefix: [UInt8]) {
+    let text = String(decoding: name, as: UTF8.self)
+    if FolderScan.clutter.contains(text.lowercased()) {
+      filesSeen -= 1
+      return ignore(prefix + name, "left by a desktop")
+    }
+    passedOver.add(name)
+    let ending = fileEnding(of: text)
+    if ending == "tar" {
+      archives.append(prefix + name)
+      ignore(prefix + name, "an archive; archives are a source of their own")
+    } else if let advice = PackedFiles.advice(name: text) {
+      packed.add("\(printable(prefix + name)): \(advice)")
+      ignore(prefix + name, advice)
+    } else {
+      if prefix.isEmpty, text == "train.bin" || text.hasPrefix("data_batch_") && ending == "bin" { batches.append(text) }
+      ignore(prefix + name, "no image by name or content; JPEG, PNG, WebP, BMP and PNM are taken")
     }
   }
 
   private mutating func ignore(_ path: [UInt8], _ reason: String) {
-    ignored?.append(IgnoredFile(path: String(decoding: path, as: UTF8.self), reason: reason))
+    ignored?.append(IgnoredFile(path: printable(path), reason: reason))
   }
 
-  private func isImage(_ name: [UInt8], _ zeroTerminated: [CChar], in directory: Int32) -> Bool {
+  /// What the system refuses may hide images: it is named whether somebody asks or not.
+  private mutating func leaveOut(_ path: [UInt8], _ code: Int32) {
+    let path = path.isEmpty ? Array(".".utf8) : path
+    unreadable.add("\(printable(path)): \(systemText(code))")
+    ignore(path, systemText(code))
+  }
+
+  private enum Look {
+    case image, other
+    case unreadable(Int32)
+  }
+
+  private func look(at name: [UInt8], _ zeroTerminated: [CChar], in folder: Int32) -> Look {
     let lower = String(decoding: name, as: UTF8.self).lowercased()
-    if lower == "thumbs.db" { return false }
     if let dot = lower.lastIndex(of: "."), FolderScan.extensions.contains(String(lower[lower.index(after: dot)...])) {
-      return true
+      return .image
     }
-    let file = openat(directory, zeroTerminated, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard file >= 0 else { return false }
+    if FolderScan.clutter.contains(lower) { return .other }
+    let file = openat(folder, zeroTerminated, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard file >= 0 else { return .unreadable(errno) }
     defer { close(file) }
+    var code: Int32 = 0
     let head = [UInt8](unsafeUninitializedCapacity: 12) { buffer, count in
-      count = max(0, read(file, buffer.baseAddress, 12))
+      let got = read(file, buffer.baseAddress, 12)
+      (count, code) = (max(0, got), got < 0 ? errno : 0)
     }
-    return looksLikeImage(head)
+    return code != 0 ? .unreadable(code) : looksLikeImage(head) ? .image : .other
   }
 
   static let extensions: Set<String> = ["jpg", "jpeg", "png", "webp", "bmp", "ppm", "pgm", "pnm"]
+  /// What Windows and macOS write into folders of pictures.
+  private static let clutter: Set<String> = ["thumbs.db", "desktop.ini", "icon\r"]
 }
 
-/// Lower-case letters after the last dot of a file's name.
-func fileEnding(of path: String) -> String {
-  let name = path.split(separator: "/").last ?? ""
-  return name.lastIndex(of: ".").map { name[name.index(after: $0)...].lowercased() } ?? ""
+extension FolderScan {
+  /// What people should know of the folder; `taken` says whether archives are the source, and so not passed over.
+  func remarks(archivesAreTaken: Bool) -> [SourceRemark] {
+    var found: [SourceRemark] = []
+    if archivesAreTaken {
+      let others = passedOver.files - archives.count
+      if others > 0 {
+        found.append(SourceRemark(.passedOver, "\(others) of \(filesSeen) files are no archives and passed over"))
+      }
+    } else if let remark = passedOver.remark(of: filesSeen) {
+      found.append(remark)
+    }
+    if unreadable.count > 0 {
+      found.append(
+        SourceRemark(
+          .unreadable,
+          "\(unreadable.count) \(unreadable.count == 1 ? "entry" : "entries") below it cannot be read: \(unreadable.summary)"))
+    }
+    return found
+  }
+
+  /// The error of a folder without images: what is there instead, and what to do.
+  var nothingFound: DataError {
+    var text = "\(printable(root.utf8)): no images among \(filesSeen) files"
+    if passedOver.files > 0 { text += " (\(passedOver.summary))" }
+    if unreadable.count > 0 { text += "; not readable: \(unreadable.summary)" }
+    if packed.count > 0 { return DataError(.unusable, text + "; \(packed.summary)") }
+    return DataError(.unusable, text + "; JPEG, PNG, WebP, BMP or PNM files are needed, sub-folders are searched")
+  }
 }

@@ -60,7 +60,7 @@ public struct ImageMixture: ImageSource {
     (classNames, classes) = ImageMixture.join(sources)
   }
 
-  /// Class names in the order in which they come first.
+  /// Class names in the order in which they come first. Swift compares them by canonical equivalence, as ``ClassIndex`` does.
   private static func join(_ sources: [any ImageSource]) -> (names: [String], classes: [[Int]]) {
     guard sources.allSatisfy({ !$0.classNames.isEmpty }) else { return ([], []) }
     var (names, numbers) = ([String](), [String: Int]())
@@ -75,16 +75,28 @@ public struct ImageMixture: ImageSource {
     return (names, classes)
   }
 
-  /// What the folders among the sources pass over, under the names of their sources.
-  public func ignoredFiles() throws(DataError) -> [IgnoredFile] {
+  /// What the sources pass over, under the names of their sources.
+  public func ignoredFiles() throws -> [IgnoredFile] {
     var files: [IgnoredFile] = []
     for (source, prefix) in zip(sources, prefixes) {
-      guard let folder = source as? ImageFolder else { continue }
-      files += try folder.ignoredFiles().map {
+      files += try source.ignoredFiles().map {
         IgnoredFile(path: prefix.isEmpty ? $0.path : "\(prefix)/\($0.path)", reason: $0.reason)
       }
     }
     return files
+  }
+
+  /// Those of the sources, which they name; and which of them has no classes, where others have some.
+  public var remarks: [SourceRemark] {
+    let own = zip(sources, prefixes).flatMap { source, prefix in
+      source.remarks.map { SourceRemark($0.kind, prefix.isEmpty ? $0.text : "\(prefix): \($0.text)") }
+    }
+    guard classNames.isEmpty, sources.contains(where: { !$0.classNames.isEmpty }),
+      !own.contains(where: { $0.kind == .noClasses }),
+      let without = sources.firstIndex(where: { $0.classNames.isEmpty })
+    else { return own }
+    let name = prefixes[without].isEmpty ? sources[without].name(of: 0) : prefixes[without]
+    return own + [SourceRemark(.noClasses, "no classes, because of \(name), which has none")]
   }
 
   private func place(of sample: Int) -> (source: Int, sample: Int) {

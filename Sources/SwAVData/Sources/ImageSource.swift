@@ -26,6 +26,13 @@ public protocol ImageSource: Sendable {
   /// What must stay the same for a run to be resumed.
   func identity() throws -> DataIdentity
 
+  /// What was found when the source was opened that may not be as people think: files that are passed over, folders that
+  /// cannot be read, why there are no classes.
+  var remarks: [SourceRemark] { get }
+
+  /// All that is passed over, by path. May look through the source once more.
+  func ignoredFiles() throws -> [IgnoredFile]
+
   /// Draws that make up an epoch of training: ``count``, one draw a sample, unless the source repeats some samples or
   /// leaves some out, as ``ImageMixture`` does.
   var drawCount: Int { get }
@@ -49,7 +56,11 @@ public struct DataIdentity: Codable, Sendable, Equatable {
 extension ImageSource {
   public func label(of sample: Int) -> Int? { nil }
   public var classNames: [String] { [] }
+  public var remarks: [SourceRemark] { [] }
+  public func ignoredFiles() throws -> [IgnoredFile] { [] }
   public func head(of sample: Int, limit: Int) throws -> [UInt8] { try bytes(of: sample) }
+  /// Why there are no classes, where only some samples lack one.
+  public var classObstacle: String? { remarks.first { $0.kind == .noClasses }?.text }
   public var drawCount: Int { count }
   public func sample(ofDraw draw: Int, seed: UInt64, epoch: Int) -> Int { draw }
 
@@ -78,28 +89,5 @@ package struct FNV1a {
   package var hexadecimal: String {
     let digits = String(value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
-  }
-}
-
-/// Data that cannot be used: one line that names the path or the setting, and what would be right.
-public struct DataError: Error, Sendable, Equatable, CustomStringConvertible {
-  public enum Kind: Sendable {
-    /// The folder or file is not there.
-    case missing
-    /// It is there, but holds nothing that can be used.
-    case unusable
-    /// The operating system refused to read it.
-    case io
-    /// More samples are bad than the limit allows.
-    case tooManyBad
-    /// Reads do not come back.
-    case stalled
-  }
-
-  public let kind: Kind
-  public let description: String
-
-  public init(_ kind: Kind, _ description: String) {
-    (self.kind, self.description) = (kind, description)
   }
 }

@@ -88,6 +88,7 @@ extension TrainingLoop {
     var (monitor, hasAdvised) = (CollapseMonitor(), false)
     try tell(try start(work), &work, report)
     for remark in pretraining.remarks where state.step == 0 { try work.records.log(remark) }
+    for remark in pretraining.images.remarks where remark.concernsSamples { try work.records.log("images: " + remark.text) }
 
     for step in state.step..<totalSteps {
       let epoch = step / stepsPerEpoch
