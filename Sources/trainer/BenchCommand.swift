@@ -6,7 +6,7 @@ import SwAVBenchmark
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measure speed, with the flags and keys of bench/torch_baseline.py.",
+    abstract: "Measure speed on random pixels, or of loading images.",
     subcommands: [StepBench.self, LayersBench.self, EmbedBench.self, SinkhornBench.self, DataBench.self])
 }
 

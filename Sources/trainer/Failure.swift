@@ -6,7 +6,7 @@ import SwAVDemo
 /// How a command that failed ends: one line on standard error, and an exit code of a documented meaning.
 struct Failure: Error {
   /// As in sysexits.h, where that has a name for it.
-  enum Code: Int32 {
+  enum Code: Int32, CaseIterable {
     case usage = 64
     case data = 65
     case noInput = 66
@@ -15,6 +15,19 @@ struct Failure: Error {
     case outputInUse = 73
     case io = 74
     case notFinite = 76
+
+    var meaning: String {
+      switch self {
+      case .usage: "a flag, a value or a settings file is wrong"
+      case .data: "images, weights or a checkpoint that cannot be used"
+      case .noInput: "an input is not there"
+      case .defect: "a defect of this program"
+      case .memory: "out of memory"
+      case .outputInUse: "the output folder is in use, or not the folder of a run"
+      case .io: "reading or writing failed, standard output included"
+      case .notFinite: "a value is not finite"
+      }
+    }
   }
 
   let code: Code
@@ -32,6 +45,8 @@ struct Failure: Error {
       try body()
     } catch let error as ExitCode {
       throw error
+    } catch let failure as Failure {
+      throw failure
     } catch let error as ValidationError {
       throw Failure(code: .usage, message: error.message, json: json)
     } catch {

@@ -2,7 +2,9 @@ import ArgumentParser
 import Foundation
 import SwAV
 
-struct PretrainCommand: ParsableCommand {
+struct PretrainCommand: SettingsCommand {
+  static let settings = Setting.all
+
   static let configuration = CommandConfiguration(
     commandName: "pretrain",
     abstract: "Learn features from images.",
@@ -10,58 +12,74 @@ struct PretrainCommand: ParsableCommand {
       Images are a folder, flat or nested; a list (.txt, one path a line); a table
       (.csv with a column path, perhaps one named label); a WebDataset-style
       archive (.tar), or a folder of such archives; a CIFAR batch (.bin). Several
-      are taken together; --source-weights says how often the images of each come
-      in an epoch: 2 is twice, 0.5 every other one, others each epoch.
-
-      With nothing but the folder, crops, batch and prototypes are chosen to fit
-      the images, and the choice is printed. RUN gets config.yaml, metrics.jsonl,
-      log.txt, environment.json, a TensorBoard event file, checkpoint and
+      are taken together. RUN gets config.yaml, metrics.jsonl, log.txt,
+      environment.json, a TensorBoard event file, checkpoint and
       weights.safetensors. The same command again goes on where the last run
-      stopped, bit for bit. The spellings of the published program are understood
-      as well (--nmb_prototypes, --queue_length, ...).
+      stopped, bit for bit; what is not given is planned for the images.
+
+      SETTINGS ('trainer help settings' shows all; spellings of the published
+      program, --nmb_prototypes, --queue_length, ..., are taken as well):
+      \(HelpColumns.rows(settings.filter(\.isCommon)))
       """)
 
   @Argument(help: ArgumentHelp("The images: one source or several.", valueName: "images"))
-  var images: [String]
-  @Option(name: [.customShort("o"), .long], help: ArgumentHelp("The run's folder.", valueName: "run"))
-  var output: String?
-  @Option(help: ArgumentHelp("Labelled images for the kNN accuracy during training.", valueName: "images"))
-  var val: String?
-  @Option(help: ArgumentHelp("Settings as YAML, by the names of the flags; a flag beats the file.", valueName: "file"))
+  var images: [String] = []
+  @Option(help: ArgumentHelp("Settings as YAML, by the names of the flags; a flag beats it.", valueName: "file"))
   var config: String?
-  @Option(
-    help: ArgumentHelp("auto (default): go on with the run in the folder; never: refuse a used folder.", valueName: "how"))
-  var resume: String?
   @Flag(help: "Print the resolved settings as YAML, and do nothing.")
   var printConfig = false
   @OptionGroup var out: OutputOptions
-  @OptionGroup(title: "Settings") var options: PretrainOptions
-  @OptionGroup(visibility: .hidden) var published: PublishedOptions
+  var given = GivenSettings()
 
   func run() throws {
     try Failure.reporting(json: out.json) {
-      var given = try config.map { try PretrainSettings(contentsOf: $0) } ?? PretrainSettings()
-      given.merge(try published.settings())
-      given.merge(try options.settings())
-      let how = resume ?? given.text(of: "resume") ?? Pretraining.Resume.auto.rawValue
+      let given = try layers()
+      let how = given.text(of: "resume") ?? Pretraining.Resume.auto.rawValue
       guard let resume = Pretraining.Resume(rawValue: how) else {
-        throw PretrainingError.setting(origin: "--resume", value: how, allowed: "auto or never is needed")
+        throw PretrainingError.setting(origin: given.origin(of: "resume"), value: how, allowed: "auto or never is needed")
       }
-      let source = try out.open(images).weighted(by: try PretrainConfiguration.sourceWeights(in: given))
+      let paths = images.isEmpty ? [given.text(of: "images")].compactMap { $0 } : images
+      guard !paths.isEmpty else { throw ValidationError(self.given.missingImages) }
+      // What is printed is a file of settings then, and nothing else.
+      let opened = try printConfig ? openImages(paths) : out.open(paths)
+      let source = try opened.weighted(by: try PretrainConfiguration.sourceWeights(in: given))
       let plan = try PretrainConfiguration.planned(for: try DataSummary(of: source), given: given)
       if printConfig {
-        print(plan.configuration.yaml, terminator: "")
-        return
+        if out.json { return try show(plan) }
+        return print(plan.configuration.yaml, terminator: "")
       }
-      guard let output = output ?? published.output ?? given.text(of: "output") else {
+      guard let output = given.text(of: "output") else {
         throw ValidationError("--output is missing; give the folder for the run, as --output run")
       }
       var pretraining = Pretraining(
-        images: source, validation: try (val ?? given.text(of: "val")).map { try out.open([$0], labelled: true) },
-        configuration: plan.configuration, output: output,
-        resume: resume)
-      pretraining.remarks = plan.reasons
+        images: source, validation: try given.text(of: "val").map { try out.open([$0], labelled: true) },
+        configuration: plan.configuration, output: output, resume: resume)
+      pretraining.remarks = plan.reasons + plan.kept + plan.notes
+      try show(plan)
       try PretrainingSession(pretraining, json: out.json).run()
+    }
+  }
+
+  /// Flags over the file, over what the run in the folder was made with: what is not said again stays as it was.
+  private func layers() throws -> PretrainSettings {
+    var given = try config.map { try PretrainSettings(contentsOf: expandingHome($0)) } ?? PretrainSettings()
+    given.merge(self.given.flags)
+    guard let output = given.text(of: "output"), !given.isGiven("preset"), given.text(of: "resume") != "never",
+      var settings = try PretrainSettings.ofRun(at: output)
+    else { return given }
+    settings.merge(given)
+    return settings
+  }
+
+  /// What was decided and why, and what the person should know.
+  private func show(_ plan: PretrainPlan) throws {
+    if out.json {
+      for decision in plan.decisions { print(try jsonRow("decision", decision)) }
+      for note in plan.notes { print(try jsonRow("note", ["note": note])) }
+    } else {
+      for reason in plan.reasons { print("planned: " + reason) }
+      for reason in plan.kept { print("kept: " + reason) }
+      for note in plan.notes { print("note: " + note) }
     }
   }
 }
@@ -84,7 +102,6 @@ struct PretrainingSession {
   func train() throws -> PretrainingResult {
     let cancellation = StopSignal.install()
     var console = Console(json: json)
-    if !json { for remark in pretraining.remarks { console.line("planned: " + remark) } }
     do {
       let result = try pretraining.run(cancellation: cancellation) { try console.show($0) }
       console.finishBar()

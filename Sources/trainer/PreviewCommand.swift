@@ -2,7 +2,10 @@ import ArgumentParser
 import Foundation
 import SwAV
 
-struct PreviewCommand: ParsableCommand {
+struct PreviewCommand: SettingsCommand {
+  static let settings =
+    Setting.section(.views) + Setting.section(.run).filter { ["preset", "nmb-crops", "size-crops"].contains($0.name) }
+
   static let configuration = CommandConfiguration(
     commandName: "preview",
     abstract: "Paint what the network will see: images, boxes and crops.",
@@ -10,6 +13,9 @@ struct PreviewCommand: ParsableCommand {
       A row an image, in the order of the first epoch: on the left the image with
       the boxes of its crops, then the crops as training makes them, before
       normalisation, framed in the colour of their box.
+
+      SETTINGS, as of pretrain:
+      \(HelpColumns.rows(settings.filter { $0.isCommon || $0.section == .views }))
       """)
 
   @Argument(help: ArgumentHelp("The images: one source or several, as pretrain takes.", valueName: "images"))
@@ -24,8 +30,8 @@ struct PreviewCommand: ParsableCommand {
   var epoch = 0
   @Option(help: ArgumentHelp("A YAML file of settings, as of a run; flags beat it.", valueName: "file"))
   var config: String?
-  @OptionGroup var views: ViewOptions
   @OptionGroup var out: OutputOptions
+  var given = GivenSettings()
 
   func run() throws {
     try Failure.reporting(json: out.json) {
@@ -34,6 +40,7 @@ struct PreviewCommand: ParsableCommand {
       }
       guard count >= 1 else { throw ValidationError("--count is \(count); a number from 1 on is needed") }
       guard epoch >= 0 else { throw ValidationError("--epoch is \(epoch); a number from 0 on is needed") }
+      try requireWritable(output, json: out.json)
       let source = try out.open(images)
       var preview = Preview(recipe: try plan(for: source).recipe)
       (preview.count, preview.seed, preview.epoch) = (count, seed, epoch)
@@ -46,7 +53,7 @@ struct PreviewCommand: ParsableCommand {
   /// The settings of the file and the flags; the rest as pretrain plans it.
   private func plan(for source: any ImageSource) throws -> PretrainConfiguration {
     var given = try config.map { try PretrainSettings(contentsOf: $0) } ?? PretrainSettings()
-    given.merge(try views.settings())
+    given.merge(self.given.flags)
     // Views do not depend on the number of images, and the batch of a file need not fit the few that are looked at here.
     let data = DataSummary(count: .max / 2, typicalSide: try DataSummary(of: source).typicalSide)
     return try PretrainConfiguration.planned(for: data, given: given).configuration

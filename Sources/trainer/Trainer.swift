@@ -13,12 +13,8 @@ struct TrainerCommand: ParsableCommand {
       trainer knn --weights RUN --train DIR --val DIR
       trainer embed DIR --weights RUN --output features.csv
 
-      Exit codes: 0 done
-      64 wrong flag or value        65 unusable images, weights or checkpoint
-      66 input not there            70 defect
-      71 out of memory              73 output folder in use
-      74 reading or writing failed  76 a value is not finite
-      130 or 143: stopped by SIGINT or SIGTERM, after a checkpoint
+      trainer help pretrain               a command; help settings: all its settings
+      trainer help presets                help exit-codes: what a command ends with
       """,
     version: Runtime.versionText,
     subcommands: [
@@ -37,8 +33,23 @@ struct TrainerCommand: ParsableCommand {
 
   /// The exit code.
   private static func runCommand() -> Int32 {
+    let arguments = Array(CommandLine.arguments.dropFirst())
     do {
-      var command = try parseAsRoot()
+      var command: any ParsableCommand
+      switch try CommandTarget.find(in: arguments, of: self) {
+      case .help(let text):
+        print(text)
+        return 0
+      case .parser: command = try parseAsRoot(arguments)
+      case .command(let target, let rest):
+        let reader = try CommandLineReader(target, rest)
+        command = try parseAsRoot(reader.words)
+        if var taker = command as? any SettingsCommand {
+          taker.given = reader.settings
+          command = taker
+        }
+        try reader.tellNotes()
+      }
       try command.run()
       return 0
     } catch let failure as Failure {
@@ -46,11 +57,10 @@ struct TrainerCommand: ParsableCommand {
       return failure.code.rawValue
     } catch {
       let code = exitCode(for: error)
-      let text = fullMessage(for: error)
       if code == .success {
-        print(text)
-      } else if !text.isEmpty {
-        try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8))
+        print(fullMessage(for: error))
+      } else if !(error is ExitCode) {
+        Failure(code: .usage, message: message(for: error), json: arguments.contains("--json")).tell()
       }
       return code.rawValue
     }

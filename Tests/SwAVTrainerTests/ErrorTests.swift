@@ -76,14 +76,6 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: folder.path + "/r"))
   }
 
-  @Test func unknownFlagsAreUsageErrors() throws {
-    for arguments in [["pretrain", "images", "--bacth", "3"], ["fly"], ["knn"], ["knn", "--weights"]] {
-      let outcome = try TrainerProcess.run(arguments, in: folder.path)
-      #expect(outcome.code == 64, "\(arguments)")
-      #expect(outcome.errors.contains("rror: "), "\(outcome.errors)")
-    }
-  }
-
   @Test func jsonErrorsAreAnObjectToo() throws {
     let outcome = try TrainerProcess.run(["pretrain", "nowhere", "-o", "r", "--json"], in: folder.path)
     let object = try #require(outcome.objects.last)

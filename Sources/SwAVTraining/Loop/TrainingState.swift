@@ -58,7 +58,7 @@ extension TrainingState {
   /// is what runs did without it.
   static func differences(from old: [String: String], to new: PretrainConfiguration) -> [String] {
     let defaults = PretrainConfiguration()
-    return Setting.all.filter { $0.scope == .training }.compactMap { setting in
+    return Setting.configurationSettings.filter { $0.scope == .training }.compactMap { setting in
       let (then, now) = (old[setting.name] ?? setting.show(defaults), setting.show(new))
       return then == now ? nil : "\(setting.name) \(then ?? "unset") -> \(now ?? "unset")"
     }

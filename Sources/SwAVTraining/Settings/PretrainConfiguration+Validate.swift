@@ -7,7 +7,7 @@ extension PretrainConfiguration {
   public func validate(for data: DataSummary, given: PretrainSettings = PretrainSettings()) throws(PretrainingError) {
     func require(_ holds: Bool, _ name: String, _ allowed: String) throws(PretrainingError) {
       guard !holds else { return }
-      let value = Setting.all.first { $0.name == name }.flatMap { $0.show(self) } ?? ""
+      let value = Setting.named(name)?.show(self) ?? ""
       throw .setting(origin: given.origin(of: name), value: value, allowed: allowed)
     }
     guard data.count >= 2 else {
@@ -30,8 +30,4 @@ extension PretrainConfiguration {
       queue == 0 || queue >= batch, "queue", "0, or at least the batch of \(batch): it is rounded down to whole batches")
     try require(finalLR <= baseLR, "final-lr", "at most base-lr (\(baseLR)) is allowed")
   }
-}
-
-extension PretrainSettings {
-  fileprivate func origin(of name: String) -> String { values[name]?.origin ?? name }
 }

@@ -1,30 +1,37 @@
-import SwAVData
-import Yams
-
-/// Values that somebody gave, as text, with where they came from. Later ones beat earlier ones of the same name.
+/// Values that somebody gave, as text, with where they came from.
+///
+/// Layers are merged, the lowest first: a preset, a file, flags. A value of a higher layer beats what the lower ones say about the
+/// same thing, however it is spelled.
 public struct PretrainSettings: Sendable, Equatable {
   struct Value: Sendable, Equatable {
     var text: String
     /// The flag, or the file and the key.
     var origin: String
+    var isPreset = false
   }
 
   /// By the name of the setting.
   private(set) var values: [String: Value] = [:]
+  private var remarks: [String] = []
+  /// Flags of the published program that have no meaning here.
+  private var ignored: [PublishedProgram.Given] = []
 
   public init() {}
 
   /// Takes one value. `name` may be written with hyphens or underscores, or as the published program spells it.
   public mutating func set(_ name: String, to text: String, origin: String? = nil) throws(PretrainingError) {
-    guard let known = PretrainSettings.canonical(name) else {
-      throw .unknownSetting(origin: origin ?? name, nearest: PretrainSettings.nearest(to: name))
+    let origin = origin ?? name
+    guard let setting = Setting.named(name) else {
+      if let flag = PublishedProgram.pretraining.first(where: { $0.name == name }) {
+        return ignored.append(PublishedProgram.Given(origin: origin, value: text, reason: flag.reason))
+      }
+      throw .unknownSetting(origin: origin, nearest: Setting.nearest(to: name, among: Setting.spellings()))
     }
-    values[known] = Value(text: text, origin: origin ?? known)
-  }
-
-  /// Takes over all values of `other`, which win.
-  public mutating func merge(_ other: PretrainSettings) {
-    values.merge(other.values) { _, new in new }
+    guard !text.allSatisfy(\.isWhitespace) else {
+      throw .setting(origin: origin, value: text, allowed: "\(setting.allowed) is needed")
+    }
+    values[setting.name] = Value(text: setting.isPath ? expandingHome(text) : text, origin: origin)
+    if let note = setting.publishedNote, setting.spellings.contains(name) { remarks.append("\(origin) \(text) \(note)") }
   }
 
   public func isGiven(_ name: String) -> Bool { values[name] != nil }
@@ -32,9 +39,29 @@ public struct PretrainSettings: Sendable, Equatable {
   /// What was given for a setting, as text; nil where nothing was.
   public func text(of name: String) -> String? { values[name]?.text }
 
+  /// The values of a preset, as a layer below all others.
+  init(preset: Preset) throws(PretrainingError) {
+    for (name, text) in preset.values {
+      try set(name, to: text, origin: "preset \(preset.name): \(name)")
+      values[name]?.isPreset = true
+    }
+  }
+
+  func isFromPreset(_ name: String) -> Bool { values[name]?.isPreset ?? false }
+
+  /// The flag, or the file and the key; the name itself where nothing was given.
+  public func origin(of name: String) -> String { values[name]?.origin ?? name }
+
+  /// Lines for the person who gave them: what a published spelling means here, what has no effect.
+  public var notes: [String] { remarks + [PublishedProgram.remark(on: ignored)].compactMap { $0 } }
+
+  mutating func keep(where isKept: (Setting) -> Bool) {
+    values = values.filter { name, _ in Setting.named(name).map(isKept) ?? false }
+  }
+
   /// Reads the settings that are named, or all, into a configuration.
   func apply(to configuration: inout PretrainConfiguration, only names: Set<String>? = nil) throws(PretrainingError) {
-    for setting in Setting.all where names?.contains(setting.name) ?? true {
+    for setting in Setting.configurationSettings where names?.contains(setting.name) ?? true {
       guard let value = values[setting.name] else { continue }
       guard setting.read(&configuration, value.text) else {
         throw .setting(origin: value.origin, value: value.text, allowed: "\(setting.allowed) is needed")
@@ -44,119 +71,66 @@ public struct PretrainSettings: Sendable, Equatable {
 }
 
 extension PretrainSettings {
-  /// Settings that are not part of the configuration, but may be in a file as well: where unset values come from, where
-  /// the run goes, what it is measured on, whether it may go on.
-  static let others = ["recipe", "output", "val", "resume"]
-  /// The published program gives counts and sizes of the crops as two lists.
-  static let cropLists = ["nmb-crops", "size-crops"]
-
-  private static let index: [String: String] = {
-    var index: [String: String] = [:]
-    for setting in Setting.all {
-      for spelling in [setting.name] + setting.aliases { index[hyphenated(spelling)] = setting.name }
+  /// Takes over all values of `other`, which win over what says the same here.
+  public mutating func merge(_ other: PretrainSettings) {
+    splitCrops(for: other)
+    for name in other.values.keys {
+      for displaced in Setting.named(name)?.displaces ?? [] { values[displaced] = nil }
     }
-    for name in others + cropLists { index[name] = name }
-    return index
-  }()
-
-  static func canonical(_ name: String) -> String? { index[hyphenated(name)] }
-
-  private static func hyphenated(_ name: String) -> String { String(name.map { $0 == "_" ? "-" : $0 }) }
-
-  /// The name that differs in the fewest letters, if that is few.
-  static func nearest(to name: String) -> String? {
-    let wanted = hyphenated(name)
-    let ranked = index.map { (distance: editDistance(Array($0.key), Array(wanted)), name: $0.value) }
-    guard let best = ranked.min(by: { ($0.distance, $0.name) < ($1.distance, $1.name) }) else { return nil }
-    return best.distance <= max(2, wanted.count / 3) ? best.name : nil
+    dropLists(that: ["min-scale", "max-scale"], doNotFit: other.groupCount, of: "groups of crops", in: other)
+    dropLists(that: ["mean", "std"], doNotFit: other.values["channels"].flatMap { Int($0.text) }, of: "channels", in: other)
+    values.merge(other.values) { _, new in new }
+    remarks += other.remarks
+    ignored += other.ignored
   }
 
-  /// Levenshtein's: insertions, deletions and replacements that turn one into the other.
-  static func editDistance(_ a: [Character], _ b: [Character]) -> Int {
-    var row = Array(0...b.count)
-    for (i, x) in a.enumerated() {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for (j, y) in b.enumerated() {
-        let replaced = diagonal + (x == y ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = min(replaced, min(row[j], row[j + 1]) + 1)
-      }
+  /// Only sizes, or only counts, over crops here: the other half of these stays.
+  private mutating func splitCrops(for other: PretrainSettings) {
+    guard other.isGiven("nmb-crops") != other.isGiven("size-crops"), !other.isGiven("crops"), let crops = values["crops"] else {
+      return
     }
-    return row[b.count]
-  }
-}
-
-extension PretrainSettings {
-  /// Reads a YAML file: one mapping of names to values or lists of values.
-  public init(contentsOf path: String) throws(PretrainingError) {
-    let bytes: [UInt8]
-    do {
-      bytes = try readFile(path)
-    } catch {
-      throw .data(error)
-    }
-    try self.init(yaml: String(decoding: bytes, as: UTF8.self), path: path)
-  }
-
-  init(yaml: String, path: String) throws(PretrainingError) {
-    self.init()
-    let node: Node?
-    do {
-      node = try Yams.compose(yaml: yaml)
-    } catch {
-      let reason = "\(error)".split(separator: "\n").map { $0.trimmingWhitespace }.joined(separator: " ")
-      throw .settingsFile(path: path, reason: "not readable as YAML: \(reason)")
-    }
-    guard let node else { return }
-    guard case .mapping(let mapping) = node else {
-      throw .settingsFile(path: path, reason: "'name: value' lines are needed")
-    }
-    for (key, value) in mapping {
-      let name = key.string ?? ""
-      guard let text = PretrainSettings.text(of: value) else {
-        throw .settingsFile(path: path, reason: "'\(name)' is neither a value nor a list of values")
-      }
-      try set(name, to: text, origin: "\(path): \(name)")
+    let groups = crops.text.split(separator: "+").map { $0.split(separator: "x") }
+    guard groups.allSatisfy({ $0.count == 2 }) else { return }
+    for (place, name) in ["nmb-crops", "size-crops"].enumerated() {
+      values[name] = Value(text: groups.map { String($0[place]) }.joined(separator: ","), origin: crops.origin)
     }
   }
 
-  private static func text(of node: Node) -> String? {
-    switch node {
-    case .scalar(let scalar): return scalar.string
-    case .sequence(let sequence):
-      let parts = sequence.compactMap { $0.scalar?.string }
-      return parts.count == sequence.count ? parts.joined(separator: ",") : nil
-    default: return nil
+  /// A list that has a number for each group or channel says nothing once there are more or fewer of those.
+  private mutating func dropLists(that names: [String], doNotFit count: Int?, of what: String, in other: PretrainSettings) {
+    guard let count else { return }
+    for name in names {
+      guard let value = values[name], !other.isGiven(name) else { continue }
+      let length = value.text.split { ", ".contains($0) }.count
+      guard length != count else { continue }
+      values[name] = nil
+      guard !value.isPreset else { continue }
+      remarks.append("\(value.origin) is not used: it is for \(length) \(what), and there are \(count) now")
     }
   }
-}
 
-extension PretrainConfiguration {
-  /// The weights among given settings; none where none are given. They are needed before the rest: they decide how many
-  /// images an epoch has.
-  public static func sourceWeights(in given: PretrainSettings) throws(PretrainingError) -> [Double] {
-    var configuration = PretrainConfiguration()
-    try given.apply(to: &configuration, only: ["source-weights"])
-    return configuration.sourceWeights
+  private var groupCount: Int? {
+    if let crops = values["crops"] { return crops.text.split(separator: "+", omittingEmptySubsequences: false).count }
+    return (values["nmb-crops"] ?? values["size-crops"])?.text.split { ", ".contains($0) }.count
   }
 
-  /// Name and value of every setting that is set, in the order of the table.
-  public var named: [(name: String, value: String)] {
-    Setting.all.compactMap { setting in setting.show(self).map { (setting.name, $0) } }
-  }
-
-  /// The configuration as a YAML file that ``PretrainSettings/init(contentsOf:)`` reads.
-  public var yaml: String {
-    let pairs = named.map { (Node($0.name), Node($0.value)) }
-    // Serializing a mapping of plain scalars cannot fail; the fallback says the same without quoting.
-    return (try? Yams.serialize(node: .mapping(.init(pairs)))) ?? named.map { "\($0.name): \($0.value)\n" }.joined()
-  }
-}
-
-extension Substring {
-  fileprivate var trimmingWhitespace: Substring {
-    let start = drop { $0.isWhitespace }
-    return start.lastIndex { !$0.isWhitespace }.map { start[...$0] } ?? start
+  /// `nmb_crops 2,6` and `size_crops 224,96` become crops 2x224+6x96.
+  func joiningCropLists() throws(PretrainingError) -> PretrainSettings {
+    guard let either = values["nmb-crops"] ?? values["size-crops"] else { return self }
+    var joined = self
+    joined.values["nmb-crops"] = nil
+    joined.values["size-crops"] = nil
+    // Both spellings in one file: the list of groups is the one that a person reads.
+    guard !isGiven("crops") else { return joined }
+    guard let counts = values["nmb-crops"], let sizes = values["size-crops"] else {
+      throw .setting(origin: either.origin, value: either.text, allowed: "nmb_crops and size_crops belong together; give both")
+    }
+    let (a, b) = (counts.text.split { ", ".contains($0) }, sizes.text.split { ", ".contains($0) })
+    guard a.count == b.count else {
+      throw .setting(origin: sizes.origin, value: sizes.text, allowed: "\(a.count) sizes are needed, one for each of nmb_crops")
+    }
+    joined.values["crops"] = Value(
+      text: zip(a, b).map { "\($0)x\($1)" }.joined(separator: "+"), origin: counts.origin)
+    return joined
   }
 }

@@ -1,0 +1,160 @@
+import SwAVAugmentation
+import SwAVData
+import SwAVModel
+
+extension Setting {
+  static let commandSettings: [Setting] = [
+    text("images", "images", allowed: "a folder, list, table, archive or batch")
+      .says("The images, in place of the argument.").published("data_path").with { $0.isPath = true },
+    text("output", "run", allowed: "a folder").says("The run's folder.")
+      .published("dump_path").common().with { $0.isPath = true },
+    text("val", "images", allowed: "a folder, list, table, archive or batch")
+      .says("Labelled images for the kNN accuracy during training.").common().with { $0.isPath = true },
+    text("resume", "how", allowed: "auto or never")
+      .says("auto (default): go on with the run in the folder; never: refuse a used one."),
+    text("preset", "name", allowed: "one of \(Preset.all.map(\.name).joined(separator: ", "))")
+      .says("Where unset values come from: auto (default), or 'trainer help presets'.").common()
+      .with { ($0.spellings, $0.mistaken) = (["recipe"], ["dataset"]) },
+    text("nmb-crops", "n", allowed: "a whole number for each group of crops")
+      .says("Counts of crops; with size_crops the same as --crops.").published("nmb_crops")
+      .with { ($0.isList, $0.displaces) = (true, ["crops"]) },
+    text("size-crops", "pixels", allowed: "a whole number for each group of crops")
+      .says("Sizes of crops; with nmb_crops the same as --crops.").published("size_crops")
+      .with { ($0.isList, $0.displaces) = (true, ["crops"]) },
+  ]
+
+  static let networkSettings: [Setting] = [
+    choice("arch", \.arch).says("resnet18, resnet34, resnet50, resnet50w2, w4 or w5.").common()
+      .mistaken(for: "architecture", "model", "backbone"),
+    choice("stem", \.stem).says("imagenet (7x7, max-pool), or small (3x3) for 32 to 64 pixels."),
+    integer("base-width", \.baseWidth, 4...512).says("Channels of the stem; 64 is published.").common()
+      .mistaken(for: "width"),
+    integer("hidden", \.hidden, 0...65536).says("Width of the head's hidden layer; 0: one linear layer.")
+      .published("hidden_mlp"),
+    integer("dim", \.dim, 1...65536).says("Length of an embedding.").published("feat_dim"),
+    list("prototypes", \.prototypes, "1 to 8 whole numbers from 2 on, separated by commas") {
+      (1...8).contains($0.count) && $0.allSatisfy { (2...1_000_000).contains($0) }
+    }.says("Prototypes, K; several sets separated by commas.").published("nmb_prototypes").common()
+      .mistaken(for: "clusters", "k").with { $0.objective = .swav },
+  ].about(.network)
+
+  static let viewSettings: [Setting] = [
+    Setting("crops", allowed: "groups of COUNTxSIZE joined by +, such as 2x224+6x96", show: { CropGroup.describe($0.crops) }) {
+      configuration, text in
+      guard var groups = try? CropGroup.parse(text) else { return false }
+      // As many groups as before keep their area fractions.
+      if groups.count == configuration.crops.count {
+        for (index, old) in configuration.crops.enumerated() {
+          (groups[index].minScale, groups[index].maxScale) = (old.minScale, old.maxScale)
+        }
+      }
+      configuration.crops = groups
+      return true
+    }.says("Views of an image, as 2x224+6x96.", value: "groups").common().mistaken(for: "views")
+      .with { $0.displaces = ["nmb-crops", "size-crops"] },
+    scale("min-scale", \.minScale).says("Smallest area of a view, a number a group.").published("min_scale_crops"),
+    scale("max-scale", \.maxScale).says("Largest area of a view, a number a group.").published("max_scale_crops"),
+    probability("flip", \.flip).says("Probability of a mirrored view."),
+    probability("jitter", \.jitter).says("Probability of colour jitter."),
+    number("jitter-strength", \.jitterStrength, .from(0).to(2)).says("Strength of colour jitter.", value: "s"),
+    probability("grayscale", \.grayscale).says("Probability of a gray view.").mistaken(for: "gray", "greyscale"),
+    probability("blur", \.blur).says("Probability of blur."),
+    choice("augmentation-precision", \.augmentationPrecision).says("fast, or exact: Pillow's results to the bit."),
+    // Before mean and std, whose number depends on it.
+    Setting("channels", allowed: "1 or 3", show: { "\($0.channels)" }) { configuration, text in
+      guard let value = Int(text), value == 1 || value == 3 else { return false }
+      configuration.setChannels(value)
+      return true
+    }.says("Channels of the images: 1, which keeps 16 bits, or 3."),
+    list("mean", \.mean, "one number for each channel, separated by commas") { $0.allSatisfy(\.isFinite) }
+      .says("Mean of the channels, of samples in 0...1.", value: "value"),
+    list("std", \.std, "one number above 0 for each channel, separated by commas") {
+      $0.allSatisfy { $0 > 0 && $0.isFinite }
+    }.says("Standard deviation of the channels.", value: "value"),
+  ].about(.views)
+
+  static let objectiveSettings: [Setting] = [
+    list("assign", \.assign, "1 to 8 different crop numbers, separated by commas") {
+      (1...8).contains($0.count) && Set($0).count == $0.count && $0.allSatisfy { $0 >= 0 }
+    }.says("Views whose codes the others predict.", value: "view").published("crops_for_assign"),
+    Setting("epsilon", allowed: "a number above 0, or relative: and a number above 0", show: { $0.epsilon.description }) {
+      configuration, text in
+      guard let epsilon = Epsilon(text) else { return false }
+      switch epsilon {
+      case .fixed(let value), .relative(let value): guard Bounds.above(0).contains(value) else { return false }
+      }
+      configuration.epsilon = epsilon
+      return true
+    }.says("A number, or relative:0.5: times the spread of the scores.", value: "e"),
+    integer("sinkhorn-iterations", \.sinkhornIterations, 1...1000).says("Iterations for the codes.")
+      .published("sinkhorn_iterations"),
+    number("temperature", \.temperature, .above(0)).says("Temperature of the predictions.", value: "t"),
+    integer("queue", \.queue, 0...100_000_000).says("Embeddings kept for each assignment view; 0: none.")
+      .published("queue_length"),
+    integer("queue-start-epoch", \.queueStartEpoch, 0...Int.max).says(
+      "First epoch, from 0, that uses the queue.", value: "epoch"
+    )
+    .published("epoch_queue_starts"),
+    number("freeze-epochs", \.freezeEpochs, .from(0).below(1e9)).says("Epochs before the prototypes learn.")
+      .with { $0.displaces = ["freeze-steps"] },
+    Setting("freeze-steps", allowed: "a whole number from 0 on", show: { $0.freezeSteps.map(String.init) }) {
+      configuration, text in
+      // DeepCluster-v2's default is 1e10.
+      guard let value = Int(text) ?? Double(text).flatMap({ Int(exactly: $0) }), value >= 0 else { return false }
+      configuration.freezeSteps = value
+      return true
+    }.says("Steps before the prototypes learn, in place of epochs.").published("freeze_prototypes_niters")
+      .with { $0.displaces = ["freeze-epochs"] },
+  ].about(.objective, of: .swav)
+
+  static let optimizerSettings: [Setting] = [
+    integer("batch", \.batch, 2...1_000_000).says("Images a step.").common().mistaken(for: "batch-size", "bs")
+      .published("batch_size", note: "is the whole batch of a step; the published program counts it for each process"),
+    integer("epochs", \.epochs, 1...1_000_000).says("Passes over the images.").common().mistaken(for: "num-epochs"),
+    choice("optimizer", \.optimizer).says("larc, sgd or adamw.").common().mistaken(for: "optim", "optimiser"),
+    number("trust", \.trust, .above(0)).says("Trust coefficient of larc.", value: "t"),
+    number("momentum", \.momentum, .from(0).below(1)).says("Momentum of larc and sgd.", value: "m"),
+    number("weight-decay", \.weightDecay, .from(0)).says("Weight decay.", value: "w").published("wd"),
+    number("base-lr", \.baseLR, .above(0)).says("Learning rate after the warm-up.", value: "lr").published("base_lr").common()
+      .mistaken(for: "lr", "learning-rate"),
+    number("final-lr", \.finalLR, .from(0)).says("Learning rate that the cosine ends at.", value: "lr").published("final_lr")
+      .mistaken(for: "min-lr"),
+    number("start-warmup", \.startWarmup, .from(0)).says("Learning rate that the warm-up begins at.", value: "lr")
+      .published("start_warmup"),
+    integer("warmup-epochs", \.warmupEpochs, 0...1_000_000).says("Epochs of linear warm-up.").published("warmup_epochs")
+      .mistaken(for: "warmup"),
+    Setting("seed", allowed: "a whole number from 0 on", show: { "\($0.seed)" }) { configuration, text in
+      guard let value = UInt64(text) else { return false }
+      configuration.seed = value
+      return true
+    }.says("All random decisions follow from it.").common(),
+    // It changes how sums are rounded, and so the weights.
+    Setting("winograd", allowed: "on or off", show: { $0.usesWinograd ? "on" : "off" }) { configuration, text in
+      guard text == "on" || text == "off" else { return false }
+      configuration.usesWinograd = text == "on"
+      return true
+    }.says("on, or off: plain sums, slower; rules its rounding out.", value: "which"),
+  ].about(.optimizer)
+
+  static let dataSettings: [Setting] =
+    [
+      list("source-weights", \.sourceWeights, "a number above 0 and at most 1000 for each source, separated by commas") {
+        $0.allSatisfy { $0 > 0 && $0 <= ImageMixture.maximumWeight }
+      }.says("How often images of each source come in an epoch.")
+    ].about(.data)
+    + [
+      number("max-bad", \.maxBad, .from(0).to(1), "a share").says(
+        "Share of bad images beyond which the run ends.", value: "share"),
+      number("read-timeout", \.readTimeout, .from(0), "a number of seconds")
+        .says("Seconds after which a read is given up; 0: never.", value: "s"),
+    ].about(.data, scope: .running)
+
+  static let executionSettings: [Setting] = [
+    integer("threads", \.threads, 0...4096).says("Threads that compute; 0: one for each core."),
+    integer("workers", \.workers, 0...1024).says("Threads that read and decode images; 0: one for each core."),
+    integer("checkpoint-steps", \.checkpointSteps, 0...Int.max).says("Checkpoint every so many steps; 0: by time only."),
+    number("checkpoint-minutes", \.checkpointMinutes, .from(0))
+      .says("Checkpoint every so many minutes; 0: never by time.", value: "m"),
+    integer("knn-every", \.knnEvery, 0...1_000_000).says("kNN accuracy every so many epochs, with --val; 0: at the end."),
+  ].about(.execution, scope: .running)
+}

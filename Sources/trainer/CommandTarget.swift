@@ -1,0 +1,127 @@
+import ArgumentParser
+import Foundation
+import SwAV
+
+/// The command that the first words of a command line name, and the flags that it takes.
+struct CommandTarget {
+  let path: [String]
+  let type: any ParsableCommand.Type
+  let spec: CommandSpec
+  private let settings: [Setting]
+
+  var takesSettings: Bool { type is any SettingsCommand.Type }
+
+  /// "bench step".
+  var name: String { path.joined(separator: " ") }
+
+  /// What becomes of the first words.
+  enum Found {
+    case command(CommandTarget, rest: ArraySlice<String>)
+    /// A text to print.
+    case help(String)
+    /// Nothing to look at: flags of the program itself, or help that the parser gives.
+    case parser
+  }
+
+  static func find(in arguments: [String], of root: any ParsableCommand.Type) throws -> Found {
+    var target = CommandTarget(path: [], type: root, spec: try CommandSpec.of(root))
+    var rest = arguments[...]
+    if rest.first == "help" { return try target.help(Array(rest.dropFirst()), isJSON: arguments.contains("--json")) }
+    while let word = rest.first, let commands = target.spec.subcommands {
+      if word.hasPrefix("-") && target.path.isEmpty {
+        let flag = String(word.prefix { $0 != "=" })
+        let known = ["--help", "-h", "--help-hidden", "--generate-completion-script", "--experimental-dump-help", "--version"]
+        guard known.contains(flag) else {
+          throw Failure(code: .usage, message: target.unknown(flag), json: arguments.contains("--json"))
+        }
+        return .parser
+      }
+      guard !word.hasPrefix("-") else { return .parser }
+      guard let next = target.descend(word) else {
+        throw Failure(
+          code: .usage, message: target.unknownCommand(word, commands), json: arguments.contains("--json"))
+      }
+      target = next
+      rest.removeFirst()
+    }
+    return target.spec.subcommands == nil ? .command(target, rest: rest) : .parser
+  }
+
+  private init(path: [String], type: any ParsableCommand.Type, spec: CommandSpec) {
+    (self.path, self.type, self.spec) = (path, type, spec)
+    settings = (type as? any SettingsCommand.Type)?.settings ?? []
+  }
+
+  private func descend(_ word: String) -> CommandTarget? {
+    guard let spec = spec.subcommand(word),
+      let type = type.configuration.subcommands.first(where: { $0.configuration.commandName == spec.commandName })
+    else { return nil }
+    return CommandTarget(path: path + [spec.commandName], type: type, spec: spec)
+  }
+
+  private func help(_ words: [String], isJSON: Bool) throws -> Found {
+    if words == ["settings", "--markdown"] { return .help(SettingsReference.markdown) }
+    if let topic = words.first.flatMap(HelpTopic.init) { return .help(topic.text) }
+    var target = self
+    for word in words where !word.hasPrefix("-") {
+      guard let next = target.descend(word) else {
+        let topics = path.isEmpty ? HelpTopic.allCases.map(\.rawValue) : []
+        throw Failure(
+          code: .usage, message: target.unknownCommand(word, target.spec.subcommands ?? [], topics: topics), json: isJSON)
+      }
+      target = next
+    }
+    return .parser
+  }
+}
+
+extension CommandTarget {
+  private static func name(_ flag: String) -> String? { flag.hasPrefix("--") ? String(flag.dropFirst(2)) : nil }
+
+  func setting(flag: String) -> Setting? {
+    if flag == "-o" { return settings.first { $0.name == "output" } }
+    guard let name = CommandTarget.name(flag) else { return nil }
+    return settings.first { $0.name == name || $0.spellings.contains(name) }
+  }
+
+  /// A flag of the published program that has no meaning here.
+  func published(flag: String) -> PublishedProgram.Flag? {
+    let flags =
+      type == LinearCommand.self
+      ? PublishedProgram.linear : settings.contains { $0.name == "output" } ? PublishedProgram.pretraining : []
+    return flags.first { $0.name == CommandTarget.name(flag) }
+  }
+
+  /// What a flag of the published program is called here, and what its value gets at its end.
+  func translation(flag: String) -> [(flag: String, ending: String)]? {
+    guard type == LinearCommand.self else { return nil }
+    return switch flag {
+    case "--data_path": [("--train", "/train"), ("--val", "/val")]
+    case "--pretrained": [("--weights", "")]
+    default: nil
+    }
+  }
+
+  /// What a flag needs, for messages.
+  func values(of flag: String) -> String? {
+    setting(flag: flag)?.allowed ?? spec.argument(flag: flag).map { "<\($0.valueName ?? "value")>" }
+  }
+
+  /// "--lr is no flag of pretrain; did you mean '--base-lr'?"
+  func unknown(_ flag: String) -> String {
+    let name = String(flag.drop { $0 == "-" })
+    let own = (spec.arguments ?? []).flatMap { $0.names ?? [] }.filter { $0.kind == "long" }.map { ($0.name, $0.name) }
+    let nearest = Setting.nearest(to: name, among: own + Setting.spellings(of: settings))
+    let help = path.isEmpty ? "trainer --help" : "trainer help \(self.name)"
+    let hint = nearest.map { "did you mean '--\($0)'?" } ?? "'\(help)' shows those that are"
+    return "\(flag) is no flag of \(path.isEmpty ? "trainer" : self.name); \(hint)"
+  }
+
+  func unknownCommand(_ word: String, _ commands: [CommandSpec], topics: [String] = []) -> String {
+    let names = commands.flatMap { [$0.commandName] + ($0.aliases ?? []) }.filter { $0 != "help" } + topics
+    let nearest = Setting.nearest(to: word, among: names.map { ($0, $0) })
+    let place = path.isEmpty ? "" : " of \(name)"
+    return "'\(word)' is no command\(place)"
+      + (nearest.map { "; did you mean '\($0)'?" } ?? "; there are \(names.joined(separator: ", "))")
+  }
+}
