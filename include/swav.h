@@ -242,7 +242,12 @@ uint64_t swav_epoch_order(uint64_t seed, uint64_t epoch, uint64_t count, uint64_
 
 /* ---- Network: batch -> features -> embeddings -> scores ------------------------------------------------------------ */
 
+/* What the checks below allow at most. Other languages take the ranges of their settings from here. */
 #define SWAV_MAX_HEADS 8
+#define SWAV_MAX_BASE_WIDTH 512
+#define SWAV_MAX_HIDDEN 65536
+#define SWAV_MAX_DIM 16384
+#define SWAV_MAX_PROTOTYPES 1048576
 
 /* A ResNet v1.5 with projection head and prototypes, its parameters and its batch-norm buffers. */
 typedef struct swav_network swav_network;
@@ -255,13 +260,13 @@ typedef enum swav_stem {
 typedef struct swav_network_config {
   int32_t depth;      /* 18, 34 or 50 */
   int32_t width;      /* multiplier of every channel count: 1, 2, 4, 5 */
-  int32_t base_width; /* channels of the stem before the multiplier; 64 is the published one */
+  int32_t base_width; /* channels of the stem before the multiplier, 1..SWAV_MAX_BASE_WIDTH; 64 is the published one */
   swav_stem stem;
   int32_t channels;                   /* of the input images, 1..SWAV_MAX_CHANNELS */
-  int32_t hidden;                     /* width of the projection head's hidden layer; 0: one linear layer */
-  int32_t dim;                        /* D, length of an embedding; 0: no head and no prototypes */
+  int32_t hidden;                     /* width of the head's hidden layer, 0..SWAV_MAX_HIDDEN; 0: one linear layer */
+  int32_t dim;                        /* D, length of an embedding, 0..SWAV_MAX_DIM; 0: no head and no prototypes */
   int32_t head_count;                 /* sets of prototypes, 0..SWAV_MAX_HEADS */
-  int32_t prototypes[SWAV_MAX_HEADS]; /* K of each */
+  int32_t prototypes[SWAV_MAX_HEADS]; /* K of each, 2..SWAV_MAX_PROTOTYPES */
 } swav_network_config;
 
 /* ResNet-50, ImageNet stem, 3 channels, hidden 2048, dim 128, one set of 3000 prototypes. */
@@ -403,16 +408,24 @@ typedef enum swav_optimizer {
   SWAV_OPTIMIZER_ADAMW = 2
 } swav_optimizer;
 
+#define SWAV_MAX_GROUP_CROPS 64
+#define SWAV_MAX_BATCH 65536
+#define SWAV_MAX_QUEUE 16777216
+#define SWAV_MAX_ITERATIONS 1000
+/* Of temperature and epsilon: scores divided by them stay far inside float's range. */
+#define SWAV_MIN_TEMPERATURE 1e-6
+#define SWAV_MAX_TEMPERATURE 1e6
+
 typedef struct swav_trainer_config {
   int32_t group_count;
-  int32_t crop_counts[SWAV_MAX_GROUPS]; /* crops a group */
+  int32_t crop_counts[SWAV_MAX_GROUPS]; /* crops a group, 1..SWAV_MAX_GROUP_CROPS */
   int32_t crop_sizes[SWAV_MAX_GROUPS];  /* pixels a side; adjacent groups of equal size run as one */
-  int32_t batch;                        /* B, images a step */
+  int32_t batch;                        /* B, images a step, 1..SWAV_MAX_BATCH */
   int32_t assign_count;
   int32_t assign[SWAV_MAX_GROUPS]; /* crops whose codes are computed */
   swav_codes_config codes;
   float temperature;
-  int32_t queue_length; /* embeddings kept for each assignment crop; rounded down to a multiple of batch */
+  int32_t queue_length; /* embeddings kept for each assignment crop, to SWAV_MAX_QUEUE; rounded down to whole batches */
   swav_optimizer optimizer;
   float momentum;                   /* larc, sgd */
   float trust;                      /* larc */

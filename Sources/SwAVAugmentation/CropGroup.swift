@@ -1,3 +1,5 @@
+import CSwAV
+
 /// Crops of one size: `count` views of `size` x `size` pixels, each covering an area fraction of the image drawn uniformly
 /// from `minScale` to `maxScale` (paper section 3.2).
 public struct CropGroup: Codable, Sendable, Equatable {
@@ -36,8 +38,8 @@ extension CropGroup {
   /// A group has 1 to 64 crops of 8 to 1024 pixels, and there are 1 to 8 groups.
   public static func parse(_ text: String) throws(CropSyntaxError) -> [CropGroup] {
     let parts = text.split(separator: "+", omittingEmptySubsequences: false)
-    guard parts.count <= 8 else {
-      throw CropSyntaxError(text: text, reason: "\(parts.count) groups; 1 to 8 are allowed")
+    guard parts.count <= SWAV_MAX_GROUPS else {
+      throw CropSyntaxError(text: text, reason: "\(parts.count) groups; 1 to \(SWAV_MAX_GROUPS) are allowed")
     }
     var groups: [CropGroup] = []
     for part in parts {
@@ -45,8 +47,9 @@ extension CropGroup {
       guard numbers.count == 2, let count = decimal(numbers[0]), let size = decimal(numbers[1]) else {
         throw CropSyntaxError(text: text, reason: "'\(part)' is not COUNTxSIZE; write it as 2x224+6x96")
       }
-      guard (1...64).contains(count) else {
-        throw CropSyntaxError(text: text, reason: "\(count) crops in '\(part)'; 1 to 64 are allowed")
+      guard (1...Int(SWAV_MAX_GROUP_CROPS)).contains(count) else {
+        throw CropSyntaxError(
+          text: text, reason: "\(count) crops in '\(part)'; 1 to \(SWAV_MAX_GROUP_CROPS) are allowed")
       }
       guard (8...1024).contains(size) else {
         throw CropSyntaxError(text: text, reason: "\(size) pixels in '\(part)'; 8 to 1024 are allowed")

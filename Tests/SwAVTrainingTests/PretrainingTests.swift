@@ -156,7 +156,8 @@ struct TinyRun {
     }
     #expect(rows.compactMap { $0["step"] as? Int } == Array(1...9))
     let keys: Set = [
-      "type", "schema", "step", "total_steps", "epoch", "loss", "ln_k", "lr", "images_per_second", "data_wait", "gradient_norm", "code_entropy",
+      "type", "schema", "step", "total_steps", "epoch", "loss", "ln_k", "lr", "images_per_second", "data_wait", "gradient_norm",
+      "code_entropy",
       "score_spread", "epsilon", "similarity", "prototypes_used", "queue_used", "seconds", "seconds_left",
     ]
     for row in rows { #expect(Set(row.keys) == keys) }

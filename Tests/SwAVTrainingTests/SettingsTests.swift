@@ -1,5 +1,6 @@
 import SwAVAugmentation
 import SwAVData
+import SwAVEngine
 import SwAVModel
 import SwAVTestSupport
 import Testing
@@ -117,8 +118,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("batch", "1", "batch is '1'; a whole number from 2 to 1000000 is needed"), ("batch", "x", "batch is 'x'; a whole number"),
-    ("epochs", "0", "epochs is '0'; a whole number from 1"), ("temperature", "0", "temperature is '0'; a number above 0"),
+    ("batch", "1", "batch is '1'; a whole number from 2 to 65536 is needed"), ("batch", "x", "batch is 'x'; a whole number"),
+    ("epochs", "0", "epochs is '0'; a whole number from 1"), ("temperature", "0", "temperature is '0'; a number from 1e-06 to 1000000"),
     ("temperature", "nan", "temperature is 'nan'"),
     ("epsilon", "relative:", "epsilon is 'relative:'; a number above 0, or relative:"),
     ("crops", "2y224", "crops is '2y224'; groups of COUNTxSIZE"), ("arch", "resnet19", "arch is 'resnet19'; one of resnet18,"),
@@ -130,10 +131,45 @@ import Testing
     ("final-lr", "9", "final-lr is '9.0'; at most base-lr"), ("recipe", "big", "recipe is 'big'; one of auto, cifar10"),
     ("nmb_crops", "2", "nmb_crops is '2'; nmb_crops and size_crops belong together"),
     ("seed", "-1", "seed is '-1'; a whole number"), ("winograd", "true", "winograd is 'true'; on or off is needed"),
-    ("prototypes", "1", "prototypes is '1'; 1 to 8 whole numbers from 2 on"),
+    ("prototypes", "1", "prototypes is '1'; 1 to 8 whole numbers from 2 to 1048576"),
   ])
   func wrongValuesAreNamedWithWhatIsRight(_ name: String, _ value: String, _ expected: String) {
     #expect(message([(name, value)]).hasPrefix(expected), "\(message([(name, value)]))")
+  }
+
+  /// A value just beyond what a setting allows, set past the setting: the engine refuses it as well, and names it.
+  @Test func theEngineRefusesWhatTheSettingsRefuse() throws {
+    var small = PretrainConfiguration(preset: "demo")
+    (small.baseWidth, small.hidden, small.dim, small.prototypes, small.batch) = (8, 16, 8, [6], 4)
+    typealias Change = @Sendable (inout PretrainConfiguration) -> Void
+    let beyond: [(name: String, text: String, change: Change)] = [
+      ("base-width", "513", { $0.baseWidth = 513 }), ("base-width", "0", { $0.baseWidth = 0 }),
+      ("hidden", "65537", { $0.hidden = 65537 }), ("dim", "16385", { $0.dim = 16385 }),
+      ("prototypes", "1", { $0.prototypes = [1] }), ("prototypes", "1048577", { $0.prototypes = [1_048_577] }),
+      ("batch", "65537", { $0.batch = 65537 }), ("queue", "16777217", { $0.queue = 16_777_217 }),
+      ("sinkhorn-iterations", "0", { $0.sinkhornIterations = 0 }),
+      ("sinkhorn-iterations", "1001", { $0.sinkhornIterations = 1001 }), ("temperature", "0", { $0.temperature = 0 }),
+      ("temperature", "2e6", { $0.temperature = 2e6 }), ("epsilon", "1e-7", { $0.epsilon = .fixed(1e-7) }),
+      ("epsilon", "relative:2e6", { $0.epsilon = .relative(2e6) }), ("momentum", "1", { $0.momentum = 1 }),
+      ("trust", "0", { $0.trust = 0 }), ("weight-decay", "-1", { $0.weightDecay = -1 }),
+      ("assign", "0,0", { $0.assign = [0, 0] }),
+    ]
+    func train(_ configuration: PretrainConfiguration) throws {
+      let network = try Network(configuration.network, seed: 0)
+      _ = try Trainer(network, configuration.trainer)
+    }
+    #expect(throws: Never.self) { try train(small) }
+    for item in beyond {
+      var configuration = small
+      #expect(try #require(Setting.named(item.name)).read(&configuration, item.text) == false, "\(item.name) \(item.text)")
+      configuration.optimizer = .larc
+      item.change(&configuration)
+      #expect {
+        try train(configuration)
+      } throws: { error in
+        (error as? EngineError)?.code == .argument
+      }
+    }
   }
 
   @Test func everySettingShowsWhatItReads() throws {

@@ -8,19 +8,20 @@ namespace {
 void check(const swav_network_config& c) {
   SWAV_REQUIRE(c.depth == 18 || c.depth == 34 || c.depth == 50, "depth is %d; 18, 34 and 50 are known", c.depth);
   SWAV_REQUIRE(c.width >= 1 && c.width <= 16, "width is %d; 1 to 16 is allowed", c.width);
-  SWAV_REQUIRE(c.base_width >= 1 && c.base_width <= 512, "base_width is %d; 1 to 512 is allowed", c.base_width);
+  SWAV_REQUIRE(c.base_width >= 1 && c.base_width <= SWAV_MAX_BASE_WIDTH, "base_width is %d; 1 to %d is allowed", c.base_width,
+               SWAV_MAX_BASE_WIDTH);
   SWAV_REQUIRE(c.stem == SWAV_STEM_IMAGENET || c.stem == SWAV_STEM_SMALL, "stem is %d; 0 (ImageNet) or 1 (small) is allowed",
                int(c.stem));
   SWAV_REQUIRE(c.channels >= 1 && c.channels <= SWAV_MAX_CHANNELS, "channels is %d; 1 to %d is allowed", c.channels,
                SWAV_MAX_CHANNELS);
-  SWAV_REQUIRE(c.hidden >= 0 && c.hidden <= 1 << 16, "hidden is %d; 0 to 65536 is allowed", c.hidden);
-  SWAV_REQUIRE(c.dim >= 0 && c.dim <= 1 << 14, "dim is %d; 0 to 16384 is allowed", c.dim);
+  SWAV_REQUIRE(c.hidden >= 0 && c.hidden <= SWAV_MAX_HIDDEN, "hidden is %d; 0 to %d is allowed", c.hidden, SWAV_MAX_HIDDEN);
+  SWAV_REQUIRE(c.dim >= 0 && c.dim <= SWAV_MAX_DIM, "dim is %d; 0 to %d is allowed", c.dim, SWAV_MAX_DIM);
   SWAV_REQUIRE(c.head_count >= 0 && c.head_count <= SWAV_MAX_HEADS, "head_count is %d; 0 to %d is allowed", c.head_count,
                SWAV_MAX_HEADS);
   SWAV_REQUIRE(c.dim > 0 || c.head_count == 0, "head_count is %d with dim 0; prototypes need embeddings", c.head_count);
   for (int32_t h = 0; h < c.head_count; ++h) {
-    SWAV_REQUIRE(c.prototypes[h] >= 2 && c.prototypes[h] <= 1 << 20, "prototypes[%d] is %d; 2 to 1048576 is allowed", h,
-                 c.prototypes[h]);
+    SWAV_REQUIRE(c.prototypes[h] >= 2 && c.prototypes[h] <= SWAV_MAX_PROTOTYPES, "prototypes[%d] is %d; 2 to %d is allowed", h,
+                 c.prototypes[h], SWAV_MAX_PROTOTYPES);
   }
 }
 

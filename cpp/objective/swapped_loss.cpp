@@ -47,8 +47,8 @@ void check(const SwappedLoss& shape) {
   SWAV_REQUIRE(shape.crops >= 2, "crops are %lld; swapped prediction needs at least 2", (long long)shape.crops);
   SWAV_REQUIRE(shape.batch >= 1, "batch is %lld; at least 1 is needed", (long long)shape.batch);
   SWAV_REQUIRE(shape.prototypes >= 1, "prototypes are %lld; at least 1 is needed", (long long)shape.prototypes);
-  SWAV_REQUIRE(shape.temperature >= 1e-6f && shape.temperature <= 1e6f, "temperature is %g; 1e-6 to 1e6 is allowed",
-               double(shape.temperature));
+  SWAV_REQUIRE(shape.temperature >= float(SWAV_MIN_TEMPERATURE) && shape.temperature <= float(SWAV_MAX_TEMPERATURE),
+               "temperature is %g; %g to %g is allowed", double(shape.temperature), SWAV_MIN_TEMPERATURE, SWAV_MAX_TEMPERATURE);
   SWAV_REQUIRE(shape.assign_count >= 1, "assignment crops are %d; at least 1 is needed", shape.assign_count);
   for (int32_t a = 0; a < shape.assign_count; ++a) {
     SWAV_REQUIRE(shape.assign[a] >= 0 && shape.assign[a] < shape.crops, "assignment crop %d is %d; 0 to %lld is allowed", a,

@@ -11,8 +11,6 @@
 namespace swav {
 namespace {
 
-constexpr int64_t most_queue = 1 << 24;
-
 ConvolutionShape product_shape(int64_t rows, int64_t dim, int64_t prototypes) {
   ConvolutionShape shape;
   shape.images = rows;
@@ -25,8 +23,9 @@ ConvolutionShape product_shape(int64_t rows, int64_t dim, int64_t prototypes) {
 
 SwappedPrediction::SwappedPrediction(const SwappedPredictionSettings& settings) : settings_(settings) {
   swav::check(settings.codes);
-  SWAV_REQUIRE(settings.queue_length >= 0 && settings.queue_length <= most_queue, "queue_length is %lld; 0 to %lld is allowed",
-               static_cast<long long>(settings.queue_length), static_cast<long long>(most_queue));
+  SWAV_REQUIRE(settings.queue_length >= 0 && settings.queue_length <= SWAV_MAX_QUEUE,
+               "queue_length is %lld; 0 to %lld is allowed", static_cast<long long>(settings.queue_length),
+               static_cast<long long>(SWAV_MAX_QUEUE));
 }
 
 SwappedLoss SwappedPrediction::loss_shape(const ObjectiveShape& shape, size_t set, int ranks) const {

@@ -14,10 +14,11 @@ void check(const TrainerSettings& settings) {
   SWAV_REQUIRE(!settings.groups.empty() && settings.groups.size() <= SWAV_MAX_GROUPS, "group_count is %zu; 1 to %d is allowed",
                settings.groups.size(), SWAV_MAX_GROUPS);
   for (size_t g = 0; g < settings.groups.size(); ++g) {
-    SWAV_REQUIRE(settings.groups[g].count >= 1 && settings.groups[g].count <= 64, "crop_counts[%zu] is %d; 1 to 64 is allowed",
-                 g, settings.groups[g].count);
+    SWAV_REQUIRE(settings.groups[g].count >= 1 && settings.groups[g].count <= SWAV_MAX_GROUP_CROPS,
+                 "crop_counts[%zu] is %d; 1 to %d is allowed", g, settings.groups[g].count, SWAV_MAX_GROUP_CROPS);
   }
-  SWAV_REQUIRE(settings.batch >= 1 && settings.batch <= 1 << 16, "batch is %d; 1 to 65536 is allowed", settings.batch);
+  SWAV_REQUIRE(settings.batch >= 1 && settings.batch <= SWAV_MAX_BATCH, "batch is %d; 1 to %d is allowed", settings.batch,
+               SWAV_MAX_BATCH);
   SWAV_REQUIRE(settings.crops() * settings.batch >= 2, "one row has no batch statistics");
   check(settings.optimizer);
 }

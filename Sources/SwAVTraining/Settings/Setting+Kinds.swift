@@ -4,9 +4,15 @@ import SwAVAugmentation
 public struct Bounds: Sendable, Equatable, CustomStringConvertible {
   public var low: Double
   /// Whether `low` itself is allowed.
-  public var includesLow = true
-  public var high = Double.infinity
-  public var includesHigh = true
+  public var includesLow: Bool
+  public var high: Double
+  public var includesHigh: Bool
+
+  init(_ range: ClosedRange<Double>) { self.init(low: range.lowerBound, high: range.upperBound) }
+
+  init(low: Double, includesLow: Bool = true, high: Double = .infinity, includesHigh: Bool = true) {
+    (self.low, self.includesLow, self.high, self.includesHigh) = (low, includesLow, high, includesHigh)
+  }
 
   static func from(_ low: Double) -> Bounds { Bounds(low: low) }
   static func above(_ low: Double) -> Bounds { Bounds(low: low, includesLow: false) }
@@ -40,6 +46,9 @@ extension Setting {
     }
   }
 
+  /// "1 to 8".
+  static func few(_ range: ClosedRange<Int>) -> String { "\(range.lowerBound) to \(range.upperBound)" }
+
   private static func whole(_ range: ClosedRange<Int>) -> String {
     range.upperBound == .max
       ? "a whole number from \(range.lowerBound) on" : "a whole number from \(range.lowerBound) to \(range.upperBound)"
@@ -59,13 +68,15 @@ extension Setting {
 
   static func choice<V: RawRepresentable & CaseIterable & Sendable>(_ name: String, _ path: Path<V>) -> Setting
   where V.RawValue == String {
-    Setting(name, allowed: "one of " + V.allCases.map(\.rawValue).joined(separator: ", "), show: { $0[keyPath: path].rawValue })
-    {
-      configuration, text in
-      guard let value = V(rawValue: text) else { return false }
-      configuration[keyPath: path] = value
-      return true
-    }.with { $0.valueName = "name" }
+    let names = V.allCases.map(\.rawValue).joined(separator: ", ")
+    return Setting(
+      name, allowed: "one of \(names)", show: { $0[keyPath: path].rawValue },
+      read: { configuration, text in
+        guard let value = V(rawValue: text) else { return false }
+        configuration[keyPath: path] = value
+        return true
+      }
+    ).with { $0.valueName = "name" }
   }
 
   static func list<V: LosslessStringConvertible & Sendable>(
@@ -73,12 +84,13 @@ extension Setting {
   ) -> Setting {
     Setting(
       name, allowed: allowed,
-      show: { $0[keyPath: path].isEmpty ? nil : $0[keyPath: path].map(\.description).joined(separator: ",") }
-    ) { configuration, text in
-      guard let values: [V] = split(text), isAllowed(values) else { return false }
-      configuration[keyPath: path] = values
-      return true
-    }.with { $0.isList = true }
+      show: { $0[keyPath: path].isEmpty ? nil : $0[keyPath: path].map(\.description).joined(separator: ",") },
+      read: { configuration, text in
+        guard let values: [V] = split(text), isAllowed(values) else { return false }
+        configuration[keyPath: path] = values
+        return true
+      }
+    ).with { $0.isList = true }
   }
 
   /// Area fractions of the groups of crops, one end of them.
@@ -86,13 +98,15 @@ extension Setting {
     let bounds = Bounds.above(0).to(1)
     return Setting(
       name, allowed: "one number \(bounds) for each group of crops",
-      show: { $0.crops.map { "\($0[keyPath: path])" }.joined(separator: ",") }
-    ) { configuration, text in
-      guard let values: [Double] = split(text), values.count == configuration.crops.count, values.allSatisfy(bounds.contains)
-      else { return false }
-      for (index, value) in values.enumerated() { configuration.crops[index][keyPath: path] = value }
-      return true
-    }.with { ($0.isList, $0.valueName) = (true, "share") }
+      show: { $0.crops.map { "\($0[keyPath: path])" }.joined(separator: ",") },
+      read: { configuration, text in
+        guard let values: [Double] = split(text), values.count == configuration.crops.count,
+          values.allSatisfy(bounds.contains)
+        else { return false }
+        for (index, value) in values.enumerated() { configuration.crops[index][keyPath: path] = value }
+        return true
+      }
+    ).with { ($0.isList, $0.valueName) = (true, "share") }
   }
 
   /// A value that is text and not part of the configuration.

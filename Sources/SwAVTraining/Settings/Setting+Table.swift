@@ -27,13 +27,13 @@ extension Setting {
     choice("arch", \.arch).says("resnet18, resnet34, resnet50, resnet50w2, w4 or w5.").common()
       .mistaken(for: "architecture", "model", "backbone"),
     choice("stem", \.stem).says("imagenet (7x7, max-pool), or small (3x3) for 32 to 64 pixels."),
-    integer("base-width", \.baseWidth, 4...512).says("Channels of the stem; 64 is published.").common()
+    integer("base-width", \.baseWidth, EngineLimits.baseWidth).says("Channels of the stem; 64 is published.").common()
       .mistaken(for: "width"),
-    integer("hidden", \.hidden, 0...65536).says("Width of the head's hidden layer; 0: one linear layer.")
+    integer("hidden", \.hidden, EngineLimits.hidden).says("Width of the head's hidden layer; 0: one linear layer.")
       .published("hidden_mlp"),
-    integer("dim", \.dim, 1...65536).says("Length of an embedding.").published("feat_dim"),
-    list("prototypes", \.prototypes, "1 to 8 whole numbers from 2 on, separated by commas") {
-      (1...8).contains($0.count) && $0.allSatisfy { (2...1_000_000).contains($0) }
+    integer("dim", \.dim, EngineLimits.dim).says("Length of an embedding.").published("feat_dim"),
+    list("prototypes", \.prototypes, "\(few(EngineLimits.heads)) whole numbers from 2 to \(EngineLimits.prototypes.upperBound), separated by commas") {
+      EngineLimits.heads.contains($0.count) && $0.allSatisfy(EngineLimits.prototypes.contains)
     }.says("Prototypes, K; several sets separated by commas.").published("nmb_prototypes").common()
       .mistaken(for: "clusters", "k").with { $0.objective = .swav },
   ].about(.network)
@@ -74,22 +74,22 @@ extension Setting {
   ].about(.views)
 
   static let objectiveSettings: [Setting] = [
-    list("assign", \.assign, "1 to 8 different crop numbers, separated by commas") {
-      (1...8).contains($0.count) && Set($0).count == $0.count && $0.allSatisfy { $0 >= 0 }
+    list("assign", \.assign, "\(few(EngineLimits.assignmentCrops)) different crop numbers, separated by commas") {
+      EngineLimits.assignmentCrops.contains($0.count) && Set($0).count == $0.count && $0.allSatisfy { $0 >= 0 }
     }.says("Views whose codes the others predict.", value: "view").published("crops_for_assign"),
     Setting("epsilon", allowed: "a number above 0, or relative: and a number above 0", show: { $0.epsilon.description }) {
       configuration, text in
       guard let epsilon = Epsilon(text) else { return false }
       switch epsilon {
-      case .fixed(let value), .relative(let value): guard Bounds.above(0).contains(value) else { return false }
+      case .fixed(let value), .relative(let value): guard EngineLimits.temperature.contains(value) else { return false }
       }
       configuration.epsilon = epsilon
       return true
     }.says("A number, or relative:0.5: times the spread of the scores.", value: "e"),
-    integer("sinkhorn-iterations", \.sinkhornIterations, 1...1000).says("Iterations for the codes.")
+    integer("sinkhorn-iterations", \.sinkhornIterations, EngineLimits.iterations).says("Iterations for the codes.")
       .published("sinkhorn_iterations"),
-    number("temperature", \.temperature, .above(0)).says("Temperature of the predictions.", value: "t"),
-    integer("queue", \.queue, 0...100_000_000).says("Embeddings kept for each assignment view; 0: none.")
+    number("temperature", \.temperature, Bounds(EngineLimits.temperature)).says("Temperature of the predictions.", value: "t"),
+    integer("queue", \.queue, EngineLimits.queue).says("Embeddings kept for each assignment view; 0: none.")
       .published("queue_length"),
     integer("queue-start-epoch", \.queueStartEpoch, 0...Int.max).says(
       "First epoch, from 0, that uses the queue.", value: "epoch"
@@ -108,7 +108,7 @@ extension Setting {
   ].about(.objective, of: .swav)
 
   static let optimizerSettings: [Setting] = [
-    integer("batch", \.batch, 2...1_000_000).says("Images a step.").common().mistaken(for: "batch-size", "bs")
+    integer("batch", \.batch, EngineLimits.batch).says("Images a step.").common().mistaken(for: "batch-size", "bs")
       .published("batch_size", note: "is the whole batch of a step; the published program counts it for each process"),
     integer("epochs", \.epochs, 1...1_000_000).says("Passes over the images.").common().mistaken(for: "num-epochs"),
     choice("optimizer", \.optimizer).says("larc, sgd or adamw.").common().mistaken(for: "optim", "optimiser"),
