@@ -16,11 +16,17 @@
  * are carried out one after the other by one engine thread, which owns the team of worker threads, so several handles share
  * the team and a handle needs no lock. Image functions run on the calling thread and in parallel with everything else; an image
  * handle belongs to one thread at a time. Destroying a handle while another call uses it is an error of the caller.
+ * A calling thread needs SWAV_STACK_BYTES of stack.
+ * Processes: fork() waits for the computing call under way, if there is one, and then both processes may go on with all
+ * handles, each with its own copy; the child starts threads of its own when it first computes. A copy made without the handlers
+ * of fork()
+ * (_Fork, clone) fails with SWAV_ERROR_UNSUPPORTED when it computes. A shared library stays loaded after dlclose.
  * Errors: functions return a swav_status; nothing is written to outputs on failure unless the comment says so; nothing
  * prints or ends the process. Outputs come last.
  * Memory: the engine owns its handles and arenas; every array that crosses is the caller's, borrowed for the call. Pointers
  * may not be NULL unless the comment says so; no alignment is required. Arrays are dense, last dimension fastest.
- * Determinism: same inputs, same build, same instruction set: same bits, whatever the number of threads.
+ * Determinism: same inputs, same build, same instruction set: same bits, whatever the number of threads. Numbers in files and
+ * messages have a decimal point, whatever the locale.
  * Version: the header and the library belong together; compare SWAV_VERSION with swav_version() at start.
  */
 #ifndef SWAV_H
@@ -37,6 +43,9 @@ extern "C" {
 /* ---- Status and runtime ------------------------------------------------------------------------------------------- */
 
 #define SWAV_VERSION 100 /* major * 10000 + minor * 100 + patch */
+
+/* What the functions use of the calling thread's stack, at most; a tenth of it in most calls. */
+#define SWAV_STACK_BYTES 131072
 
 typedef enum swav_status {
   SWAV_OK = 0,
@@ -60,11 +69,13 @@ int32_t swav_version(void);
 
 typedef struct swav_runtime_info {
   int32_t version;
-  int32_t threads;    /* size of the team */
-  char isa[16];       /* instruction set of the kernels in use: "avx512", "avx2" or "baseline" */
-  char cpu[64];       /* model name as the operating system gives it */
-  char build[64];     /* compiler and its version */
-  char features[128]; /* instruction set extensions of the CPU that matter here, separated by spaces */
+  int32_t threads;       /* size of the team for calls of this thread */
+  char threads_from[96]; /* what decided about it, for a person: "the cores of this machine", "OMP_NUM_THREADS", ... */
+  int32_t cores;         /* that the process can use at a time: by affinity and the CPU quota of its control group */
+  char isa[16];          /* instruction set of the kernels in use: "avx512", "avx2" or "baseline" */
+  char cpu[64];          /* model name as the operating system gives it */
+  char build[64];        /* compiler and its version */
+  char features[128];    /* instruction set extensions of the CPU that matter here, separated by spaces */
 } swav_runtime_info;
 
 /* The environment variable SWAV_MAX_ISA (avx512, avx2, baseline) caps the instruction set; it is read once. */
@@ -74,8 +85,14 @@ swav_status swav_runtime(swav_runtime_info *info);
  * about a tenth of a second. */
 swav_status swav_measure_peak(double *gflops);
 
-/* Sets the number of threads that compute; 0 means one for each core that this process may use. Any time between calls. */
+/* Sets the number of threads that compute for this process, 1 to 4096. 0, the default: OMP_NUM_THREADS where it is set, else
+ * one for each core that the process can use at a time: its cores by affinity, or its control group's CPU quota, rounded up,
+ * where that is less. OMP_THREAD_LIMIT bounds all of them. A call that is under way keeps its number. */
 swav_status swav_set_threads(int32_t threads);
+
+/* The same for computing calls of the calling thread alone, whatever the process has; 0: as the process. *previous, which may
+ * be NULL, gets the number before, so that it can be given back. */
+swav_status swav_set_caller_threads(int32_t threads, int32_t *previous);
 
 /* Lets calls be called off. While *flag is not 0, a call of this thread that computes for long (training step, embedding,
  * calibration, objective, evaluation) ends with SWAV_ERROR_CANCELLED, soon even in the middle of a large step: all state is

@@ -10,8 +10,12 @@ public enum Runtime {
 
   /// What the engine found out about this machine.
   public struct Info: Codable, Sendable, Equatable {
-    /// Size of the team that computes.
+    /// Size of the team that computes for the calling thread.
     public var threads: Int
+    /// What decided about ``threads``: "the cores of this machine", "OMP_NUM_THREADS", "set by the program", ...
+    public var threadsFrom: String
+    /// That the process can use at a time: by affinity and the CPU quota of its container.
+    public var cores: Int
     /// Instruction set of the kernels in use: "avx512", "avx2" or "baseline".
     public var isa: String
     /// Model name of the processor as the operating system gives it.
@@ -27,7 +31,8 @@ public enum Runtime {
     var info = swav_runtime_info()
     try check(swav_runtime(&info))
     return Info(
-      threads: Int(info.threads), isa: text(info.isa), cpu: text(info.cpu), build: text(info.build),
+      threads: Int(info.threads), threadsFrom: text(info.threads_from), cores: Int(info.cores), isa: text(info.isa),
+      cpu: text(info.cpu), build: text(info.build),
       features: text(info.features))
   }
 
@@ -39,9 +44,19 @@ public enum Runtime {
     return gflops
   }
 
-  /// Sets the number of threads that compute; 0 means one for each core that this process may use. The result of no
-  /// computation depends on it.
+  /// Sets the number of threads that compute for this process. 0, the default, means `OMP_NUM_THREADS` where it is set, else as
+  /// many as the process can run at a time: its cores, or the CPU quota of its container. The result of no computation depends
+  /// on it.
   public static func setThreads(_ threads: Int) throws(EngineError) {
     try check(swav_set_threads(Int32(clamping: threads)))
+  }
+
+  /// Calls `body`, which computes with a number of threads of its own, whatever the process has; 0: as the process. Other
+  /// threads of the program are not touched, and neither is what `body` starts on them.
+  public static func withThreads<R>(_ threads: Int, _ body: () throws -> R) throws -> R {
+    var previous: Int32 = 0
+    try check(swav_set_caller_threads(Int32(clamping: threads), &previous))
+    defer { swav_set_caller_threads(previous, nil) }
+    return try body()
   }
 }

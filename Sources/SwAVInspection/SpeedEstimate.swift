@@ -20,7 +20,13 @@ public struct SpeedEstimate: Codable, Sendable, Equatable {
   public static func measure(
     _ source: any ImageSource, configuration: PretrainConfiguration, seconds: Double = 4
   ) throws -> SpeedEstimate {
-    try Runtime.setThreads(configuration.threads)
+    try Runtime.withThreads(configuration.threads) { try measureHere(source, configuration, seconds: seconds) }
+  }
+
+  /// With the threads of the caller.
+  private static func measureHere(
+    _ source: any ImageSource, _ configuration: PretrainConfiguration, seconds: Double
+  ) throws -> SpeedEstimate {
     let network = try Network(configuration.network, seed: configuration.seed)
     var trainer = try Trainer(network, configuration.trainer)
     let workers = configuration.workers > 0 ? configuration.workers : availableCores()

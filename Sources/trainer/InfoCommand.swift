@@ -15,6 +15,7 @@ struct InfoCommand: ParsableCommand {
     var cpu: String
     var isa: String
     var threads: Int
+    var threadsFrom: String
     var features: String
     var build: String
   }
@@ -23,13 +24,13 @@ struct InfoCommand: ParsableCommand {
     try Failure.reporting(json: out.json) {
       let info = try Runtime.info()
       let report = Report(
-        version: Runtime.versionText, cpu: info.cpu, isa: info.isa, threads: info.threads, features: info.features,
-        build: info.build)
+        version: Runtime.versionText, cpu: info.cpu, isa: info.isa, threads: info.threads,
+        threadsFrom: info.threadsFrom, features: info.features, build: info.build)
       if out.json { return print(try jsonRow("result", command: "info", report)) }
       print("swav \(report.version), built with \(report.build)")
       print("processor: \(report.cpu)")
       print("kernels: \(report.isa) of \(report.features)")
-      print("threads: \(report.threads)")
+      print("threads: \(report.threads) (\(report.threadsFrom))")
     }
   }
 }

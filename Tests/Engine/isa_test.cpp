@@ -35,15 +35,3 @@ TEST_CASE("each table of kernels is that of its instruction set: vectors of 4, 8
     lanes *= 2;
   }
 }
-
-TEST_CASE("the number of threads is what was set, and 0 brings one a core back") {
-  swav_runtime_info info;
-  REQUIRE(swav_set_threads(3) == SWAV_OK);
-  REQUIRE(swav_runtime(&info) == SWAV_OK);
-  CHECK(info.threads == 3);
-  CHECK(swav_set_threads(-1) == SWAV_ERROR_ARGUMENT);
-  CHECK(std::string(swav_error_message()) == "threads is -1; 0 (all cores) to 4096 is allowed");
-  REQUIRE(swav_set_threads(0) == SWAV_OK);
-  REQUIRE(swav_runtime(&info) == SWAV_OK);
-  CHECK(info.threads >= 1);
-}

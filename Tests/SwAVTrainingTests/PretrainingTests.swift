@@ -69,6 +69,18 @@ struct TinyRun {
     }
   }
 
+  @Test func aRunLeavesTheNumberOfThreadsOfTheProgramAsItWas() throws {
+    var run = try TinyRun()
+    let before = try Runtime.info().threads
+    run.configuration.threads = before + 3
+    var inside: Int?
+    _ = try run.pretraining("threads").run { event in
+      if case .started = event { inside = try Runtime.info().threads }
+    }
+    #expect(inside == before + 3)
+    #expect(try Runtime.info().threads == before)
+  }
+
   @Test func learnsFromScansOfOneChannelAndSixteenBits() throws {
     var run = try TinyRun()
     for number in 0..<12 {

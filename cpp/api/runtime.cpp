@@ -18,6 +18,10 @@ void set_message(const char* text) { message = text; }
 
 using namespace swav;
 
+static void check_threads(int32_t threads) {
+  SWAV_REQUIRE(threads >= 0 && threads <= most_threads, "threads is %d; 0 (no choice) to %d is allowed", threads, most_threads);
+}
+
 extern "C" {
 
 const char* swav_error_message(void) { return api::message.c_str(); }
@@ -29,7 +33,10 @@ swav_status swav_runtime(swav_runtime_info* info) {
     SWAV_REQUIRE(info != nullptr, "swav_runtime: info is NULL");
     *info = {};
     info->version = SWAV_VERSION;
-    info->threads = parallel::threads();
+    const ThreadCount team = parallel::thread_count();
+    info->threads = team.count;
+    std::snprintf(info->threads_from, sizeof info->threads_from, "%s", team.from.c_str());
+    info->cores = usable_cores(ProcessLimits::of_this_process());
     std::snprintf(info->isa, sizeof info->isa, "%s", name(current_isa()));
     std::snprintf(info->cpu, sizeof info->cpu, "%s", cpu_model().c_str());
     std::snprintf(info->features, sizeof info->features, "%s", cpu_features().c_str());
@@ -64,7 +71,7 @@ swav_status swav_measure_peak(double* gflops) {
 
 swav_status swav_set_threads(int32_t threads) {
   return api::guarded([&] {
-    SWAV_REQUIRE(threads >= 0 && threads <= 4096, "threads is %d; 0 (all cores) to 4096 is allowed", threads);
+    check_threads(threads);
     parallel::set_threads(threads);
   });
 }
@@ -72,5 +79,13 @@ swav_status swav_set_threads(int32_t threads) {
 const volatile int32_t* swav_watch_cancellation(const volatile int32_t* flag) { return parallel::watch_cancellation(flag); }
 
 bool swav_is_cancelled(void) { return parallel::is_cancelled(); }
+
+swav_status swav_set_caller_threads(int32_t threads, int32_t* previous) {
+  return api::guarded([&] {
+    check_threads(threads);
+    const int before = parallel::set_caller_threads(threads);
+    if (previous) *previous = before;
+  });
+}
 
 }  // extern "C"

@@ -1,5 +1,4 @@
-// Which instruction set the kernels use: the best that this CPU has, capped by SWAV_MAX_ISA. The only reader of the
-// environment.
+// Which instruction set the kernels use: the best that this CPU has, capped by SWAV_MAX_ISA.
 #pragma once
 
 #include <string>

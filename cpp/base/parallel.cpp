@@ -1,16 +1,9 @@
 #include "base/parallel.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <cstdlib>
-#include <deque>
-#include <exception>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "base/status.h"
@@ -18,20 +11,47 @@
 // Swift's clang ships no omp.h; these few are all that is needed.
 extern "C" {
 int omp_get_thread_num(void);
+int omp_get_num_procs(void);
 // libomp's; absent in libgomp.
 [[gnu::weak]] void kmp_set_blocktime(int milliseconds);
 }
 
+// ThreadSanitizer does not see how an OpenMP runtime hands work out and waits for it, as the runtime is not compiled with it.
+// What OpenMP promises is told here: what happened before a region happened before its tasks, and these before what follows it.
+#if defined(__SANITIZE_THREAD__)
+#define SWAV_THREAD_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SWAV_THREAD_SANITIZER
+#endif
+#endif
+#ifdef SWAV_THREAD_SANITIZER
+extern "C" {
+void __tsan_acquire(void* address);
+void __tsan_release(void* address);
+}
+#define SWAV_NOT_SANITIZED __attribute__((no_sanitize("thread")))
+#else
+static void __tsan_acquire(void*) {}
+static void __tsan_release(void*) {}
+#define SWAV_NOT_SANITIZED
+#endif
+
 namespace swav::parallel {
 namespace {
 
-int cores_of_this_process() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return int(std::max(1u, std::thread::hardware_concurrency()));
-}
+std::atomic<int> process_threads{0};  // 0: the default
+std::atomic<int> default_count{0};    // 0: not looked at yet
+thread_local int caller_threads = 0;  // 0: the process'
+thread_local CancellationFlag watched = nullptr;
 
-std::atomic<int> team_size{0};
+int wanted_threads() { return caller_threads > 0 ? caller_threads : process_threads.load(std::memory_order_relaxed); }
+
+// Looks at the system: some files, some ten microseconds.
+ThreadCount decide(int wanted) {
+  const ProcessLimits limits = ProcessLimits::of_this_process();
+  return wanted > 0 ? chosen_threads(wanted, limits) : default_threads(limits);
+}
 
 // The process may exit while a step is under way, and OpenMP's runtime must not be torn down in the middle of a parallel
 // region (libomp aborts): the exit waits for the region, which lasts milliseconds, and none is opened after it.
@@ -61,93 +81,56 @@ class Regions {
   bool closed_ = false;
 };
 
-thread_local bool on_engine_thread = false;
-thread_local CancellationFlag watched = nullptr;
+struct Tasks {
+  int64_t count;
+  detail::Task task;
+  void* context;
+  CancellationFlag flag;  // the team's other threads do not see this one's
+  // libomp 14 lacks clang 21's entry points for dynamic schedules, and a counter does the same.
+  std::atomic<int64_t> next{0};
+};
 
-// Set by other threads and by signal handlers.
-bool is_set(CancellationFlag flag) { return flag != nullptr && __atomic_load_n(flag, __ATOMIC_RELAXED) != 0; }
-
-void throw_if_set(CancellationFlag flag) {
-  if (is_set(flag)) fail(SWAV_ERROR_CANCELLED, "called off");
+[[gnu::noinline]] void work_off(Tasks& tasks, int worker) {
+  while (!is_set(tasks.flag)) {
+    const int64_t i = tasks.next.fetch_add(1, std::memory_order_relaxed);
+    if (i >= tasks.count) return;
+    tasks.task(tasks.context, i, worker);
+  }
 }
 
-// A queue of jobs and the thread that carries them out. Never destroyed: at process exit a job may still be running.
-class EngineThread {
- public:
-  static EngineThread& shared() {
-    static EngineThread* instance = new EngineThread;
-    return *instance;
+SWAV_NOT_SANITIZED void open_region(Tasks* tasks, int team) {
+  __tsan_release(tasks);
+#pragma omp parallel num_threads(team) firstprivate(tasks)
+  {
+    __tsan_acquire(tasks);
+    work_off(*tasks, omp_get_thread_num());
+    __tsan_release(tasks);
   }
-
-  void run(detail::Job job, void* context, CancellationFlag flag) {
-    if (on_engine_thread) return job(context);
-    throw_if_set(flag);
-    Request request{job, context, flag, nullptr, false};
-    std::unique_lock lock(mutex_);
-    requests_.push_back(&request);
-    arrived_.notify_one();
-    wait(lock, request);
-    if (request.error) std::rethrow_exception(request.error);
-  }
-
- private:
-  struct Request {
-    detail::Job job;
-    void* context;
-    CancellationFlag flag;
-    std::exception_ptr error;
-    bool done;
-  };
-
-  // A request that has a flag looks at it meanwhile: the jobs before it may be long, and it leaves the queue when it is set.
-  void wait(std::unique_lock<std::mutex>& lock, Request& request) {
-    if (request.flag == nullptr) return finished_.wait(lock, [&] { return request.done; });
-    while (!finished_.wait_for(lock, std::chrono::milliseconds(50), [&] { return request.done; })) {
-      const auto place = std::find(requests_.begin(), requests_.end(), &request);
-      if (place == requests_.end() || !is_set(request.flag)) continue;  // under way: the job itself looks at it
-      requests_.erase(place);
-      throw_if_set(request.flag);
-    }
-  }
-
-  EngineThread() {
-    std::thread([this] { serve(); }).detach();
-  }
-
-  void serve() {
-    on_engine_thread = true;
-    // libomp's idle threads spin for 200 ms by default, on the cores that the loader needs between two steps.
-    if (kmp_set_blocktime) kmp_set_blocktime(1);
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      arrived_.wait(lock, [&] { return !requests_.empty(); });
-      Request* request = requests_.front();
-      requests_.pop_front();
-      lock.unlock();
-      watched = request->flag;
-      try {
-        request->job(request->context);
-      } catch (...) {
-        request->error = std::current_exception();
-      }
-      watched = nullptr;
-      lock.lock();
-      request->done = true;
-      finished_.notify_all();
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable arrived_, finished_;
-  std::deque<Request*> requests_;
-};
+  __tsan_acquire(tasks);
+}
 
 }  // namespace
 
 int threads() {
-  const int count = team_size.load(std::memory_order_relaxed);
-  return count > 0 ? count : cores_of_this_process();
+  if (const int wanted = wanted_threads()) {
+    static const int most = decide(most_threads).count;  // OpenMP reads its variables once, too
+    return std::min(wanted, most);
+  }
+  int count = default_count.load(std::memory_order_relaxed);
+  if (count == 0) default_count.store(count = decide(0).count, std::memory_order_relaxed);
+  return count;
 }
+
+ThreadCount thread_count() { return decide(wanted_threads()); }
+
+void set_threads(int count) {
+  process_threads = std::max(0, count);
+  forget_default_threads();
+}
+
+int set_caller_threads(int count) { return std::exchange(caller_threads, std::max(0, count)); }
+
+void forget_default_threads() { default_count = 0; }
 
 CancellationFlag watch_cancellation(CancellationFlag flag) { return std::exchange(watched, flag); }
 
@@ -155,34 +138,33 @@ CancellationFlag current_cancellation() { return watched; }
 
 bool is_cancelled() { return is_set(watched); }
 
-void set_threads(int count) { team_size.store(std::max(0, count), std::memory_order_relaxed); }
+bool is_set(CancellationFlag flag) { return flag != nullptr && __atomic_load_n(flag, __ATOMIC_RELAXED) != 0; }
+
+void throw_if_set(CancellationFlag flag) {
+  if (is_set(flag)) fail(SWAV_ERROR_CANCELLED, "called off");
+}
 
 namespace detail {
 
-void for_each(int64_t count, Task task, void* context) {
-  const int team = int(std::min<int64_t>(threads(), count));
-  const CancellationFlag flag = watched;  // the team's other threads do not see this one's
-  throw_if_set(flag);
-  std::unique_lock<std::mutex> region;
-  if (team > 1) region = Regions::shared().enter();
-  if (!region.owns_lock()) {
-    for (int64_t i = 0; i < count && !is_set(flag); ++i) task(context, i, 0);
-    return throw_if_set(flag);
-  }
-  // libomp 14 lacks clang 21's entry points for dynamic schedules, and a counter does the same.
-  std::atomic<int64_t> next{0};
-#pragma omp parallel num_threads(team)
-  {
-    const int worker = omp_get_thread_num();
-    for (int64_t i = next.fetch_add(1, std::memory_order_relaxed); i < count && !is_set(flag);
-         i = next.fetch_add(1, std::memory_order_relaxed)) {
-      task(context, i, worker);
-    }
-  }
-  throw_if_set(flag);
+void prepare_team() {
+  omp_get_num_procs();  // starts libomp
+  // libomp's idle threads spin for 200 ms by default, on the cores that the loader needs between two steps.
+  if (kmp_set_blocktime) kmp_set_blocktime(1);
 }
 
-void run_on_engine(Job job, void* context, CancellationFlag flag) { EngineThread::shared().run(job, context, flag); }
+void for_each(int64_t count, Task task, void* context) {
+  throw_if_set(watched);
+  const int team = int(std::min<int64_t>(threads(), count));
+  std::unique_lock<std::mutex> region;
+  if (team > 1) region = Regions::shared().enter();
+  Tasks tasks{count, task, context, watched};
+  if (region.owns_lock()) {
+    open_region(&tasks, team);
+  } else {
+    work_off(tasks, 0);
+  }
+  throw_if_set(watched);
+}
 
 }  // namespace detail
 }  // namespace swav::parallel

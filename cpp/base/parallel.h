@@ -1,19 +1,33 @@
-// Threads. The only file of the engine that knows OpenMP, and the only owner of its team.
+// Threads. parallel.cpp is the only file of the engine that knows OpenMP, and the only owner of its team; engine_thread.cpp has
+// the thread that computing calls run on.
 //
 // Computing calls run on one engine thread, one after the other (run_on_engine); inside, for_each spreads tasks over the
 // team. Which thread runs a task never matters: tasks write to places of their own, and sums over tasks are combined by the
 // caller in task order, so the result does not depend on the number of threads.
+//
+// fork: a thread that forks waits for the job under way, so that the child's copy of all state is whole; the child, which has
+// none of its parent's threads, starts an engine thread of its own when it first computes.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <type_traits>
 
+#include "base/thread_count.h"
+
 namespace swav::parallel {
 
-// Size of the team. 0 in set_threads: one for each core that this process may use.
+// Size of the team for jobs of the calling thread; within a job it stays what it was when the job began.
 int threads();
+// The same, and what decided about it.
+ThreadCount thread_count();
+
+// For the jobs of all threads; 0: by what the process may use, see default_threads.
 void set_threads(int count);
+// For the jobs of the calling thread alone, before set_threads; 0: as the others. Returns the count before.
+int set_caller_threads(int count);
+// What the process may use is looked at anew when it is next asked for.
+void forget_default_threads();
 
 // Calling off. A thread watches a flag of its caller's; for_each looks at it before each task, on the engine thread at the flag
 // of the thread whose job it carries out.
@@ -22,6 +36,9 @@ using CancellationFlag = const volatile int32_t*;
 CancellationFlag watch_cancellation(CancellationFlag flag);
 CancellationFlag current_cancellation();
 bool is_cancelled();
+// Set by other threads and by signal handlers; never where it is NULL.
+bool is_set(CancellationFlag flag);
+void throw_if_set(CancellationFlag flag);
 
 // While it lives the flag is not looked at: for changes that are done whole or not at all.
 class Uninterrupted {
@@ -40,6 +57,8 @@ using Task = void (*)(void* context, int64_t index, int worker);
 void for_each(int64_t count, Task task, void* context);
 using Job = void (*)(void* context);
 void run_on_engine(Job job, void* context, CancellationFlag flag);
+// Once, on the thread that opens regions.
+void prepare_team();
 }  // namespace detail
 
 // Calls task(index, worker) for 0 <= index < count; worker is 0..threads()-1 and names scratch space. Tasks are handed

@@ -2,9 +2,12 @@
 
 #include <cstdio>
 
+#include "base/number.h"
+
 namespace swav {
 
 void fail(swav_status status, const char* format, ...) {
+  const NumericLocale locale;
   char text[1024];
   va_list arguments;
   va_start(arguments, format);

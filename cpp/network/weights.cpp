@@ -1,8 +1,8 @@
 // Weights in files: which tensor of a file belongs to which tensor of the network, and what network a file describes.
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 
+#include "base/number.h"
 #include "base/status.h"
 #include "io/safetensors.h"
 #include "network/network.h"
@@ -65,22 +65,15 @@ bool is_training_state(const std::string& name) {
 
 std::string numbers_text(const float* values, int32_t count) {
   std::string text;
-  for (int32_t i = 0; i < count; ++i) {
-    char number[32];
-    std::snprintf(number, sizeof number, "%s%.9g", i ? " " : "", double(values[i]));
-    text += number;
-  }
+  for (int32_t i = 0; i < count; ++i) text += (i ? " " : "") + text_of(values[i]);
   return text;
 }
 
-void read_numbers(const std::string& text, float* values) {
-  const char* at = text.c_str();
+void read_numbers(std::string_view text, float* values) {
   for (int32_t i = 0; i < SWAV_MAX_CHANNELS; ++i) {
-    char* end = nullptr;
-    const float value = std::strtof(at, &end);
-    if (end == at) return;
-    values[i] = value;
-    at = end;
+    const std::optional<float> value = take_number<float>(text);
+    if (!value) return;
+    values[i] = *value;
   }
 }
 
@@ -88,8 +81,8 @@ void read_numbers(const std::string& text, float* values) {
 int32_t metadata_number(const SafetensorsReader& file, const char* key, int32_t fallback, int32_t most) {
   const auto found = file.metadata().find(key);
   if (found == file.metadata().end()) return fallback;
-  const long value = std::strtol(found->second.c_str(), nullptr, 10);
-  return value >= 1 && value <= most ? int32_t(value) : fallback;
+  const std::optional<int32_t> value = number_of<int32_t>(found->second);
+  return value && *value >= 1 && *value <= most ? *value : fallback;
 }
 
 void read_input(const SafetensorsReader& file, swav_input_description& input) {

@@ -1,9 +1,9 @@
 // The trainer's state as one safetensors file: the network's tensors under their own names, optimizer.* and objective.* beside
 // them.
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 
+#include "base/number.h"
 #include "base/status.h"
 #include "io/safetensors.h"
 #include "training/trainer.h"
@@ -16,11 +16,7 @@ const std::string state1_prefix = std::string(optimizer_prefix) + "state1.",
                   state2_prefix = std::string(optimizer_prefix) + "state2.",
                   steps_name = std::string(optimizer_prefix) + "steps";
 
-void line(std::string& text, const std::string& key, double value) {
-  char buffer[96];
-  std::snprintf(buffer, sizeof buffer, "%s %.9g\n", key.c_str(), value);
-  text += buffer;
-}
+void line(std::string& text, const std::string& key, double value) { text += key + " " + text_of(value, 9) + "\n"; }
 
 // The lines that two settings texts do not share, as "key: file has X, this run has Y".
 std::string difference(const std::string& file, const std::string& run) {

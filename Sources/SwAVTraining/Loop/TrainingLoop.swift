@@ -53,7 +53,6 @@ extension TrainingLoop.Work {
     _ pretraining: Pretraining, _ images: any ImageSource, files: RunFolder, state: TrainingState, isResumed: Bool
   ) throws {
     let configuration = pretraining.configuration
-    try Runtime.setThreads(configuration.threads)
     let network = try Network(configuration.network, seed: configuration.seed)
     try network.describeInput(configuration.input)
     var trainer = try Trainer(network, configuration.trainer)

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SwAVEngine
 
 func naturalLogarithm(_ value: Double) -> Double { log(value) }
 
@@ -9,7 +10,7 @@ package func median(_ values: [Double]) -> Double {
 }
 
 /// Cores that this process may use.
-package func availableCores() -> Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
+package func availableCores() -> Int { max(1, (try? Runtime.info().cores) ?? 1) }
 
 /// Largest resident memory of this process so far, in GiB.
 package func peakResidentGiB() -> Double {

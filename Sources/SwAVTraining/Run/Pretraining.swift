@@ -47,8 +47,10 @@ public struct Pretraining: Sendable {
     cancellation: Cancellation = Cancellation(), report: (PretrainingEvent) throws -> Void = { _ in }
   ) throws -> PretrainingResult {
     try asPretrainingError {
-      var loop = try TrainingLoop(self)
-      return try loop.run(cancellation: cancellation, report: report)
+      try Runtime.withThreads(configuration.threads) {
+        var loop = try TrainingLoop(self)
+        return try loop.run(cancellation: cancellation, report: report)
+      }
     }
   }
 
