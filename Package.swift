@@ -74,7 +74,7 @@ let package = Package(
     .target(
       name: "SwAVTestSupport", dependencies: ["SwAVAugmentation"], path: "Tests/SwAVTestSupport", swiftSettings: swiftSettings),
     tests("SwAVAugmentationTests", ["SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
-    tests("SwAVDataTests", ["SwAVData", "SwAVAugmentation", "SwAVTestSupport"]),
+    tests("SwAVDataTests", ["SwAVData", "SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVModelTests", ["SwAVModel", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVEvaluationTests", ["SwAVEvaluation", "SwAVAugmentation", "SwAVData", "SwAVModel", "SwAVTestSupport"]),
     tests(

@@ -1,8 +1,6 @@
-import Foundation
 import SwAVAugmentation
 public import SwAVData
 import SwAVEngine
-import Synchronization
 
 /// Reads and decodes every image of a source, and says what is in it: sizes, formats, classes, files that cannot be used,
 /// duplicates and, on request, the statistics that normalise pixels.
@@ -16,34 +14,25 @@ public struct DataInspection: Sendable {
   /// Channels of the statistics, 1 or 3; 0: 1 where every image is stored as gray, 3 otherwise.
   public var channels = 0
 
+  /// Seconds after which a read is given up and the image counts as broken; 0: never.
+  public var readTimeout = Loader.defaultReadTimeout
+
   public init(workers: Int) { self.workers = workers }
 
   /// Looks at all images. `progress` is called every tenth of a second or so with the number of images done; throw to stop.
-  /// The result does not depend on the number of workers.
+  /// What the calling thread watches (``Cancellation``) calls it off, even while reads hang. The result does not depend on the
+  /// number of workers.
   public func run(_ source: any ImageSource, progress: (Int) throws -> Void = { _ in }) throws -> DataReport {
-    let work = InspectionWork(source: source, channels: channels, includesStatistics: includesStatistics)
-    let group = DispatchGroup()
-    for index in 0..<max(1, workers) {
-      group.enter()
-      // Threads of their own: decoding blocks on files and computes for long, which Swift's pool is not made for.
-      let thread = Thread {
-        work.run()
-        group.leave()
-      }
-      thread.name = "swav-inspect-\(index)"
-      thread.stackSize = 1 << 20
-      thread.start()
+    let reads = TimedReads(source, seconds: readTimeout)
+    defer { reads.close() }
+    let (channels, includesStatistics) = (channels, includesStatistics)
+    let runs = OrderedRuns(count: source.count, empty: Findings()) { sample, findings in
+      try findings.look(at: sample, reads, source, channels: channels, includesStatistics: includesStatistics)
     }
-    do {
-      while group.wait(timeout: .now() + .milliseconds(100)) == .timedOut { try progress(work.done) }
-    } catch {
-      work.stop()
-      group.wait()
-      throw error
-    }
-    try progress(work.done)
-    let ignored = try source.ignoredFiles()
-    return DataReport(of: source, findings: work.findings, ignored: ignored, channels: channels)
+    let parts = try runs.run(workers: workers, onStop: reads.close, progress: progress)
+    let findings = parts.reduce(into: Findings()) { $0.add($1) }
+    let ignored = try onSideThread("the images") { _ in try source.ignoredFiles() }
+    return try DataReport(of: source, findings: findings, ignored: ignored, channels: channels)
   }
 }
 
@@ -78,72 +67,35 @@ struct Findings: Sendable {
   var pictures: [PictureRecord] = []
   var broken: [BadSample] = []
   var moments = MomentSums()
-}
+  var color = ColorSums()
 
-/// Hands out runs of samples to the workers and keeps what they find, in the order of the samples.
-private final class InspectionWork: Sendable {
-  /// Samples that one worker looks at in a row. A constant, so that sums are made of the same parts with any number of workers.
-  static let runLength = 16
-
-  private let source: any ImageSource
-  private let channels: Int
-  private let includesStatistics: Bool
-  private let next = Atomic(0)
-  private let finished = Atomic(0)
-  private let stopped = Atomic(false)
-  private let results: Mutex<[Findings?]>
-
-  init(source: any ImageSource, channels: Int, includesStatistics: Bool) {
-    (self.source, self.channels, self.includesStatistics) = (source, channels, includesStatistics)
-    let runs = (source.count + InspectionWork.runLength - 1) / InspectionWork.runLength
-    results = Mutex(Array(repeating: nil, count: runs))
+  mutating func add(_ other: Findings) {
+    pictures += other.pictures
+    broken += other.broken
+    moments.add(other.moments)
+    color.add(other.color)
   }
 
-  var done: Int { finished.load(ordering: .relaxed) }
-
-  func stop() { stopped.store(true, ordering: .relaxed) }
-
-  /// All findings so far, joined in the order of the samples.
-  var findings: Findings {
-    results.withLock { results in
-      var all = Findings()
-      for index in results.indices {
-        guard let part = results[index].take() else { continue }
-        all.pictures.append(contentsOf: part.pictures)
-        all.broken.append(contentsOf: part.broken)
-        all.moments.add(part.moments)
-      }
-      return all
-    }
-  }
-
-  func run() {
-    while !stopped.load(ordering: .relaxed) {
-      let index = next.add(1, ordering: .relaxed).oldValue
-      let first = index * InspectionWork.runLength
-      guard first < source.count else { return }
-      var findings = Findings()
-      for sample in first..<min(first + InspectionWork.runLength, source.count) {
-        look(at: sample, &findings)
-        finished.add(1, ordering: .relaxed)
-      }
-      results.withLock { $0[index] = findings }
-    }
-  }
-
-  private func look(at sample: Int, _ findings: inout Findings) {
+  mutating func look(
+    at sample: Int, _ reads: TimedReads, _ source: any ImageSource, channels: Int, includesStatistics: Bool
+  ) throws {
     do {
-      let bytes = try source.bytes(of: sample)
+      let bytes = try reads.bytes(of: sample)
       let image = try Image(decoding: bytes, channels: channels, bits: 0)
       var hasher = Hasher()
       bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
-      findings.pictures.append(
+      pictures.append(
         PictureRecord(
           sample: sample, contentHash: hasher.finalize(), bytes: bytes.count, info: try Image.probe(bytes),
           look: try PictureLook(of: image)))
-      if includesStatistics { findings.moments.add(try image.moments()) }
+      color.add(try PictureColor(of: image))
+      if includesStatistics { moments.add(try image.moments()) }
+    } catch let error as DataError where error.kind == .stalled {
+      throw error
+    } catch let error as TimedReads.Closed {
+      throw error
     } catch {
-      findings.broken.append(BadSample(sample: sample, name: source.name(of: sample), reason: "\(error)"))
+      broken.append(BadSample(sample: sample, name: source.name(of: sample), reason: "\(error)"))
     }
   }
 }

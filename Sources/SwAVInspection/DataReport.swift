@@ -1,5 +1,6 @@
 import SwAVAugmentation
-import SwAVData
+public import SwAVData
+import SwAVEngine
 
 /// A file that is not sound, or is there more than once.
 public struct FileFinding: Codable, Sendable, Equatable {
@@ -41,6 +42,10 @@ public struct DataReport: Sendable {
   public var contradictions: Int
   /// Where they were asked for and an image decodes.
   public var statistics: ChannelStatistics?
+  /// What opening the source found: why there are no classes, what could not be read.
+  public var remarks: [SourceRemark]
+  /// What a plan for training needs to know.
+  public var facts: DataFacts
 
   public func count(_ status: FileFinding.Status) -> Int { findings.count { $0.status == status } }
 
@@ -49,7 +54,7 @@ public struct DataReport: Sendable {
 }
 
 extension DataReport {
-  init(of source: any ImageSource, findings: Findings, ignored: [IgnoredFile], channels: Int) {
+  init(of source: any ImageSource, findings: Findings, ignored: [IgnoredFile], channels: Int) throws(EngineError) {
     let pictures = findings.pictures
     images = source.count
     sizes = SizeSummary(pictures.map { (Int($0.width), Int($0.height)) })
@@ -70,14 +75,20 @@ extension DataReport {
       findings.broken.map { FileFinding(path: $0.name, status: .broken, reason: $0.reason) }
       + ignored.map { FileFinding(path: $0.path, status: .ignored, reason: $0.reason) }
     contradictions = 0
-    addDuplicates(pictures, source)
+    remarks = source.remarks
+    facts = DataFacts(
+      of: source, headers: images, sizes: pictures.map { (Int($0.width), Int($0.height)) }, gray: gray, deep: deep,
+      duplicates: 0, pixels: pictures.count, undecodable: 0, nearDuplicates: 0, color: findings.color.facts,
+      statistics: statistics)
+    try addDuplicates(pictures, source)
+    (facts.duplicates, facts.nearDuplicates) = (count(.duplicate), count(.nearDuplicate))
   }
 
-  private mutating func addDuplicates(_ pictures: [PictureRecord], _ source: any ImageSource) {
+  private mutating func addDuplicates(_ pictures: [PictureRecord], _ source: any ImageSource) throws(EngineError) {
     let exact = Duplicates.exact(pictures)
     // Of copies only the first is looked at further.
     let copies = Set(exact.flatMap { $0.dropFirst() })
-    let similar = Duplicates.similar(pictures, among: pictures.indices.filter { !copies.contains($0) })
+    let similar = try Duplicates.similar(pictures.indices.filter { !copies.contains($0) }) { pictures[$0].look }
     for (groups, status, relation) in [
       (exact, FileFinding.Status.duplicate, "the same bytes as"), (similar, .nearDuplicate, "looks like"),
     ] {
@@ -85,8 +96,9 @@ extension DataReport {
         let first = pictures[group[0]].sample
         for index in group.dropFirst() {
           let sample = pictures[index].sample
-          findings.append(
-            FileFinding(path: source.name(of: sample), status: status, reason: "\(relation) \(source.name(of: first))"))
+          let (name, earlier) = (source.name(of: sample), source.name(of: first))
+          let reason = name == earlier ? "listed more than once" : "\(relation) \(earlier)"
+          findings.append(FileFinding(path: name, status: status, reason: reason))
           if status == .duplicate, source.label(of: sample) != source.label(of: first) { contradictions += 1 }
         }
       }

@@ -1,3 +1,5 @@
+import SwAVEngine
+
 /// Finding equal and similar pictures among many, without comparing all pairs.
 enum Duplicates {
   /// Pictures of equal bytes: groups of two or more indices into `pictures`, each in order, the groups by their first index.
@@ -20,28 +22,30 @@ enum Duplicates {
   /// Pictures behind each one in a table that it is compared with.
   private static let neighbours = 64
 
-  /// Pictures that look alike, of those at `indices`: groups as in ``exact(_:)``.
+  /// Pictures that look alike, of those that are numbered: groups as in ``exact(_:)``. What the calling thread watches
+  /// (``Cancellation``) calls it off.
   ///
   /// Eight tables are sorted by the hash rotated by 0, 16, ... 112 bits, and in each a picture is compared with those that
   /// follow it and agree in the first 16 bits, 64 at most (Manku, Jain, Das Sarma: Detecting near-duplicates for web crawling,
   /// WWW 2007).
   /// Two hashes that differ in up to 7 bits agree in one of eight bands, those that differ in 10 do nearly always.
-  static func similar(_ pictures: [PictureRecord], among indices: [Int]) -> [[Int]] {
-    var sets = DisjointSets(count: pictures.count)
+  static func similar(_ numbers: [Int], look: (Int) -> PictureLook) throws(EngineError) -> [[Int]] {
+    var sets = DisjointSets(count: (numbers.max() ?? -1) + 1)
     for band in 0..<UInt128.bitWidth / bandBits {
-      let table = indices.map { (key: rotated(pictures[$0].look.hash, by: band * bandBits), index: $0) }
+      try Cancellation.check()
+      let table = numbers.map { (key: rotated(look($0).hash, by: band * bandBits), index: $0) }
         .sorted { ($0.key, $0.index) < ($1.key, $1.index) }
       for position in table.indices {
         let (key, index) = table[position]
         for other in table[(position + 1)...].prefix(neighbours) {
           guard (key ^ other.key) >> UInt128(UInt128.bitWidth - bandBits) == 0 else { break }
-          if sets.root(of: index) != sets.root(of: other.index), pictures[index].look.resembles(pictures[other.index].look) {
+          if sets.root(of: index) != sets.root(of: other.index), look(index).resembles(look(other.index)) {
             sets.join(index, other.index)
           }
         }
       }
     }
-    return Dictionary(grouping: indices) { sets.root(of: $0) }.values.filter { $0.count > 1 }.map { $0.sorted() }
+    return Dictionary(grouping: numbers) { sets.root(of: $0) }.values.filter { $0.count > 1 }.map { $0.sorted() }
       .sorted { $0[0] < $1[0] }
   }
 

@@ -15,6 +15,8 @@ public struct Preview: Sendable {
   public var count = 8
   public var seed: UInt64 = 0
   public var epoch = 0
+  /// Seconds after which a read is given up and the image passed over; 0: never.
+  public var readTimeout = Loader.defaultReadTimeout
 
   public init(recipe: Recipe) { self.recipe = recipe }
 
@@ -37,25 +39,33 @@ public struct Preview: Sendable {
   /// A larger sheet is refused: 0.6 GB in memory.
   static let maximumPixels = 200_000_000
 
-  /// Paints the first images of the epoch; those that do not decode are passed over. Throws `.unusable` when none decodes, or
-  /// the sheet would be larger than 200 megapixels.
+  /// Paints the first images of the epoch; those that do not decode are passed over. What the calling thread watches
+  /// (``Cancellation``) calls it off. Throws `.unusable` when none decodes, or the sheet would be larger than 200 megapixels.
   public func paint(_ source: any ImageSource) throws -> Sheet {
+    try onSideThread("the preview") { isCancelled in try paint(source, isCancelled) }
+  }
+
+  private func paint(_ source: any ImageSource, _ isCancelled: () -> Bool) throws -> Sheet {
     let layout = PreviewLayout(recipe: recipe, rows: min(count, source.drawCount))
     guard layout.width * layout.height <= Preview.maximumPixels else {
       throw DataError(
         .unusable,
         "the sheet would have \(layout.width) x \(layout.height) pixels; take fewer images, or fewer or smaller crops")
     }
+    let reads = TimedReads(source, seconds: readTimeout)
     var canvas = Canvas(width: layout.width, height: layout.height, level: 24)
     var (rows, bad) = ([Int](), [BadSample]())
     for position in 0..<source.drawCount where rows.count < layout.rows {
+      if isCancelled() { throw DataError.calledOff("the preview") }
       let draw = EpochOrder.sample(seed: seed, epoch: epoch, count: source.drawCount, position: position)
       let sample = source.sample(ofDraw: draw, seed: seed, epoch: epoch)
       do {
-        let picture = try Picture(try source.bytes(of: sample), recipe: recipe)
+        let picture = try Picture(try reads.bytes(of: sample), recipe: recipe)
         try paint(picture, draw: draw, row: rows.count, layout, &canvas)
         rows.append(sample)
       } catch let error as EngineError where error.code != .format && error.code != .unsupported && error.code != .limit {
+        throw error
+      } catch let error as DataError where error.kind == .stalled {
         throw error
       } catch {
         bad.append(BadSample(sample: sample, name: source.name(of: sample), reason: "\(error)"))

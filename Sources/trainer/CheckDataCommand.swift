@@ -8,9 +8,11 @@ struct CheckDataCommand: ParsableCommand {
     discussion: """
       Counts, sizes, formats, classes, broken files, duplicates, and how long an
       epoch would take with the settings that pretrain plans for the images.
+      --quick looks at headers and some pictures only, in seconds.
 
       --json prints an object for each file that is broken, ignored, duplicate or
-      near-duplicate (path, status, reason), then a summary.
+      near-duplicate (path, status, reason), then a summary, with what a plan for
+      training needs to know under the key facts.
       """)
 
   @Argument(help: ArgumentHelp("The images: one source or several, as pretrain takes.", valueName: "images"))
@@ -21,6 +23,10 @@ struct CheckDataCommand: ParsableCommand {
   var channels: Int?
   @Flag(inversion: .prefixedNo, help: "Measure how fast loading and training are.")
   var speed = true
+  @Flag(help: "Look at the headers and at some hundred pictures only.")
+  var quick = false
+  @Flag(help: "End with code 65 when a file is broken, or a folder or link cannot be read.")
+  var strict = false
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var out: OutputOptions
 
@@ -29,18 +35,39 @@ struct CheckDataCommand: ParsableCommand {
       if let channels, channels != 1, channels != 3 {
         throw ValidationError("--channels is \(channels); 1 or 3 is needed")
       }
-      let source = try openImages(images)
-      var inspection = DataInspection(workers: threads.reading.workers)
-      inspection.includesStatistics = statistics
-      inspection.channels = channels ?? 0
-      var console = Console(json: out.json)
-      let report = try inspection.run(source) { done in
-        console.showProgress("looking at images", done: done, total: source.count)
+      guard !quick || !statistics && channels == nil else {
+        throw ValidationError("--quick looks at some pictures only; --statistics and --channels need all of them")
       }
-      console.finishBar()
-      let outlook = speed ? try Outlook(for: report, source, threads) : nil
-      try DataReportView(report: report, outlook: outlook, name: images.joined(separator: ", ")).show(json: out.json)
+      let isSound = try endingOnSignal { try quick ? showFacts() : showReport() }
+      if strict, !isSound { throw ExitCode(Failure.Code.data.rawValue) }
     }
+  }
+
+  /// Whether all was sound.
+  private func showReport() throws -> Bool {
+    let source = try openImages(images)
+    var inspection = DataInspection(workers: threads.reading.workers)
+    inspection.includesStatistics = statistics
+    inspection.channels = channels ?? 0
+    var console = Console(json: out.json)
+    let report = try inspection.run(source) { done in
+      console.showProgress("looking at images", done: done, total: source.count)
+    }
+    console.finishBar()
+    let outlook = speed ? try Outlook(for: report, source, threads) : nil
+    try DataReportView(report: report, outlook: outlook, name: images.joined(separator: ", ")).show(json: out.json)
+    return report.count(.broken) == 0 && !report.remarks.contains { $0.kind == .unreadable }
+  }
+
+  private func showFacts() throws -> Bool {
+    let source = try openImages(images)
+    var console = Console(json: out.json)
+    let facts = try DataFacts.look(at: source, workers: threads.reading.workers) { done in
+      console.showProgress("looking at headers", done: done, total: min(source.count, DataFacts.mostHeaders))
+    }
+    console.finishBar()
+    try DataFactsView(facts: facts, remarks: source.remarks, name: images.joined(separator: ", ")).show(json: out.json)
+    return facts.broken + facts.undecodable == 0 && !source.remarks.contains { $0.kind == .unreadable }
   }
 }
 

@@ -22,9 +22,11 @@ struct DataReportView {
     overview + histogram + classes + speed + findings
   }
 
-  private func row(_ title: String, _ text: String) -> String {
+  static func row(_ title: String, _ text: String) -> String {
     DataReportView.cut(title.padding(toLength: 18, withPad: " ", startingAt: 0) + text)
   }
+
+  private func row(_ title: String, _ text: String) -> String { DataReportView.row(title, text) }
 
   private var overview: [String] {
     var lines = [
@@ -39,6 +41,8 @@ struct DataReportView {
         .map { "\($0) \($1.width)x\($1.height)" }.joined(separator: ", ")
       lines.append(row("sizes", text + "; median of the shorter sides \(sizes.typicalSide)"))
     }
+    if let color = report.facts.color { lines.append(row("colour", DataReportView.text(color))) }
+    lines += DataReportView.rows(report.remarks)
     if let statistics = report.statistics {
       lines.append(row("statistics", "as settings of pretrain, of samples in 0...1:"))
       lines.append(row("", DataReportView.flags(statistics)))
@@ -173,6 +177,8 @@ extension DataReportView {
     var trainingImagesPerSecond: Double?
     var imagesPerSecond: Double?
     var epochSeconds: Double?
+    var remarks: [SourceRemark]
+    var facts: DataFacts
   }
 
   private func showJSON() throws {
@@ -193,6 +199,7 @@ extension DataReportView {
           channels: statistics?.channels, mean: statistics?.mean, std: statistics?.std, arch: plan?.arch.rawValue,
           crops: plan.map { CropGroup.describe($0.crops) }, batch: plan?.batch,
           loadingImagesPerSecond: speed?.loadingImagesPerSecond, trainingImagesPerSecond: speed?.trainingImagesPerSecond,
-          imagesPerSecond: speed?.imagesPerSecond, epochSeconds: speed?.epochSeconds)))
+          imagesPerSecond: speed?.imagesPerSecond, epochSeconds: speed?.epochSeconds,
+          remarks: report.remarks, facts: report.facts)))
   }
 }

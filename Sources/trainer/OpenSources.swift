@@ -4,10 +4,8 @@ import SwAV
 extension OutputOptions {
   /// Opens the images of a command, and says what people should know of them before it begins: what is passed over, and what
   /// could not be read. `labelled` says whether the command needs classes, or shows them.
-  func open(_ paths: [String], labelled: Bool = false, cancellation: Cancellation? = nil) throws -> any ImageSource {
-    var isCancelled: (@Sendable () -> Bool)?
-    if let cancellation { isCancelled = { cancellation.isCancelled } }
-    let source = try openImages(paths, isCancelled: isCancelled)
+  func open(_ paths: [String], labelled: Bool = false) throws -> any ImageSource {
+    let source = try openImages(paths)
     for remark in source.remarks where labelled || remark.concernsSamples {
       try show(remark, of: paths.count == 1 ? paths[0] : nil)
     }
@@ -21,11 +19,11 @@ extension OutputOptions {
   }
 }
 
-/// Runs a body that looks at its cancellation; when a signal called it off the command ends as signals demand.
-func endingOnSignal<R>(_ body: (Cancellation) throws -> R) throws -> R {
+/// Runs a body that a signal calls off; then the command ends as signals demand.
+func endingOnSignal<R>(_ body: () throws -> R) throws -> R {
   let cancellation = StopSignal.install()
   do {
-    return try body(cancellation)
+    return try cancellation.watching(body)
   } catch {
     if cancellation.isCancelled { throw ExitCode(StopSignal.exitCode) }
     throw error

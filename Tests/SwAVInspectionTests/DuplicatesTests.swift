@@ -36,16 +36,16 @@ import Testing
       planted.append([copy * 50, pictures.count])
       pictures.append(try record(pictures.count, look: look))
     }
-    #expect(Duplicates.similar(pictures, among: Array(pictures.indices)) == planted)
+    #expect(try Duplicates.similar(Array(pictures.indices)) { pictures[$0].look } == planted)
     // What is left out is in no group.
-    #expect(Duplicates.similar(pictures, among: Array(0..<3000)).isEmpty)
+    #expect(try Duplicates.similar(Array(0..<3000)) { pictures[$0].look }.isEmpty)
   }
 
   @Test func aRunOfEqualPicturesIsOneGroup() throws {
     var generator = Generator(state: 8)
     let look = randomLook(&generator)
     let pictures = try (0..<500).map { try record($0, look: look) }
-    #expect(Duplicates.similar(pictures, among: Array(0..<500)) == [Array(0..<500)])
+    #expect(try Duplicates.similar(Array(0..<500)) { pictures[$0].look } == [Array(0..<500)])
   }
 
   @Test func equalHashesOfDifferentPicturesAreNoCopies() {

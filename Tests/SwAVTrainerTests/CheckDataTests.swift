@@ -41,6 +41,42 @@ import Testing
     }
   }
 
+  @Test func strictEndsWithAnErrorWhereSomethingIsUnsound() throws {
+    func code(_ arguments: String) throws -> Int32 {
+      try TrainerProcess.run(["check-data"] + arguments.split(separator: " ").map(String.init), in: folder.path).code
+    }
+    #expect(try code("images --no-speed --strict") == 65 && code("images --quick --strict") == 65)
+    #expect(try code("images/class0 --no-speed --strict") == 0 && code("images/class0 --quick --strict") == 0)
+    try FileManager.default.createSymbolicLink(atPath: folder.path + "/images/class0/gone", withDestinationPath: "/nonexistent")
+    #expect(try code("images/class0 --no-speed --strict") == 65)
+    #expect(try code("images --quick --statistics") == 64)
+  }
+
+  @Test func aQuickLookGivesTheFactsOfThePlan() throws {
+    let outcome = try TrainerProcess.run(["check-data", "images", "--quick", "--json"], in: folder.path)
+    #expect(outcome.code == 0 && outcome.objects.count == 1, "\(outcome.errors)")
+    let facts = try #require(outcome.objects.last?["facts"] as? [String: Any])
+    #expect(facts["images"] as? Int == 14 && facts["broken"] as? Int == 1 && facts["duplicates"] as? Int == 1)
+    #expect((facts["short_side"] as? [String: Any])?["median"] as? Double == 40)
+    let whole = try TrainerProcess.run(["check-data", "images", "--no-speed", "--statistics", "--json"], in: folder.path)
+    #expect(Set(facts.keys) == (whole.objects.last?["facts"] as? [String: Any]).map { Set($0.keys) })
+    let text = try TrainerProcess.run(["check-data", "images", "--quick"], in: folder.path)
+    #expect(text.output.contains("images            14 in images; looked at: all headers, 13 pictures"))
+  }
+
+  @Test func whyThereAreNoClassesIsSaid() throws {
+    try folder.write("images/contact_sheet.png", try picture(kind: 0, number: 30))
+    let outcome = try TrainerProcess.run(["check-data", "images", "--no-speed"], in: folder.path)
+    #expect(outcome.output.contains("classes           no classes, because of contact_sheet.png, which is in no sub-folder"))
+    let rows = try TrainerProcess.run(
+      ["embed", "images", "--weights", "untrained", "--size", "32", "-o", "f.csv", "--json"], in: folder.path
+    )
+    .objects
+    let remarks = rows.filter { $0["type"] as? String == "remark" }
+    #expect(remarks.map { $0["kind"] as? String } == ["passed-over", "no-classes"])
+    #expect(remarks[0]["remark"] as? String == "images: 1 of 16 files is passed over (1 .txt); check-data lists them")
+  }
+
   @Test func withoutAnyImageThatDecodesThereIsNoSpeed() throws {
     try folder.write("bad/1.jpg", Array("hello".utf8))
     let outcome = try TrainerProcess.run(["check-data", "bad"], in: folder.path)

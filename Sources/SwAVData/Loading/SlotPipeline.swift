@@ -1,4 +1,5 @@
 import Foundation
+import SwAVEngine
 
 /// Workers that fill slots ahead of one consumer, who gets them in order.
 ///
@@ -31,7 +32,8 @@ package final class SlotPipeline {
   /// Ends the workers and returns when the last is gone. A consumer that waits gets nil.
   package func stop() { work.stop() }
 
-  /// Waits for the next batch and lends its slot; the slot is free again when `body` returns. Nil after the last batch.
+  /// Waits for the next batch and lends its slot; the slot is free again when `body` returns. Nil after the last batch. What the
+  /// calling thread watches (``Cancellation``) calls the waiting off; the batch can be waited for once more then.
   package func withNext<R>(_ body: (_ batch: Int, _ slot: Int) throws -> R) throws -> R? {
     guard let batch = try work.awaitNext() else { return nil }
     defer { work.release() }
@@ -109,7 +111,10 @@ extension SlotPipeline {
       try condition.withLock {
         guard front < batches.upperBound else { return nil }
         let start = ContinuousClock.now
-        while !stopped, failure == nil, missing[front % slots] > 0 { condition.wait() }
+        while !stopped, failure == nil, missing[front % slots] > 0 {
+          try Cancellation.check()
+          _ = condition.wait(until: Date(timeIntervalSinceNow: 0.1))
+        }
         waitedSeconds += (ContinuousClock.now - start) / .seconds(1)
         // Stopping makes reads fail.
         if stopped { return nil }

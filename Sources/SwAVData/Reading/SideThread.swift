@@ -1,40 +1,45 @@
 import Foundation
+import SwAVEngine
+import Synchronization
 
-/// Carries `body` out on a thread of its own and waits for it, so that the caller can be let go although a system call hangs: a
-/// file system that does not answer cannot be interrupted. `isCancelled` is asked every few milliseconds; when it says true this
-/// throws `.cancelled` within ``grace`` seconds, and the thread ends when its call comes back. `body` should look at
-/// `isCancelled` itself where it goes on for long.
+/// Carries `body` out on a thread of its own and waits for it, so that the caller is let go although a system call hangs: a file
+/// system that does not answer cannot be interrupted. What the caller watches (``Cancellation``) calls it off: then `body` is told
+/// so by its argument, and when it has not ended within ``sideThreadGrace`` seconds, it is left to itself. Throws what `body`
+/// throws, or `.cancelled`.
 package func onSideThread<R: Sendable>(
-  _ what: String, isCancelled: @escaping @Sendable () -> Bool, _ body: @escaping @Sendable () throws -> R
+  _ what: String, _ body: @escaping @Sendable (_ isCancelled: @escaping @Sendable () -> Bool) throws -> R
 ) throws -> R {
-  let outcome = SideOutcome<R>()
-  let thread = Thread { outcome.set(Result { try body() }) }
-  thread.name = "swav-open"
+  let work = SideWork<R>()
+  let thread = Thread { work.run(body) }
+  thread.name = "swav-aside"
   // Folders are searched depth first.
   thread.stackSize = 8 << 20
   thread.start()
-  var cancelledAt: Date?
-  while true {
-    if let result = outcome.wait(seconds: 0.02) { return try result.get() }
-    if cancelledAt == nil, isCancelled() { cancelledAt = Date() }
-    if let cancelledAt, cancelledAt.timeIntervalSinceNow < -sideThreadGrace { throw DataError.calledOff(what) }
+  while !Cancellation.isCurrentCancelled {
+    if let result = work.wait(seconds: 0.02) { return try result.get() }
   }
+  work.cancel()
+  if let result = work.wait(seconds: sideThreadGrace) { return try result.get() }
+  throw DataError.calledOff(what)
 }
 
-/// Seconds that the body gets to end by itself.
 private let sideThreadGrace = 0.5
 
 // Sendable: the result is written and read with `condition` held only.
-private final class SideOutcome<R: Sendable>: @unchecked Sendable {
+private final class SideWork<R: Sendable>: @unchecked Sendable {
   private let condition = NSCondition()
+  private let isCancelled = Atomic(false)
   private var result: Result<R, any Error>?
 
-  func set(_ result: Result<R, any Error>) {
+  func run(_ body: (@escaping @Sendable () -> Bool) throws -> R) {
+    let result = Result { try body { [self] in isCancelled.load(ordering: .relaxed) } }
     condition.withLock {
       self.result = result
       condition.broadcast()
     }
   }
+
+  func cancel() { isCancelled.store(true, ordering: .relaxed) }
 
   func wait(seconds: Double) -> Result<R, any Error>? {
     condition.withLock {

@@ -40,8 +40,17 @@ package final class TimedReads: Sendable {
   /// The bytes of a sample. Throws what the source throws, `.io` when the time is over, `.stalled` when too many reads hang,
   /// ``Closed`` after ``close()``.
   package func bytes(of sample: Int) throws -> [UInt8] {
-    guard seconds > 0 else { return try source.bytes(of: sample) }
-    let reader = try take(for: sample)
+    try read(sample) { try $0.bytes(of: sample) }
+  }
+
+  /// The same for its first bytes, at most `limit`.
+  package func head(of sample: Int, limit: Int) throws -> [UInt8] {
+    try read(sample) { try $0.head(of: sample, limit: limit) }
+  }
+
+  private func read(_ sample: Int, _ body: @escaping @Sendable (any ImageSource) throws -> [UInt8]) throws -> [UInt8] {
+    guard seconds > 0 else { return try body(source) }
+    let reader = try take(for: sample, body)
     switch reader.wait(until: Date(timeIntervalSinceNow: seconds)) {
     case .done(let result):
       release(reader)
@@ -64,7 +73,7 @@ package final class TimedReads: Sendable {
     for reader in readers { reader.close(by: Date(timeIntervalSinceNow: TimedReads.grace)) }
   }
 
-  private func take(for sample: Int) throws -> Reader {
+  private func take(for sample: Int, _ body: @escaping @Sendable (any ImageSource) throws -> [UInt8]) throws -> Reader {
     let source = source
     return try state.withLock { state in
       guard !state.isClosed else { throw Closed() }
@@ -73,7 +82,7 @@ package final class TimedReads: Sendable {
       }
       let reader = state.idle.popLast() ?? Reader()
       state.busy[ObjectIdentifier(reader)] = reader
-      reader.start { try source.bytes(of: sample) }
+      reader.start { try body(source) }
       return reader
     }
   }

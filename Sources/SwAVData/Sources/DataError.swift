@@ -22,5 +22,5 @@ public struct DataError: Error, Sendable, Equatable, CustomStringConvertible {
     (self.kind, self.description) = (kind, description)
   }
 
-  static func calledOff(_ what: String) -> DataError { DataError(.cancelled, "\(what): called off") }
+  package static func calledOff(_ what: String) -> DataError { DataError(.cancelled, "\(what): called off") }
 }

@@ -15,22 +15,15 @@ import Glibc
 ///
 /// What is passed over on the way is in the source's ``ImageSource/remarks``.
 ///
-/// `isCancelled` is asked now and then while folders and archives are searched, from another thread too; when it says true,
-/// this throws `.cancelled` at once, even where the file system hangs. Throws `.missing` where there is nothing, `.unusable`
-/// where it is none of these or holds no images.
-public func openImages(
-  _ path: String, isCancelled: (@Sendable () -> Bool)? = nil
-) throws(DataError) -> any ImageSource {
-  try openImages([path], isCancelled: isCancelled)
-}
+/// What the calling thread watches (``Cancellation``) calls it off, even where the file system hangs: then this throws
+/// `.cancelled` within a second. Throws `.missing` where there is nothing, `.unusable` where it is none of these or holds no
+/// images.
+public func openImages(_ path: String) throws(DataError) -> any ImageSource { try openImages([path]) }
 
 /// Opens one path, or several as one ``ImageMixture``.
-public func openImages(
-  _ paths: [String], isCancelled: (@Sendable () -> Bool)? = nil
-) throws(DataError) -> any ImageSource {
-  guard let isCancelled else { return try open(paths, isCancelled: { false }) }
+public func openImages(_ paths: [String]) throws(DataError) -> any ImageSource {
   do {
-    return try onSideThread(paths.count == 1 ? paths[0] : "\(paths.count) sources", isCancelled: isCancelled) {
+    return try onSideThread(paths.count == 1 ? paths[0] : "\(paths.count) sources") { isCancelled in
       try open(paths, isCancelled: isCancelled)
     }
   } catch {

@@ -14,38 +14,39 @@ public struct DataSummary: Sendable, Equatable {
 
   public init(count: Int, typicalSide: Int) { (self.count, self.typicalSide) = (count, typicalSide) }
 
-  /// Looks at up to 64 images, evenly spaced. Throws where none of them is an image.
+  /// Looks at up to 64 images, evenly spaced. What the calling thread watches (``Cancellation``) calls it off. Throws where none
+  /// of them is an image.
   public init(of source: any ImageSource) throws(DataError) {
-    let looked = min(64, source.count)
-    guard looked > 0 else { throw DataError(.unusable, "there are no images") }
+    do {
+      self = try onSideThread("the images") { isCancelled in try DataSummary(of: source, isCancelled) }
+    } catch {
+      throw error as? DataError ?? DataError(.unusable, "\(error)")
+    }
+  }
+
+  private init(of source: any ImageSource, _ isCancelled: () -> Bool) throws {
+    let samples = spread(64, over: source.count)
+    guard !samples.isEmpty else { throw DataError(.unusable, "there are no images") }
+    let reads = TimedReads(source, seconds: Loader.defaultReadTimeout)
     var (sides, gray, deep, reason) = ([Int](), 0, 0, "")
-    for index in 0..<looked {
-      let sample = index * source.count / looked
+    for sample in samples where !isCancelled() {
       do {
-        let info = try Image.probe(try source.beginning(of: sample))
+        let info = try reads.probe(sample).info
         guard info.width > 0 && info.height > 0 else { continue }
         sides.append(min(info.width, info.height))
         if info.channels == 1 { gray += 1 }
         if info.channels == 1 && info.bits == 16 { deep += 1 }
+      } catch let error as DataError where error.kind == .stalled {
+        throw error
       } catch {
         if reason.isEmpty { reason = "\(source.name(of: sample)): \(error)" }
       }
     }
     guard !sides.isEmpty else {
-      throw DataError(.unusable, "none of \(looked) files looked at is an image that can be read; the first: \(reason)")
+      throw DataError(.unusable, "none of \(samples.count) files looked at is an image that can be read; the first: \(reason)")
     }
     count = source.drawCount
     typicalSide = sides.sorted()[sides.count / 2]
     (isGray, isDeep) = (gray == sides.count, gray == sides.count && deep > 0)
-  }
-}
-
-extension ImageSource {
-  /// Enough bytes to read the size from: a file's beginning, or all of a sample.
-  fileprivate func beginning(of sample: Int) throws -> [UInt8] {
-    let head = try head(of: sample, limit: 1 << 18)
-    // Large metadata can push the size of a JPEG further back.
-    if (try? Image.probe(head)) != nil { return head }
-    return try bytes(of: sample)
   }
 }
