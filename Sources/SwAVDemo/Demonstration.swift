@@ -124,7 +124,20 @@ extension Demonstration {
   /// One row a kind: a held-out picture, its nearest pictures before, a gap, its nearest pictures after. Green frames: same kind.
   private func writeNeighbours(_ pair: LabelledPair, before: Measurement, after: Measurement) throws {
     let shown = 6
-    var sheet = ContactSheet(rows: DemoClass.allCases.count, columns: 2 + 2 * shown, side: images.side)
+    var sheet = ContactSheet(
+      rows: DemoClass.allCases.map(\.rawValue), columns: 2 + 2 * shown, side: images.side, lines: 2)
+    // What is wider than its pictures would run into what stands beside it.
+    let room = Double(shown * ContactSheet.pitch(images.side) / (6 * ContactSheet.lettering))
+    func title(_ long: String, _ short: String) -> String { Double(long.count) <= room ? long : short }
+    sheet.head("held-out", line: 0, column: 0)
+    sheet.head("picture", line: 1, column: 0)
+    for (half, measurement) in [before, after].enumerated() {
+      let (column, percent) = (1 + half * (shown + 1), "\(Int(measurement.accuracy.rounded())) %")
+      let name = half == 0 ? "before pretraining" : "after pretraining"
+      sheet.head(title("\(name): \(percent) of kinds are right", "\(name): \(percent)"), line: 0, column: column)
+      sheet.head(title("its nearest pictures, the nearest first", "nearest first"), line: 1, column: column)
+    }
+    sheet.legend([(.right, "same kind as the held-out picture"), (.wrong, "another kind")])
     for row in DemoClass.allCases.indices {
       guard let query = after.val.labels.firstIndex(of: Int32(row)) else { continue }
       sheet.place(try picture(pair.val, after.val.samples[query]), row: row, column: 0, frame: .plain)

@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct ContactSheetTests {
   @Test func picturesAndFramesLieWhereTheyShould() {
-    var sheet = ContactSheet(rows: 2, columns: 3, side: 2)
+    var sheet = ContactSheet(rows: ["", ""], columns: 3, side: 2, lines: 0)
     // Gap 4, then 2 + 2 * 3 of frame and picture, and so on.
     #expect(sheet.width == 3 * 12 + 4 && sheet.height == 2 * 12 + 4)
     let picture: [UInt8] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
@@ -23,6 +23,26 @@ import Testing
     let green: [UInt8] = [70, 190, 110]
     #expect(pixel(left, top) == green && pixel(left + 7, top + 7) == green && pixel(left + 2, top + 3) == green)
     #expect(pixel(left - 1, top) == [24, 24, 24] && pixel(left + 8, top + 7) == [24, 24, 24] && pixel(5, 5) == [24, 24, 24])
+  }
+
+  @Test func wordsStandAroundThePicturesAndNotOnThem() {
+    var sheet = ContactSheet(rows: ["rings", "rays"], columns: 3, side: 40, lines: 2)
+    let pitch = ContactSheet.pitch(40)
+    // Five letters of 6 points less one, two pixels a point, 8 pixels on both sides.
+    let margin = 2 * (5 * 6 - 1) + 16
+    #expect(sheet.width == margin + 3 * pitch + ContactSheet.gap)
+    #expect(sheet.height == 2 * ContactSheet.line + 2 * pitch + ContactSheet.gap + ContactSheet.line)
+    func inked(_ columns: Range<Int>, _ rows: Range<Int>) -> Int {
+      rows.reduce(0) { sum, y in sum + columns.count { sheet.samples[3 * (y * sheet.width + $0)] == 200 } }
+    }
+    let (pictures, above) = (margin..<sheet.width, 0..<2 * ContactSheet.line)
+    let below = sheet.height - ContactSheet.line..<sheet.height
+    let rows = above.upperBound..<below.lowerBound
+    #expect(inked(0..<margin, rows) > 100 && inked(pictures, 0..<sheet.height) == 0)
+    sheet.head("before: 12 %", line: 0, column: 1)
+    #expect(inked(pictures, above) > 100 && inked(pictures, rows) == 0 && inked(margin..<margin + pitch, above) == 0)
+    sheet.legend([(.right, "same kind"), (.wrong, "another kind")])
+    #expect(inked(pictures, below) > 100 && inked(pictures, rows) == 0)
   }
 }
 
@@ -73,7 +93,7 @@ import Testing
       #expect(FileManager.default.fileExists(atPath: path), "\(path)")
     }
     let sheet = try Image.probe([UInt8](Data(contentsOf: URL(filePath: small.neighbourSheet))))
-    #expect(sheet.format == "png" && sheet.height == 13 * ContactSheet.pitch(40) + ContactSheet.gap)
+    #expect(sheet.format == "png" && sheet.height == 13 * ContactSheet.pitch(40) + ContactSheet.gap + 3 * ContactSheet.line)
 
     let again = try #require(try small.run())
     #expect(again.pretraining.outcome == .alreadyFinished)

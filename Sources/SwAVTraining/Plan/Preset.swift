@@ -66,7 +66,7 @@ extension Preset {
   /// The name of the preset that plans for the images.
   static let auto = "auto"
 
-  /// What lets small networks learn from some thousand images in minutes (docs/settings.md says how it was found). The epsilon
+  /// What lets small networks learn from some thousand images in minutes. The epsilon
   /// follows the spread of the scores: a fixed one turns the codes uniform before anything is learned. Views cover more of an image,
   /// so that two of them share something from the start, keep most of their colour, and are not blurred: on 24 pixels that erases
   /// what is to be seen.
