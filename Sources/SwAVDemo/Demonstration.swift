@@ -129,8 +129,8 @@ extension Demonstration {
     // What is wider than its pictures would run into what stands beside it.
     let room = Double(shown * ContactSheet.pitch(images.side) / (6 * ContactSheet.lettering))
     func title(_ long: String, _ short: String) -> String { Double(long.count) <= room ? long : short }
-    sheet.head("held-out", line: 0, column: 0)
-    sheet.head("picture", line: 1, column: 0)
+    sheet.head("held", line: 0, column: 0)
+    sheet.head("out", line: 1, column: 0)
     for (half, measurement) in [before, after].enumerated() {
       let (column, percent) = (1 + half * (shown + 1), "\(Int(measurement.accuracy.rounded())) %")
       let name = half == 0 ? "before pretraining" : "after pretraining"

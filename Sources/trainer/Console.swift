@@ -13,7 +13,7 @@ struct Console {
 
   init(json: Bool) {
     self.json = json
-    isTerminal = !json && isatty(STDOUT_FILENO) == 1
+    isTerminal = !json && isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
     interval = isTerminal ? .milliseconds(100) : .seconds(10)
   }
 
@@ -50,14 +50,15 @@ struct Console {
     lastLine = now
     let share = Double(step.step) / Double(step.totalSteps)
     let loss = "loss \(fixed(step.loss, 3)) (\(fixed(step.loss / step.lnK, 3)) ln K)"
-    let figures =
-      "\(loss)  lr \(scientific(step.lr))  \(fixed(step.imagesPerSecond, step.imagesPerSecond < 10 ? 2 : 0)) images/s  wait \(fixed(step.dataWait, 0)) %  "
-      + "\(duration(step.secondsLeft)) left"
+    let rate = "\(fixed(step.imagesPerSecond, step.imagesPerSecond < 10 ? 2 : 0)) images/s"
+    let (lr, wait, left) = (
+      "lr \(scientific(step.lr))", "wait \(fixed(step.dataWait, 0)) %", "\(duration(step.secondsLeft)) left"
+    )
     guard isTerminal else {
-      line("epoch \(step.epoch) step \(step.step)/\(step.totalSteps)  \(figures)")
-      return
+      let figures = [loss, lr, rate, wait, left].joined(separator: "  ")
+      return line("epoch \(step.epoch) step \(step.step)/\(step.totalSteps)  \(figures)")
     }
-    drawBar(share, "\(figures)  epoch \(step.epoch)")
+    drawBar(share, [left, "epoch \(step.epoch)", loss, rate, wait, lr])
   }
 
   /// Work that has no figures of its own: a bar on a terminal, one line at the end in a pipe, nothing in JSON.
@@ -67,19 +68,20 @@ struct Console {
     guard done == total || isTerminal && now - lastLine >= interval else { return }
     lastLine = now
     guard isTerminal else { return line("\(title): \(total) done") }
-    drawBar(Double(done) / Double(max(1, total)), "\(title) \(done)/\(total)")
+    drawBar(Double(done) / Double(max(1, total)), ["\(title) \(done)/\(total)"])
     if done == total { finishBar() }
   }
 
-  /// The bar gives way to the text, and the text's end to the edge of the terminal: a longer line would wrap, and a carriage
+  /// The bar gives way to the parts, and the last parts to the edge of the terminal: a longer line would wrap, and a carriage
   /// return goes back to the start of its last part only.
-  private mutating func drawBar(_ share: Double, _ text: String) {
+  private mutating func drawBar(_ share: Double, _ parts: [String]) {
     let columns = terminalColumns()
-    let head = "\(fixed(100 * share, 0)) %  "
-    let width = min(20, max(6, columns - 4 - head.count - text.count))
+    var text = "\(fixed(100 * share, 0)) %"
+    for part in parts where text.count + 2 + part.count <= columns - 10 || text.count < 6 { text += "  " + part }
+    let width = min(20, max(6, columns - 4 - text.count))
     let filled = Int(share * Double(width))
     let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
-    write("\r\u{1b}[K" + "[\(bar)] \(head)\(text)".prefix(max(20, columns - 1)))
+    write("\r\u{1b}[K" + "[\(bar)] \(text)".prefix(max(20, columns - 1)))
     hasBar = true
   }
 
@@ -118,10 +120,11 @@ struct Console {
     }
   }
 
-  /// A line of its own, under the bar if there is one.
+  /// A line of its own, in the place of the bar if there is one: that is drawn anew below. On a terminal words are not cut in two.
   mutating func line(_ text: String) {
-    finishBar()
-    write(text + "\n")
+    if hasBar { write("\r\u{1b}[K") }
+    hasBar = false
+    write((isTerminal ? wrapped(text, to: terminalColumns()) : text) + "\n")
   }
 
   mutating func finishBar() {
@@ -137,6 +140,21 @@ private func terminalColumns() -> Int {
   var size = winsize()
   guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
   return Int(size.ws_col)
+}
+
+/// A text in lines of so many columns, those after the first set in; what stands at its start stays.
+private func wrapped(_ text: String, to columns: Int) -> String {
+  guard text.count > columns else { return text }
+  let words = text.split(separator: " ", omittingEmptySubsequences: false)
+  var lines: [String] = []
+  for word in words {
+    if let last = lines.last, last.count + 1 + word.count <= columns {
+      lines[lines.count - 1] = last + " " + word
+    } else {
+      lines.append(lines.isEmpty ? String(word) : "    " + word)
+    }
+  }
+  return lines.joined(separator: "\n")
 }
 
 func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }

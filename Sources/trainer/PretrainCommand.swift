@@ -77,9 +77,10 @@ struct PretrainCommand: SettingsCommand {
       for decision in plan.decisions { print(try jsonRow("decision", decision)) }
       for note in plan.notes { print(try jsonRow("note", ["note": note])) }
     } else {
-      for reason in plan.reasons { print("planned: " + reason) }
-      for reason in plan.kept { print("kept: " + reason) }
-      for note in plan.notes { print("note: " + note) }
+      var console = Console(json: false)
+      for reason in plan.reasons { console.line("planned: " + reason) }
+      for reason in plan.kept { console.line("kept: " + reason) }
+      for note in plan.notes { console.line("note: " + note) }
     }
   }
 }
