@@ -43,7 +43,8 @@ struct PretrainCommand: SettingsCommand {
       // What is printed is a file of settings then, and nothing else.
       let opened = try printConfig ? openImages(paths) : out.open(paths)
       let source = try opened.weighted(by: try PretrainConfiguration.sourceWeights(in: given))
-      let plan = try PretrainConfiguration.planned(for: try DataSummary(of: source), given: given)
+      let run = resume == .auto ? try given.text(of: "output").flatMap { try PretrainSettings.ofRun(at: $0) } : nil
+      let plan = try PretrainConfiguration.planned(for: try DataSummary(of: source), given: given, goingOnWith: run)
       if printConfig {
         if out.json { return try show(plan) }
         return print(plan.configuration.yaml, terminator: "")
@@ -60,15 +61,11 @@ struct PretrainCommand: SettingsCommand {
     }
   }
 
-  /// Flags over the file, over what the run in the folder was made with: what is not said again stays as it was.
+  /// Flags over the file.
   private func layers() throws -> PretrainSettings {
     var given = try config.map { try PretrainSettings(contentsOf: expandingHome($0)) } ?? PretrainSettings()
     given.merge(self.given.flags)
-    guard let output = given.text(of: "output"), !given.isGiven("preset"), given.text(of: "resume") != "never",
-      var settings = try PretrainSettings.ofRun(at: output)
-    else { return given }
-    settings.merge(given)
-    return settings
+    return given
   }
 
   /// What was decided and why, and what the person should know.

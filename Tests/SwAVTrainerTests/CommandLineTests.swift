@@ -162,15 +162,19 @@ import Testing
     #expect(!lines.contains { $0.hasPrefix("freeze-steps") })
   }
 
-  @Test func whatIsNotSaidAgainStaysAsTheRunHasIt() throws {
-    #expect(try run("pretrain images -o run \(tiny) --base-lr 0.01").code == 0)
-    let again = try run("pretrain images -o run")
+  @Test func aRunGoesOnWithThePlanThatItBeganWith() throws {
+    let values = "--base-width 8 --crops 2x32+1x24 --batch 4 --epochs 1 --prototypes 6 --base-lr 0.01"
+    #expect(try run("pretrain images -o run \(values) --dim 8").code == 0)
+    // What would be planned anew stays as it was, also where it was given.
+    let again = try run("pretrain images -o run --dim 8")
     #expect(again.code == 0 && again.output.contains("this run is finished"), "\(again.errors)")
-    #expect(try run("pretrain images -o run --threads 1").code == 0)
-    let other = try run("pretrain images -o run --base-lr 0.02")
-    #expect(other.code == 64 && other.errors.contains("base-lr 0.01 -> 0.02"), "\(other.errors)")
-    let preset = try run("pretrain images -o run --preset demo --batch 4")
-    #expect(preset.code == 64 && preset.errors.contains("base-lr 0.01 -> 0.002"), "\(preset.errors)")
+    for (flags, difference) in [
+      ("--dim 8 --base-lr 0.02", "base-lr 0.01 -> 0.02"), ("", "dim 8 -> 128"),
+      ("--dim 8 --preset demo --batch 4", "base-lr 0.01 -> 0.002"),
+    ] {
+      let other = try run("pretrain images -o run " + flags)
+      #expect(other.code == 64 && other.errors.contains(difference), "\(flags): \(other.errors)")
+    }
   }
 
   @Test func decisionsAreRowsWithNameValueAndReason() throws {

@@ -111,7 +111,7 @@ import Testing
       in: folder.path)
     #expect(outcome.code == 0, "\(outcome.errors)")
     let lines = outcome.output.split(separator: "\n")
-    for line in ["batch: 5", "epochs: 7", "prototypes: 11", "crops: 2x48+1x32", "min-scale: 0.14,0.05", "winograd: off"] {
+    for line in ["batch: 5", "epochs: 7", "prototypes: 11", "crops: 2x48+1x32", "min-scale: 0.4,0.15", "winograd: off"] {
       #expect(lines.contains(Substring(line)), "\(line)")
     }
   }

@@ -3,9 +3,12 @@ import SwAVModel
 extension PretrainConfiguration {
   /// Resolves every value: what is given counts, then what the preset says, the rest is planned for the data or left at its default.
   ///
+  /// `run` is what a run that goes on was made with: the plan is made once, and what it chose then stays. What was given then
+  /// has to be given again.
+  ///
   /// Throws where a value is not allowed, or where values do not fit together or the data.
   public static func planned(
-    for data: DataSummary, given: PretrainSettings = PretrainSettings()
+    for data: DataSummary, given: PretrainSettings = PretrainSettings(), goingOnWith run: PretrainSettings? = nil
   ) throws(PretrainingError) -> PretrainPlan {
     let preset = try given.preset()
     var layers = try PretrainSettings(preset: preset)
@@ -13,7 +16,14 @@ extension PretrainConfiguration {
     layers = try layers.joiningCropLists()
     var plan = PretrainPlan(configuration: PretrainConfiguration())
     var reasons: [String: String] = [:]
-    if preset.name == Preset.auto { reasons = try plan.configuration.planAutomatically(data, layers) }
+    if preset.name == Preset.auto {
+      reasons = try plan.configuration.planAutomatically(data, layers)
+      if var run {
+        run.keep { reasons[$0.name] != nil || $0.name == "hidden" }
+        run.merge(layers)
+        layers = run
+      }
+    }
     try layers.apply(to: &plan.configuration)
     if !layers.isGiven("hidden") {
       plan.configuration.hidden = plan.configuration.arch.defaultHidden

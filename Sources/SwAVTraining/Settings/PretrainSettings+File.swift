@@ -56,13 +56,10 @@ extension PretrainSettings {
     return values != nil
   }
 
-  /// What a run was made with, to go on with it: the settings that decide about its weights. nil where there is no run.
+  /// What a run was made with, as its folder says. nil where there is no run.
   public static func ofRun(at path: String) throws(PretrainingError) -> PretrainSettings? {
     let file = RunFolder(path: path).configuration
-    guard fileExists(file) else { return nil }
-    var settings = try PretrainSettings(contentsOf: file)
-    settings.keep { $0.scope == .training }
-    return settings
+    return fileExists(file) ? try PretrainSettings(contentsOf: file) : nil
   }
 }
 

@@ -32,7 +32,10 @@ extension Setting {
     integer("hidden", \.hidden, EngineLimits.hidden).says("Width of the head's hidden layer; 0: one linear layer.")
       .published("hidden_mlp"),
     integer("dim", \.dim, EngineLimits.dim).says("Length of an embedding.").published("feat_dim"),
-    list("prototypes", \.prototypes, "\(few(EngineLimits.heads)) whole numbers from 2 to \(EngineLimits.prototypes.upperBound), separated by commas") {
+    list(
+      "prototypes", \.prototypes,
+      "\(few(EngineLimits.heads)) whole numbers from 2 to \(EngineLimits.prototypes.upperBound), separated by commas"
+    ) {
       EngineLimits.heads.contains($0.count) && $0.allSatisfy(EngineLimits.prototypes.contains)
     }.says("Prototypes, K; several sets separated by commas.").published("nmb_prototypes").common()
       .mistaken(for: "clusters", "k").with { $0.objective = .swav },
