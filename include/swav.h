@@ -54,7 +54,7 @@ typedef enum swav_status {
   SWAV_ERROR_FORMAT = 3,      /* bytes that are not what they claim: damaged image, truncated weights, wrong shape */
   SWAV_ERROR_UNSUPPORTED = 4, /* well-formed, but not something this build can do */
   SWAV_ERROR_LIMIT = 5,       /* more pixels, dimensions or bytes than the stated limit */
-  SWAV_ERROR_MEMORY = 6,      /* an allocation failed */
+  SWAV_ERROR_MEMORY = 6,      /* an allocation failed, or a plan needs more than this process may take */
   SWAV_ERROR_NUMERIC = 7,     /* a value is not finite; the message names the first stage where it appeared */
   SWAV_ERROR_INTERNAL = 8,    /* a defect of the engine; please report the message */
   SWAV_ERROR_CANCELLED = 9    /* called off by the flag of swav_watch_cancellation */
@@ -455,7 +455,9 @@ typedef struct swav_trainer_config {
  * betas 0.9 and 0.999, adam epsilon 1e-8. */
 swav_trainer_config swav_trainer_config_default(void);
 
-/* Makes the memory plan and allocates all of it. A step allocates nothing. */
+/* Makes the memory plan and allocates all of it. A step allocates nothing. SWAV_ERROR_MEMORY where the plan is larger than
+ * what the machine has available, the container (control group) or the limits on the address space leave; the message names the
+ * largest batch that fits. */
 swav_status swav_trainer_create(swav_network *network, const swav_trainer_config *config, swav_trainer **trainer);
 
 /* NULL does nothing. The network stays. */
@@ -469,6 +471,7 @@ typedef struct swav_memory_plan {
   int64_t activations;
   int64_t workspace; /* packed weights, partial sums, scores, codes */
   int64_t queue;
+  int64_t scratch; /* of the worker threads, at their number when the trainer was created */
   int64_t total;
 } swav_memory_plan;
 

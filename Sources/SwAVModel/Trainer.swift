@@ -40,6 +40,8 @@ public struct MemoryPlan: Codable, Sendable, Equatable {
   /// Packed weights, partial sums, scores, codes.
   public var workspace: Int
   public var queue: Int
+  /// Of the worker threads.
+  public var scratch: Int
   public var total: Int
 }
 
@@ -92,7 +94,8 @@ extension Trainer {
     try check(swav_trainer_memory(handle, &plan))
     return MemoryPlan(
       parameters: Int(plan.parameters), gradients: Int(plan.gradients), optimizer: Int(plan.optimizer),
-      activations: Int(plan.activations), workspace: Int(plan.workspace), queue: Int(plan.queue), total: Int(plan.total))
+      activations: Int(plan.activations), workspace: Int(plan.workspace), queue: Int(plan.queue),
+      scratch: Int(plan.scratch), total: Int(plan.total))
   }
 
   /// One training step: renormalise prototypes, forward by resolution, codes, loss, backward, update.

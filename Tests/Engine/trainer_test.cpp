@@ -337,7 +337,8 @@ TEST_CASE("the memory plan is the sum of its parts and grows with the batch") {
   TrainingBench bench(small_network(), config);
   REQUIRE(swav_trainer_memory(bench.trainer, &large) == SWAV_OK);
   for (const swav_memory_plan& p : {small, large}) {
-    CHECK(p.total == p.parameters + p.gradients + p.optimizer + p.activations + p.workspace + p.queue);
+    CHECK(p.total == p.parameters + p.gradients + p.optimizer + p.activations + p.workspace + p.queue + p.scratch);
+    CHECK(p.scratch > 0);
     CHECK(p.parameters == p.gradients);
     CHECK(p.optimizer == p.gradients);
     CHECK(p.queue == 2 * 24 * 8 * 4);

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "base/memory.h"
 #include "objective/codes.h"
 #include "objective/swapped_loss.h"
 
@@ -9,7 +10,10 @@ using namespace swav;
 
 namespace {
 
-std::vector<float> floats(int64_t count) { return std::vector<float>(size_t(count)); }
+std::vector<float> floats(int64_t count) {
+  require_memory(count * int64_t(sizeof(float)), "the objective", "fewer rows or prototypes need less");
+  return std::vector<float>(size_t(count));
+}
 
 // rows * columns floats must be addressable.
 void check_shape(const char* function, int64_t rows, int64_t columns) {

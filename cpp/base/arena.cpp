@@ -1,36 +1,19 @@
 #include "base/arena.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
-#include <cstdlib>
-#include <memory>
-#include <new>
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <vector>
 
+#include "base/memory.h"
+#include "base/poison.h"
 #include "base/status.h"
-
-#if defined(__has_feature)
-#define SWAV_ADDRESS_SANITIZER __has_feature(address_sanitizer)
-#elif defined(__SANITIZE_ADDRESS__)
-#define SWAV_ADDRESS_SANITIZER 1
-#else
-#define SWAV_ADDRESS_SANITIZER 0
-#endif
-#if SWAV_ADDRESS_SANITIZER
-#include <sanitizer/asan_interface.h>
-#endif
 
 namespace swav {
 namespace {
-
-#if SWAV_ADDRESS_SANITIZER
-constexpr bool poisons = true;
-void poison(const void* memory, int64_t bytes) { __asan_poison_memory_region(memory, size_t(bytes)); }
-void unpoison(const void* memory, int64_t bytes) { __asan_unpoison_memory_region(memory, size_t(bytes)); }
-#else
-constexpr bool poisons = false;
-void poison(const void*, int64_t) {}
-void unpoison(const void*, int64_t) {}
-#endif
 
 constexpr int64_t alignment = 64;
 constexpr int64_t huge_page = int64_t{2} << 20;
@@ -38,13 +21,42 @@ constexpr int64_t gap = poisons ? alignment : 0;  // behind each piece
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-struct Free {
-  void operator()(float* p) const { std::free(p); }
-};
+// The arenas of this process that hold memory.
+class LiveArenas {
+ public:
+  static LiveArenas& shared() {
+    static LiveArenas* arenas = new LiveArenas;  // arenas may die after static objects
+    return *arenas;
+  }
 
-struct Buffer {
-  std::unique_ptr<float, Free> memory;
-  int64_t capacity = 0;
+  void add(char* memory, int64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    blocks_[memory] = bytes;
+  }
+  void remove(char* memory) {
+    const std::lock_guard lock(mutex_);
+    blocks_.erase(memory);
+  }
+
+  int64_t untouched_bytes() {
+    const std::lock_guard lock(mutex_);
+    const int64_t page = sysconf(_SC_PAGESIZE);
+    constexpr int64_t pages_a_look = 16384;
+    std::vector<unsigned char> present(static_cast<size_t>(pages_a_look));
+    int64_t absent = 0;
+    for (const auto& [memory, bytes] : blocks_) {
+      for (int64_t at = 0; at < bytes; at += pages_a_look * page) {
+        const int64_t length = std::min(bytes - at, pages_a_look * page), pages = length / page;
+        if (mincore(memory + at, size_t(length), present.data()) != 0) continue;
+        absent += std::count_if(present.begin(), present.begin() + pages, [](unsigned char p) { return (p & 1) == 0; });
+      }
+    }
+    return absent * page;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<char*, int64_t> blocks_;
 };
 
 }  // namespace
@@ -53,52 +65,38 @@ const bool Arena::poisons_gaps = poisons;
 
 Arena::~Arena() {
   if (!owned_) return;
+  LiveArenas::shared().remove(memory_);
   unpoison(memory_, capacity_);
   munmap(memory_, size_t(capacity_));
 }
 
 void* Arena::take_bytes(int64_t bytes) {
-  const int64_t offset = used_;
-  used_ += round_up(bytes, alignment) + (owned_ || memory_ == nullptr ? gap : 0);
+  const int64_t offset = next_;
+  used_ += round_up(bytes, alignment);
+  next_ += round_up(bytes, alignment) + (owned_ || memory_ == nullptr ? gap : 0);
   if (memory_ == nullptr) return nullptr;
-  if (used_ > capacity_) fail(SWAV_ERROR_INTERNAL, "arena: the plan took more memory than it had counted");
+  if (next_ > capacity_) fail(SWAV_ERROR_INTERNAL, "arena: the plan took more memory than it had counted");
   if (owned_) unpoison(memory_ + offset, bytes);
   return memory_ + offset;
 }
 
-void Arena::allocate() {
-  capacity_ = round_up(used_ + 1, huge_page);
-  void* memory = mmap(nullptr, size_t(capacity_), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+void Arena::allocate(const char* what) {
+  constexpr const char* advice = "smaller batches, smaller images or a narrower network need less";
+  require_memory(used_, what, advice);
+  const int64_t bytes = round_up(next_ + 1, huge_page);
+  void* memory = mmap(nullptr, size_t(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
-    const double gib = double(capacity_) / double(int64_t{1} << 30);
-    capacity_ = 0;
-    fail(SWAV_ERROR_MEMORY, "cannot allocate %.2f GiB; a smaller batch, fewer or smaller crops need less", gib);
+    fail(SWAV_ERROR_MEMORY, "%s needs %s of memory, which the system refuses; %s", what, gib_text(bytes).c_str(), advice);
   }
-  madvise(memory, size_t(capacity_), MADV_HUGEPAGE);  // fewer page faults and TLB misses; only a hint
+  madvise(memory, size_t(bytes), MADV_HUGEPAGE);  // fewer page faults and TLB misses; only a hint
   memory_ = static_cast<char*>(memory);
+  capacity_ = bytes;
   owned_ = true;
-  used_ = 0;
+  used_ = next_ = 0;
   poison(memory_, capacity_);
+  LiveArenas::shared().add(memory_, capacity_);
 }
 
-float* scratch(Scratch slot, int64_t count) {
-  thread_local Buffer buffers[int(Scratch::last)];
-  Buffer& buffer = buffers[int(slot)];
-  if (buffer.capacity < count) {
-    // Kernels write to dozens of places of a large one at a time, more pages than the CPU's table of addresses holds.
-    const int64_t wanted = count * int64_t(sizeof(float)), page = wanted >= huge_page / 2 ? huge_page : 4096;
-    const int64_t bytes = round_up(wanted, page);
-    buffer.memory.reset(static_cast<float*>(std::aligned_alloc(size_t(page), size_t(bytes))));
-    if (!buffer.memory) {
-      buffer.capacity = 0;
-      throw std::bad_alloc();
-    }
-    if (page == huge_page) madvise(buffer.memory.get(), size_t(bytes), MADV_HUGEPAGE);
-    buffer.capacity = bytes / int64_t(sizeof(float));
-  }
-  unpoison(buffer.memory.get(), count * int64_t(sizeof(float)));
-  poison(buffer.memory.get() + count, (buffer.capacity - count) * int64_t(sizeof(float)));
-  return buffer.memory.get();
-}
+int64_t Arena::untouched_bytes() { return LiveArenas::shared().untouched_bytes(); }
 
 }  // namespace swav

@@ -21,13 +21,16 @@ class Arena {
   // Whether gaps between pieces are poisoned. Memory with gaps cannot be handed out a second time.
   static const bool poisons_gaps;
 
-  // Counts what take() takes, allocates that, and has it taken again.
+  // Counts what take() takes, allocates that, and has it taken again. `what` needs it, in a message. Throws SWAV_ERROR_MEMORY.
   template <class Take>
-  void lay_out(Take&& take) {
+  void lay_out(Take&& take, const char* what = "this plan") {
     take();
-    allocate();
+    allocate(what);
     take();
   }
+
+  // Bytes of all arenas of this process that were allocated and hold no page of memory yet.
+  static int64_t untouched_bytes();
 
   // Room for `count` values of T, 64-byte aligned; NULL while counting.
   template <class T>
@@ -35,25 +38,20 @@ class Arena {
     return static_cast<T*>(take_bytes(count * int64_t(sizeof(T))));
   }
 
-  // Bytes taken so far.
+  // Bytes taken so far, without the gaps.
   int64_t used() const { return used_; }
   // Where the next piece will lie; NULL while counting.
-  void* next() const { return memory_ == nullptr ? nullptr : memory_ + used_; }
+  void* next() const { return memory_ == nullptr ? nullptr : memory_ + next_; }
 
  private:
   void* take_bytes(int64_t bytes);
-  // Ends the counting pass: allocates (zeroed pages of the system) and starts handing out.
-  void allocate();
+  // Ends the counting pass: allocates (zeroed pages, which the system finds when they are first used) and starts handing out.
+  void allocate(const char* what);
 
   bool owned_ = false;
   char* memory_ = nullptr;
   int64_t capacity_ = 0;
-  int64_t used_ = 0;
+  int64_t used_ = 0, next_ = 0;  // next_: with the gaps
 };
-
-// Scratch of the calling thread: at least `count` floats, 64-byte aligned, valid until the next call on this thread with the
-// same slot. Grows on first use and stays, so that later steps allocate nothing.
-enum class Scratch { operand, gradient, result, last };
-float* scratch(Scratch slot, int64_t count);
 
 }  // namespace swav

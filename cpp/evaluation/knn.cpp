@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "evaluation/features.h"
@@ -66,6 +67,9 @@ void knn_predict(const float* train, const int32_t* labels, int64_t count, const
                double(temperature));
   check_features("training features", train, labels, count, dim, classes);
   check_features("query features", queries, nullptr, query_count, dim, classes);
+  const int64_t values = (count + query_count) * dim, nearest_bytes = query_count * std::min<int64_t>(neighbours, count) * 16;
+  require_memory(values * int64_t(sizeof(float)) + nearest_bytes + feature_blocks(query_count) * classes * 8,
+                 "nearest neighbours", "fewer features at a time need less");
   const RowMatrix unit_train = unit_rows(train, count, dim), unit_queries = unit_rows(queries, query_count, dim);
   const int64_t limit = std::min<int64_t>(neighbours, count);
   std::vector<Neighbour> heaps(size_t(query_count * limit));

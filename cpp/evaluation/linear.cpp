@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "evaluation/features.h"
@@ -131,6 +132,9 @@ void linear_fit(const float* features, const int32_t* labels, int64_t count, int
   SWAV_REQUIRE(penalty >= 0 && std::isfinite(penalty), "penalty is %g; 0 or more is allowed", penalty);
   SWAV_REQUIRE(max_iterations >= 1, "iterations are %d; at least 1 is needed", max_iterations);
   check_features("features", features, labels, count, dim, classes);
+  // The scaled features; gradients of the groups in double, the rest in float, and some ten points of L-BFGS.
+  require_memory(count * dim * 4 + classes * (dim + 1) * (groups * 12 + 30 * 8), "logistic regression",
+                 "fewer features or classes need less");
   const Standardised scaled = standardise(features, count, dim);
   CrossEntropy objective(scaled.features, labels, classes, penalty);
   Eigen::VectorXd point = Eigen::VectorXd::Zero(classes * (dim + 1));

@@ -39,6 +39,13 @@ Backbone::Backbone(const Description& d, int64_t images, int32_t height, int32_t
   SWAV_REQUIRE(images >= 1, "the number of images is %lld; at least 1 is needed", static_cast<long long>(images));
   SWAV_REQUIRE(height >= 8 && width >= 8 && height <= 16384 && width <= 16384,
                "images are %d x %d pixels; 8 to 16384 is allowed", width, height);
+  // No map has more values than this, and some hundred of them, in bytes, still fit 63 bits.
+  int64_t values = 0;
+  const bool counts = !__builtin_mul_overflow(images, int64_t(height) * width * d.feature_dim, &values);
+  if (!counts || values > int64_t{1} << 50) {
+    fail(SWAV_ERROR_MEMORY, "%lld images of %d x %d pixels need more memory than any machine has",
+         static_cast<long long>(images), width, height);
+  }
   auto make = [&](const ConvolutionLayer& layer, int32_t h, int32_t w) {
     return std::make_unique<Layer>(layer, images, h, w, Convolution::Input::activation, direct);
   };

@@ -33,6 +33,7 @@ FrozenBackbone::FrozenBackbone(std::unique_ptr<FrozenGraph> graph, std::shared_p
   char* memory = nullptr;
   arena_.lay_out([&] { memory = arena_.take<char>(graph_->memory()); });
   graph_->bind(memory);
+  const TeamScratch reserved(graph_->scratch());  // stays in the store of this thread
 }
 
 // The images inside their frame: zeros around floats; around integers the nearest to what stands for zero.

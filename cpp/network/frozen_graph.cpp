@@ -191,6 +191,14 @@ void FrozenGraph::plan_memory() {
   }
 }
 
+ScratchSize FrozenGraph::scratch() const {
+  ScratchSize size;
+  for (const FrozenStep& step : steps_) {
+    if (step.winograd) size.include(step.winograd->scratch());
+  }
+  return size;
+}
+
 std::string FrozenGraph::signature() const {
   std::string text;
   for (const FrozenStep& step : steps_) text += step.kind == FrozenStep::Kind::winograd ? 'w' : 'd';

@@ -53,6 +53,7 @@ class FrozenGraph {
 
   // Bytes of all activations and workspaces.
   int64_t memory() const { return memory_; }
+  ScratchSize scratch() const;  // of the workers
   // Gives every map its place; memory is the caller's, 64-byte aligned.
   void bind(char* memory);
   // Points the input and output of a pass at its images from `image` on.

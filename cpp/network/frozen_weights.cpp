@@ -63,20 +63,32 @@ FrozenWeights::Folded FrozenWeights::fold(const ConvolutionLayer& layer, Paramet
   return f;
 }
 
+FrozenWeights::Arrays FrozenWeights::take(const FrozenGraph& graph, const FrozenStep& step, Arena& arena) {
+  Arrays arrays;
+  if (step.kind == FrozenStep::Kind::max_pool) return arrays;
+  const int64_t columns = step.winograd ? step.winograd->columns() : step.convolution->columns();
+  arrays.packed = arena.take<char>(step.winograd ? step.winograd->packed_bytes() : step.convolution->packed_bytes());
+  arrays.bias = arena.take<float>(columns);
+  if (graph.element() == Element::float32) return arrays;
+  arrays.integer_bias = arena.take<int32_t>(columns);
+  arrays.scale = arena.take<float>(columns);
+  arrays.residual_scale = arena.take<float>(columns);
+  return arrays;
+}
+
+int64_t FrozenWeights::bytes(const FrozenGraph& graph) {
+  Arena count;
+  for (const FrozenStep& step : graph.steps()) take(graph, step, count);
+  return count.used();
+}
+
 void FrozenWeights::allocate(const FrozenGraph& graph) {
   steps_.resize(graph.steps().size());
   arrays_.resize(steps_.size());
   arena_.lay_out([&] {
     for (size_t i = 0; i < steps_.size(); ++i) {
-      const FrozenStep& step = graph.steps()[i];
-      if (step.kind == FrozenStep::Kind::max_pool) continue;
-      const int64_t columns = step.winograd ? step.winograd->columns() : step.convolution->columns();
-      steps_[i].packed = arena_.take<char>(step.winograd ? step.winograd->packed_bytes() : step.convolution->packed_bytes());
-      arrays_[i].bias = arena_.take<float>(columns);
-      if (graph.element() == Element::float32) continue;
-      arrays_[i].integer_bias = arena_.take<int32_t>(columns);
-      arrays_[i].scale = arena_.take<float>(columns);
-      arrays_[i].residual_scale = arena_.take<float>(columns);
+      arrays_[i] = take(graph, graph.steps()[i], arena_);
+      steps_[i].packed = arrays_[i].packed;
     }
   });
 }

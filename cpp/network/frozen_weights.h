@@ -33,6 +33,9 @@ class FrozenWeights {
   FrozenWeights(const FrozenGraph& graph, Parameters& parameters, const ActivationRanges& ranges,
                 const swav_input_description& input);
 
+  // What they take for a graph.
+  static int64_t bytes(const FrozenGraph& graph);
+
   struct Step {
     char* packed = nullptr;
     FrozenFinish finish;
@@ -54,6 +57,12 @@ class FrozenWeights {
   };
 
   static Folded fold(const ConvolutionLayer& layer, Parameters& parameters);
+  struct Arrays {
+    char* packed = nullptr;
+    float *bias = nullptr, *scale = nullptr, *residual_scale = nullptr;
+    int32_t* integer_bias = nullptr;
+  };
+  static Arrays take(const FrozenGraph& graph, const FrozenStep& step, Arena& arena);
   void allocate(const FrozenGraph& graph);
   void fill_float(const FrozenStep& step, Parameters& parameters, Step& to);
   void fill_integer(const FrozenStep& step, Parameters& parameters, bool last, Step& to);
@@ -62,10 +71,6 @@ class FrozenWeights {
   Arena arena_;
   std::vector<Step> steps_;
   std::vector<MapScale> scales_;
-  struct Arrays {
-    float *bias, *scale, *residual_scale;
-    int32_t* integer_bias;
-  };
   std::vector<Arrays> arrays_;
 };
 

@@ -2,10 +2,43 @@
 
 #include <cstring>
 
+#include "base/parallel.h"
 #include "base/status.h"
 #include "network/finite.h"
 
 namespace swav {
+namespace {
+
+int64_t head_plan_bytes(const Description& description, int64_t images) {
+  if (description.projection.empty()) return 0;
+  Head head(description, images, Head::Purpose::inference);
+  WorkspaceSize size;
+  head.include(size);
+  Arena count;
+  size.take(count);
+  head.take(count);
+  return count.used() + size.scratch.bytes() * parallel::threads();
+}
+
+}  // namespace
+
+int64_t frozen_plan_bytes(const Description& description, int64_t images, int32_t height, int32_t width, Element element,
+                          bool direct) {
+  const FrozenGraph graph(description, images, height, width, element, direct);
+  return graph.memory() + graph.scratch().bytes() * parallel::threads() + FrozenWeights::bytes(graph) +
+         images * description.feature_dim * int64_t(sizeof(float)) + head_plan_bytes(description, images);
+}
+
+int64_t inference_plan_bytes(const Description& description, int64_t images, int32_t height, int32_t width) {
+  Backbone backbone(description, images, height, width, Backbone::Purpose::inference);
+  WorkspaceSize size;
+  backbone.include(size);
+  Arena count;
+  size.take(count);
+  backbone.take(count);
+  count.take<float>(images * description.feature_dim);
+  return count.used() + size.scratch.bytes() * parallel::threads() + head_plan_bytes(description, images);
+}
 
 HeadPlan::HeadPlan(const Description& description, Parameters& parameters, int64_t images)
     : head_(description, images, Head::Purpose::inference) {
@@ -15,6 +48,7 @@ HeadPlan::HeadPlan(const Description& description, Parameters& parameters, int64
     workspace_ = size.take(arena_);
     head_.take(arena_);
   });
+  const TeamScratch reserved(size.scratch);  // stays in the store of this thread
   head_.bind(parameters, nullptr);
 }
 
@@ -55,6 +89,7 @@ InferencePlan::InferencePlan(const Description& description, Parameters& paramet
     backbone_.take(arena_);
     features_ = arena_.take<float>(images * description.feature_dim);
   });
+  const TeamScratch reserved(size.scratch);
   backbone_.bind(parameters, nullptr);
 }
 

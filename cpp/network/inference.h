@@ -10,6 +10,11 @@
 
 namespace swav {
 
+// Bytes that plans below take for themselves, the scratch of the workers included.
+int64_t frozen_plan_bytes(const Description& description, int64_t images, int32_t height, int32_t width, Element element,
+                          bool direct);
+int64_t inference_plan_bytes(const Description& description, int64_t images, int32_t height, int32_t width);
+
 // Embeddings and scores behind features.
 class HeadPlan {
  public:
@@ -47,6 +52,7 @@ class FrozenPlan {
 
 class InferencePlan {
  public:
+  // Throws SWAV_ERROR_MEMORY.
   InferencePlan(const Description& description, Parameters& parameters, int64_t images, int32_t height, int32_t width);
 
   bool fits(int64_t images, int32_t height, int32_t width) const {

@@ -18,8 +18,14 @@ ConvolutionShape shape_of(const ConvolutionLayer& layer, int64_t images, int32_t
 void WorkspaceSize::include(const Convolution& convolution) {
   const ConvolutionShape& s = convolution.shape();
   products = std::max(products, convolution.workspace());
+  scratch.include(convolution.scratch());
   include_sums(convolution.forward_blocks().count(), s.filters);
   include_sums(convolution.backward_blocks().count(), s.channels);
+}
+
+void WorkspaceSize::include_sums(int64_t blocks, int64_t channels) {
+  sums = std::max(sums, blocks * channels);
+  scratch.include(batch_norm_scratch(channels));
 }
 
 Workspace WorkspaceSize::take(Arena& arena) const {

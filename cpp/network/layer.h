@@ -19,12 +19,13 @@ struct Workspace {
   BlockSums sums, side_sums;  // block moments and gradient sums
 };
 
-// The largest need of the layers that were asked.
+// The largest need of the layers that were asked, and the scratch of the workers.
 struct WorkspaceSize {
   int64_t products = 0, sums = 0;
+  ScratchSize scratch;
 
   void include(const Convolution& convolution);
-  void include_sums(int64_t blocks, int64_t channels) { sums = std::max(sums, blocks * channels); }
+  void include_sums(int64_t blocks, int64_t channels);
   Workspace take(Arena& arena) const;
 };
 

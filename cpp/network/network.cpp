@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
+#include "base/memory.h"
 #include "base/status.h"
 #include "network/finite.h"
 
@@ -10,6 +12,19 @@ namespace swav {
 namespace {
 constexpr int64_t inference_batch = 32;  // images at a time: bounds the memory whatever the caller passes
 constexpr size_t most_plans = 2;         // a full batch and the rest of a set
+
+// Throws where a plan for so many images does not fit, naming the largest number that does.
+void require_memory_for(const char* what, int64_t images, int32_t height, int32_t width,
+                        const std::function<int64_t(int64_t)>& bytes_of) {
+  const int64_t bytes = bytes_of(images), room = memory_room().smallest();
+  if (bytes <= room) return;
+  const int64_t fits = largest_that_fits(images - 1, room, bytes_of);
+  const std::string shape = std::to_string(images) + (images == 1 ? " image of " : " images of ") + std::to_string(width) +
+                            " x " + std::to_string(height) + " pixels";
+  require_memory(
+      bytes, what + shape,
+      fits > 0 ? "the largest batch that fits is " + std::to_string(fits) : "not even one fits: smaller ones need less");
+}
 }  // namespace
 
 // Sums of batch moments over the batches seen, norm after norm in the order of the passes.
@@ -52,8 +67,10 @@ int64_t Network::output_dim(swav_output output) const {
 std::unique_ptr<FrozenBackbone> Network::freeze(int64_t count, int32_t height, int32_t width, Precision precision,
                                                 bool direct) {
   const bool integers = precision == Precision::int8;
-  auto graph = std::make_unique<FrozenGraph>(description_, count, height, width,
-                                             integers ? integer_element() : Element::float32, direct);
+  const Element element = integers ? integer_element() : Element::float32;
+  require_memory_for("inference on ", count, height, width,
+                     [&](int64_t images) { return frozen_plan_bytes(description_, images, height, width, element, direct); });
+  auto graph = std::make_unique<FrozenGraph>(description_, count, height, width, element, direct);
   const std::string signature = graph->signature();
   for (const auto& weights : weights_) {
     if (weights->signature() == signature) return std::make_unique<FrozenBackbone>(std::move(graph), weights);
@@ -95,12 +112,13 @@ FrozenPlan& Network::plan_for(int64_t count, int32_t height, int32_t width) {
 
 void Network::embed(swav_output output, const float* images, int64_t count, int32_t height, int32_t width, float* result) {
   const int64_t dim = output_dim(output), pixels = int64_t(height) * width * config().channels;
-  require_finite_images("images", images, count, height, width, config().channels);
   drop_outdated();
   if (precision_ == Precision::int8 && (ranges_.largest.empty() || calibrated_fingerprint_ != fingerprint_)) {
     fail(SWAV_ERROR_ARGUMENT, "precision is int8 and %s; calibrate on some images first",
          ranges_.largest.empty() ? "nothing has been calibrated" : "the weights changed after the calibration");
   }
+  if (count > 0) plan_for(std::min(inference_batch, count), height, width);  // may not fit: before images are looked at
+  require_finite_images("images", images, count, height, width, config().channels);
   for (int64_t at = 0; at < count; at += inference_batch) {
     const int64_t batch = std::min(inference_batch, count - at);
     plan_for(batch, height, width).run(images + at * pixels, output, result + at * dim);
@@ -155,12 +173,15 @@ void Network::recalibrate_begin() { recalibration_ = std::make_unique<Recalibrat
 void Network::recalibrate_batch(const float* images, int64_t count, int32_t height, int32_t width) {
   SWAV_REQUIRE(recalibration_ != nullptr, "swav_network_recalibrate_begin comes before a batch");
   SWAV_REQUIRE(count >= 2, "a batch of %lld images has no variance; 2 or more are needed", static_cast<long long>(count));
-  require_finite_images("images", images, count, height, width, config().channels);
   require_finite(parameters_);
   auto& plan = recalibration_->plan;
   if (!plan || !plan->fits(count, height, width)) {
+    plan.reset();
+    require_memory_for("recalibration on ", count, height, width,
+                       [&](int64_t images) { return inference_plan_bytes(description_, images, height, width); });
     plan = std::make_unique<InferencePlan>(description_, parameters_, count, height, width);
   }
+  require_finite_images("images", images, count, height, width, config().channels);
   plan->run(images, Statistics::batch, SWAV_OUTPUT_FEATURES, nullptr);
   plan->require_finite_moments();
   if (recalibration_->sums.empty()) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "base/status.h"
 
@@ -23,48 +24,51 @@ swav_tensor_kind kind_of(Role role) {
 }  // namespace
 
 Parameters::Parameters(const Description& d) {
-  add_convolution(d.stem);
+  Sizes sizes{};
+  add_convolution(d.stem, sizes);
   for (const BlockLayer& block : d.blocks) {
-    for (const ConvolutionLayer& layer : block.main) add_convolution(layer);
-    if (block.projected) add_convolution(block.projection);
+    for (const ConvolutionLayer& layer : block.main) add_convolution(layer, sizes);
+    if (block.projected) add_convolution(block.projection, sizes);
   }
   for (size_t i = 0; i < d.projection.size(); ++i) {
     const LinearLayer& layer = d.projection[i];
-    add(layer.name + ".weight", Role::linear_weight, Part::head, {layer.out, layer.in});
-    add(layer.name + ".bias", Role::linear_bias, Part::head, {layer.out});
-    if (i + 1 < d.projection.size()) add_norm(d.projection_norm, Part::head, layer.out);
+    add(layer.name + ".weight", Role::linear_weight, Part::head, {layer.out, layer.in}, sizes);
+    add(layer.name + ".bias", Role::linear_bias, Part::head, {layer.out}, sizes);
+    if (i + 1 < d.projection.size()) add_norm(d.projection_norm, Part::head, layer.out, sizes);
   }
-  for (const LinearLayer& set : d.prototypes) add(set.name + ".weight", Role::prototypes, Part::head, {set.out, set.in});
+  for (const LinearLayer& set : d.prototypes) {
+    add(set.name + ".weight", Role::prototypes, Part::head, {set.out, set.in}, sizes);
+  }
+  const int64_t floats = sizes[SWAV_TENSOR_PARAMETER] + sizes[SWAV_TENSOR_BUFFER];
+  require_memory(floats * int64_t(sizeof(float)), "the network", "a narrower one needs less");
+  values_.resize(size_t(sizes[SWAV_TENSOR_PARAMETER]));
+  buffers_.resize(size_t(sizes[SWAV_TENSOR_BUFFER]));
+  counters_.resize(size_t(sizes[SWAV_TENSOR_COUNTER]));
 }
 
-void Parameters::add(const std::string& name, Role role, Part part, std::vector<int64_t> shape) {
-  constexpr size_t unit = 16;  // floats: every tensor starts on a cache line
+void Parameters::add(const std::string& name, Role role, Part part, std::vector<int64_t> shape, Sizes& sizes) {
+  constexpr int64_t unit = 16;  // floats: every tensor starts on a cache line
   int64_t count = 1;
   for (int64_t n : shape) count *= n;
   TensorEntry entry{name, role, part, kind_of(role), std::move(shape), count, 0};
-  if (entry.kind == SWAV_TENSOR_COUNTER) {
-    entry.offset = int64_t(counters_.size());
-    counters_.push_back(0);
-  } else {
-    std::vector<float>& array = entry.kind == SWAV_TENSOR_PARAMETER ? values_ : buffers_;
-    entry.offset = int64_t(array.size());
-    array.resize((array.size() + size_t(count) + unit - 1) / unit * unit);
-  }
+  int64_t& size = sizes[entry.kind];
+  entry.offset = size;
+  size += entry.kind == SWAV_TENSOR_COUNTER ? count : (count + unit - 1) / unit * unit;
   index_[name] = entries_.size();
   entries_.push_back(std::move(entry));
 }
 
-void Parameters::add_convolution(const ConvolutionLayer& layer) {
-  add(layer.name + ".weight", Role::convolution, Part::backbone, {layer.out, layer.in, layer.kernel, layer.kernel});
-  add_norm(layer.norm, Part::backbone, layer.out);
+void Parameters::add_convolution(const ConvolutionLayer& layer, Sizes& sizes) {
+  add(layer.name + ".weight", Role::convolution, Part::backbone, {layer.out, layer.in, layer.kernel, layer.kernel}, sizes);
+  add_norm(layer.norm, Part::backbone, layer.out, sizes);
 }
 
-void Parameters::add_norm(const std::string& name, Part part, int64_t channels) {
-  add(name + ".weight", Role::norm_scale, part, {channels});
-  add(name + ".bias", Role::norm_shift, part, {channels});
-  add(name + ".running_mean", Role::norm_mean, part, {channels});
-  add(name + ".running_var", Role::norm_variance, part, {channels});
-  add(name + ".num_batches_tracked", Role::norm_counter, part, {});
+void Parameters::add_norm(const std::string& name, Part part, int64_t channels, Sizes& sizes) {
+  add(name + ".weight", Role::norm_scale, part, {channels}, sizes);
+  add(name + ".bias", Role::norm_shift, part, {channels}, sizes);
+  add(name + ".running_mean", Role::norm_mean, part, {channels}, sizes);
+  add(name + ".running_var", Role::norm_variance, part, {channels}, sizes);
+  add(name + ".num_batches_tracked", Role::norm_counter, part, {}, sizes);
 }
 
 std::vector<const TensorEntry*> Parameters::with_role(Role role) const {

@@ -2,6 +2,7 @@
 // Gradients and optimiser state of a trainer are arrays with the same offsets as the parameters.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
@@ -39,6 +40,7 @@ struct TensorEntry {
 
 class Parameters {
  public:
+  // Throws SWAV_ERROR_MEMORY.
   explicit Parameters(const Description& description);
 
   const std::vector<TensorEntry>& entries() const { return entries_; }
@@ -76,9 +78,10 @@ class Parameters {
   bool operator==(const Parameters& other) const;
 
  private:
-  void add(const std::string& name, Role role, Part part, std::vector<int64_t> shape);
-  void add_convolution(const ConvolutionLayer& layer);
-  void add_norm(const std::string& name, Part part, int64_t channels);
+  using Sizes = std::array<int64_t, 3>;  // of the arrays so far, by swav_tensor_kind
+  void add(const std::string& name, Role role, Part part, std::vector<int64_t> shape, Sizes& sizes);
+  void add_convolution(const ConvolutionLayer& layer, Sizes& sizes);
+  void add_norm(const std::string& name, Part part, int64_t channels, Sizes& sizes);
   void initialize(size_t index, Random random);
 
   std::vector<TensorEntry> entries_;

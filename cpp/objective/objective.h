@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "base/scratch.h"
 #include "comm/communicator.h"
 #include "swav.h"
 
@@ -56,6 +57,8 @@ class Objective {
   virtual void check(const ObjectiveShape& shape) const = 0;
   virtual void take_state(Arena& arena, const ObjectiveShape& shape) = 0;
   virtual void take(Arena& arena, const ObjectiveShape& shape) = 0;
+  // Scratch of the workers for the shape of the last take.
+  virtual ScratchSize scratch() const { return {}; }
 
   // Whether evaluate writes d_embeddings.
   virtual bool differentiates_embeddings() const { return false; }

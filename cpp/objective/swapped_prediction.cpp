@@ -70,6 +70,12 @@ void SwappedPrediction::take(Arena& arena, const ObjectiveShape& shape) {
   workspace_ = arena.take<float>(workspace);
 }
 
+ScratchSize SwappedPrediction::scratch() const {
+  ScratchSize size;
+  for (const Convolution& product : queue_products_) size.include(product.scratch());
+  return size;
+}
+
 // As published, before every forward pass.
 void SwappedPrediction::prepare(const HeadOutput& output) {
   for (size_t set = 0; set < output.sets.size(); ++set) {

@@ -26,6 +26,7 @@ class SwappedPrediction final : public Objective {
   void check(const ObjectiveShape& shape) const override;
   void take_state(Arena& arena, const ObjectiveShape& shape) override;
   void take(Arena& arena, const ObjectiveShape& shape) override;
+  ScratchSize scratch() const override;
   void prepare(const HeadOutput& output) override;
   void evaluate(const HeadOutput& output, const swav_step_input& input, Communicator& group, swav_step_report& report) override;
   void finish(const HeadOutput& output, const swav_step_input& input) override;

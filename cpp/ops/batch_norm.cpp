@@ -16,8 +16,11 @@ void for_channels(int64_t channels, F&& body) {
                      [&](int64_t group, int) { body(group * channel_group, std::min(channels, (group + 1) * channel_group)); });
 }
 
-// The sums of a group of ranks need a double array of the whole; with one rank nothing is gathered.
-double* rank_sums(int64_t count) { return reinterpret_cast<double*>(scratch(Scratch::result, 2 * count)); }
+// Sums of this rank's blocks, of one number or two for each channel, and one more.
+double* rank_sums(int64_t channels) {
+  const ScratchSize size = batch_norm_scratch(channels);
+  return reinterpret_cast<double*>(TeamScratch(size, 1).get(0, Scratch::result, size.floats[int(Scratch::result)]));
+}
 
 }  // namespace
 
@@ -26,10 +29,16 @@ void BatchNormValues::take(Arena& arena, int64_t channel_count) {
   for (float** place : {&mean, &variance, &scale, &shift, &a, &b, &c}) *place = arena.take<float>(channels);
 }
 
+ScratchSize batch_norm_scratch(int64_t channels) {
+  ScratchSize size;
+  size.include(Scratch::result, 2 * (2 * channels + 1));
+  return size;
+}
+
 void combine_moments(const BlockSums& parts, const RowBlocks& blocks, Communicator& communicator, BatchNormValues& v) {
   const int64_t channels = v.channels, count = blocks.count();
   double total = double(blocks.rows);
-  double* sums = rank_sums(channels + 1);
+  double* sums = rank_sums(channels);
   auto weight = [&](int64_t block) { return double(blocks.end(block) - blocks.begin(block)); };
   for_channels(channels, [&](int64_t c0, int64_t c1) {
     for (int64_t c = c0; c < c1; ++c) sums[c] = 0;
@@ -71,7 +80,7 @@ void forward_coefficients(const float* gamma, const float* beta, const float* me
 void backward_coefficients(const BlockSums& blocks, int64_t block_count, const float* gamma, Communicator& communicator,
                            BatchNormValues& v, float* d_gamma, float* d_beta) {
   const int64_t channels = v.channels;
-  double* sums = rank_sums(2 * channels);
+  double* sums = rank_sums(channels);
   for_channels(channels, [&](int64_t c0, int64_t c1) {
     for (int64_t c = c0; c < c1; ++c) sums[c] = sums[channels + c] = 0;
     for (int64_t block = 0; block < block_count; ++block) {

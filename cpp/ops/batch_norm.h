@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/arena.h"
+#include "base/scratch.h"
 #include "comm/communicator.h"
 #include "ops/row_blocks.h"
 
@@ -31,6 +32,9 @@ struct BlockSums {
   float* first = nullptr;
   float* second = nullptr;
 };
+
+// Scratch of the calling thread for combine_moments and backward_coefficients.
+ScratchSize batch_norm_scratch(int64_t channels);
 
 // Batch moments from block moments.
 void combine_moments(const BlockSums& sums, const RowBlocks& blocks, Communicator& communicator, BatchNormValues& values);

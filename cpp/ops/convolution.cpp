@@ -116,6 +116,24 @@ int64_t Convolution::workspace() const {
   return count;
 }
 
+ScratchSize Convolution::scratch() const {
+  ScratchSize size;
+  if (winograd_) {
+    size.include(winograd_scratch(tiled(false)));
+    size.include(winograd_scratch(tiled(true)));
+    size.include(winograd_gradient_scratch(tiled(false)));
+    return size;
+  }
+  size.include(product_scratch(forward_, forward_layout_));
+  size.include(weight_gradient_scratch(forward_));
+  if (small_) size.include(small_->product_scratch()), size.include(small_->gradient_scratch());
+  for (const Phase& phase : phases_) {
+    size.include(product_scratch(phase.gather, phase.layout));
+    if (phase.small) size.include(phase.small->product_scratch());
+  }
+  return size;
+}
+
 int64_t Convolution::framed_count() const {
   return shape_.images * forward_.source_height * forward_.source_width * shape_.channels;
 }

@@ -39,6 +39,8 @@ class Convolution {
 
   // Floats of the workspace for packed weights and for partial weight gradients, over all three products.
   int64_t workspace() const;
+  // Scratch of the workers, over all three products.
+  ScratchSize scratch() const;
   // Floats of the framed copy of an image input.
   int64_t framed_count() const;
 

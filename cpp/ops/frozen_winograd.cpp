@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/arena.h"
 #include "base/parallel.h"
 
 namespace swav {
@@ -37,11 +36,23 @@ FrozenWinograd::FrozenWinograd(const FrozenMap* source, int32_t channels, int32_
 
 int64_t FrozenWinograd::workspace() const { return staged_ ? points * tiles_ * (in_stride() + out_stride()) : 0; }
 
+ScratchSize FrozenWinograd::scratch() const {
+  ScratchSize size;
+  if (staged_) return size;
+  const int64_t parts = ceil_div(tiles_, task_tiles), most = ceil_div(tiles_, parts);
+  size.include(Scratch::operand, points * most * in_stride());
+  size.include(Scratch::result, points * most * out_stride());
+  return size;
+}
+
 void FrozenWinograd::pack(Weight weight, float* packed) const {
   const Kernels& kernel = kernels();
   const int64_t width = kernel.tile_columns, depth = source_->channels;
-  parallel::for_each(columns() / width, [&](int64_t panel, int) {
-    float* taps = scratch(Scratch::operand, 9 * width);
+  ScratchSize size;
+  size.include(Scratch::operand, 9 * width);
+  const TeamScratch team(size);
+  parallel::for_each(columns() / width, [&](int64_t panel, int worker) {
+    float* taps = team.get(worker, Scratch::operand, 9 * width);
     for (int64_t c = 0; c < depth; ++c) {
       for (int32_t t = 0; t < 9; ++t) {
         for (int64_t n = 0; n < width; ++n) {
@@ -104,10 +115,11 @@ void FrozenWinograd::run(const float* packed, const float* bias, bool relu, floa
   const int64_t width = kernels().tile_columns, panels = columns() / width;
   if (!staged_) {
     const int64_t parts = ceil_div(tiles_, task_tiles);
-    return parallel::for_each(parts, [&](int64_t task, int) {
+    const TeamScratch team(scratch());
+    return parallel::for_each(parts, [&](int64_t task, int worker) {
       const int64_t first = task * tiles_ / parts, count = (task + 1) * tiles_ / parts - first;
-      const Buffers own{scratch(Scratch::operand, points * count * in_stride()),
-                        scratch(Scratch::result, points * count * out_stride()), count};
+      const Buffers own{team.get(worker, Scratch::operand, points * count * in_stride()),
+                        team.get(worker, Scratch::result, points * count * out_stride()), count};
       for (int64_t t = 0; t < count; ++t) transform(first + t, t, own);
       for (int64_t p = 0; p < points; ++p) {
         for (int64_t panel = 0; panel < panels; ++panel) multiply(p, 0, count, panel * width, packed, own);

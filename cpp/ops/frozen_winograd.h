@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/function_ref.h"
+#include "base/scratch.h"
 #include "ops/frozen_map.h"
 
 namespace swav {
@@ -23,6 +24,7 @@ class FrozenWinograd {
   int64_t packed_bytes() const { return 36 * source_->channels * columns() * 4; }
   // Floats that run needs for itself; 0 where tasks use scratch of their own.
   int64_t workspace() const;
+  ScratchSize scratch() const;  // of run's workers
 
   using Weight = FunctionRef<float(int64_t filter, int32_t r, int32_t s, int64_t channel)>;
   void pack(Weight weight, float* packed) const;

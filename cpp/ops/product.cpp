@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "base/arena.h"
 #include "base/parallel.h"
 #include "ops/lookahead.h"
 #include "ops/row_walker.h"
@@ -54,17 +53,27 @@ int64_t packed_weight_count(const Gather& g) { return g.depth() * round_up(g.col
 
 namespace {
 
+// Of a panel's tile of weights: a stretch of depths, or all taps of a channel.
+ScratchSize pack_scratch(const WeightLayout& layout) {
+  ScratchSize size;
+  const int64_t width = kernels().tile_columns;
+  if (!layout.depth_at.empty()) size.include(Scratch::operand, pack_chunk * width);
+  if (layout.depth_at.empty() && layout.column_stride > 1) size.include(Scratch::operand, layout.column_stride * width);
+  return size;
+}
+
 // A column's weights lie together: transpose a stretch of them, then put each row in its place.
 template <class Row>
 void pack_by_column(const Gather& g, const WeightLayout& layout, const float* weights, uint32_t used, Row row) {
   const Kernels& kernel = kernels();
   const int64_t width = kernel.tile_columns, depth = g.depth(), chunks = ceil_div(depth, pack_chunk);
-  parallel::for_each(ceil_div(g.columns, width) * chunks, [&](int64_t task, int) {
+  const TeamScratch scratch(pack_scratch(layout));
+  parallel::for_each(ceil_div(g.columns, width) * chunks, [&](int64_t task, int worker) {
     const int64_t n0 = task / chunks * width, n = std::min<int64_t>(g.columns - n0, width);
     const int64_t begin = task % chunks * pack_chunk, count = std::min(depth - begin, pack_chunk);
     // Depths of a single tap come in order.
     const bool in_place = g.tap_count == 1 && row(begin, n0) + (count - 1) * width == row(begin + count - 1, n0);
-    float* tile = in_place ? row(begin, n0) : scratch(Scratch::operand, pack_chunk * width);
+    float* tile = in_place ? row(begin, n0) : scratch.get(worker, Scratch::operand, pack_chunk * width);
     if (n < width) std::fill(tile, tile + count * width, 0.0f);
     kernel.transpose(weights + n0 * layout.column_stride + begin, layout.column_stride, n, count, tile, width);
     for (int64_t i = 0; i < count && !in_place; ++i) {
@@ -94,10 +103,11 @@ void pack_by_channel(const Gather& g, const WeightLayout& layout, const float* w
   const Kernels& kernel = kernels();
   constexpr int64_t chunk = 32;  // channels
   const int64_t width = kernel.tile_columns, taps = layout.column_stride, chunks = ceil_div(g.channels, chunk);
-  parallel::for_each(ceil_div(g.columns, width) * chunks, [&](int64_t task, int) {
+  const TeamScratch scratch(pack_scratch(layout));
+  parallel::for_each(ceil_div(g.columns, width) * chunks, [&](int64_t task, int worker) {
     const int64_t n0 = task / chunks * width, n = std::min<int64_t>(g.columns - n0, width);
     const int64_t begin = task % chunks * chunk, end = std::min<int64_t>(g.channels, begin + chunk);
-    float* tile = scratch(Scratch::operand, taps * width);
+    float* tile = scratch.get(worker, Scratch::operand, taps * width);
     std::fill(tile, tile + taps * width, 0.0f);
     for (int64_t channel = begin; channel < end; ++channel) {
       const float* from = weights + channel * layout.channel_stride + n0 * taps;
@@ -126,6 +136,25 @@ void pack_weights(const Gather& g, const WeightLayout& layout, int64_t block_dep
   else pack_by_column(g, layout, weights, used, row);
 }
 
+namespace {
+
+// A target with gaps between its rows gets its values from a dense block at the end.
+ScratchSize gather_scratch(const Gather& g) {
+  const Blocking b = blocking(g);
+  ScratchSize size;
+  size.include(Scratch::operand, b.block_rows * row_stride(b.block_depth));
+  if (!g.dense()) size.include(Scratch::result, b.block_rows * std::min<int64_t>(g.columns, b.piece_columns));
+  return size;
+}
+
+}  // namespace
+
+ScratchSize product_scratch(const Gather& g, const WeightLayout& layout) {
+  ScratchSize size = gather_scratch(g);
+  size.include(pack_scratch(layout));
+  return size;
+}
+
 void gather_product(const Gather& g, const Operand& source, const float* packed, float* target, bool accumulate,
                     Epilogue epilogue) {
   const Kernels& kernel = kernels();
@@ -136,15 +165,16 @@ void gather_product(const Gather& g, const Operand& source, const float* packed,
   const int team = parallel::threads();
   // Not where the target is the larger part: its own lines come first.
   const bool ahead_pays = depth * (source.partner != nullptr ? 2 : 1) > g.columns;
-  parallel::for_each(b.row_blocks * b.column_pieces, [&](int64_t task, int) {
+  const TeamScratch scratch(gather_scratch(g));
+  parallel::for_each(b.row_blocks * b.column_pieces, [&](int64_t task, int worker) {
     const int64_t block = task / b.column_pieces, piece = task % b.column_pieces;
     const int64_t row0 = block * b.block_rows, row1 = std::min(m, row0 + b.block_rows);
     const int64_t column0 = piece * b.piece_columns, column1 = std::min<int64_t>(g.columns, column0 + b.piece_columns);
     const int64_t a_stride = row_stride(b.block_depth);
-    float* panel = scratch(Scratch::operand, b.block_rows * a_stride);
-    // A target with gaps between its rows gets its values from a dense block at the end.
+    float* panel = scratch.get(worker, Scratch::operand, b.block_rows * a_stride);
     const int64_t out_stride = g.dense() ? g.columns : column1 - column0;
-    float* out = g.dense() ? target + row0 * g.columns + column0 : scratch(Scratch::result, b.block_rows * out_stride);
+    float* out =
+        g.dense() ? target + row0 * g.columns + column0 : scratch.get(worker, Scratch::result, b.block_rows * out_stride);
     const int64_t tiles = ceil_div(row1 - row0, tile_rows) * ceil_div(column1 - column0, width);
     Lookahead lookahead(tiles * b.depth_blocks, b.block_depth);
     const int64_t next = (task + team) / b.column_pieces * b.block_rows;

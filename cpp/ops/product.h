@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/function_ref.h"
+#include "base/scratch.h"
 #include "ops/operand.h"
 
 namespace swav {
@@ -60,6 +61,10 @@ Blocking blocking(const Gather& gather);
 
 // Floats that the packed weights of a product take.
 int64_t packed_weight_count(const Gather& gather);
+
+// Scratch of the workers for pack_weights and gather_product, and for weight_gradient.
+ScratchSize product_scratch(const Gather& gather, const WeightLayout& layout);
+ScratchSize weight_gradient_scratch(const Gather& gather);
 
 // Master weights -> panels of at most block_depth depths. Parallel. Taps that are not in `used` (a bit each) stay unwritten.
 void pack_weights(const Gather& gather, const WeightLayout& layout, int64_t block_depth, const float* weights, float* packed,

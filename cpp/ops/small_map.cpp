@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/arena.h"
 #include "base/parallel.h"
 
 namespace swav {
@@ -65,9 +64,15 @@ void SmallMap::pack(const WeightLayout& layout, const float* weights, float* pac
   pack_weights(gather_, layout, block_depth_, weights, packed, used_);
 }
 
-// One block of depths, all within a tap, for some images.
+ScratchSize SmallMap::product_scratch() const {
+  ScratchSize size;
+  size.include(Scratch::operand, most_rows * row_stride(block_depth_));
+  return size;
+}
+
+// One block of depths, all within a tap, for some images. panel: room for most_rows of them.
 void SmallMap::multiply_tap(const Operand& source, const float* packed, float* target, bool accumulate, int64_t image0,
-                            int64_t images, int64_t depth0, int64_t column0, int64_t column1) const {
+                            int64_t images, int64_t depth0, int64_t column0, int64_t column1, float* panel) const {
   const Kernels& kernel = kernels();
   const Gather& g = gather_;
   const int64_t tap = depth0 / g.channels, channel = depth0 % g.channels, width = kernel.tile_columns;
@@ -75,7 +80,6 @@ void SmallMap::multiply_tap(const Operand& source, const float* packed, float* t
   const std::vector<Place>& places = places_[size_t(tap)];
   if (places.empty()) return;
   const int64_t a_stride = row_stride(block_depth_);
-  float* panel = scratch(Scratch::operand, most_rows * a_stride);
   const float* rows[most_rows];
   int64_t count = 0;
   for (const Place& place : places) {
@@ -105,12 +109,14 @@ void SmallMap::product(const Operand& source, const float* packed, float* target
   const int64_t image_blocks = ceil_div(g.images, block_images_);
   const int64_t wanted_pieces = std::clamp<int64_t>(ceil_div(wanted_tasks, image_blocks), 1, ceil_div(panels, 2));
   const int64_t piece = ceil_div(panels, wanted_pieces) * width, pieces = ceil_div(g.columns, piece);
-  parallel::for_each(image_blocks * pieces, [&](int64_t task, int) {
+  const TeamScratch scratch(product_scratch());
+  parallel::for_each(image_blocks * pieces, [&](int64_t task, int worker) {
     const int64_t block = task / pieces, image0 = block * block_images_;
     const int64_t images = std::min(block_images_, g.images - image0);
     const int64_t column0 = task % pieces * piece, column1 = std::min<int64_t>(g.columns, column0 + piece);
+    float* panel = scratch.get(worker, Scratch::operand, most_rows * row_stride(block_depth_));
     for (int64_t k = 0; k < g.depth(); k += block_depth_) {
-      multiply_tap(source, packed, target, accumulate, image0, images, k, column0, column1);
+      multiply_tap(source, packed, target, accumulate, image0, images, k, column0, column1, panel);
     }
     for (int32_t pixel : unreached_) {
       for (int64_t i = 0; i < images && !accumulate; ++i) {
@@ -141,6 +147,14 @@ SmallMap::GradientBlocking SmallMap::gradient_blocking() const {
 
 int64_t SmallMap::gradient_workspace() const { return gradient_blocking().ranges * gradient_result_count(gather_); }
 
+ScratchSize SmallMap::gradient_scratch() const {
+  const GradientBlocking b = gradient_blocking();
+  ScratchSize size;
+  size.include(Scratch::operand, chunk_rows * row_stride(b.channels));
+  size.include(Scratch::gradient, chunk_rows * b.columns);
+  return size;
+}
+
 void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source, const Operand& d_target, float* workspace,
                                float* gradient) const {
   const Kernels& kernel = kernels();
@@ -148,7 +162,8 @@ void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source
   const GradientBlocking b = gradient_blocking();
   const int64_t width = kernel.tile_columns, blocks = b.channel_blocks * b.column_blocks;
   const int64_t x_stride = row_stride(b.channels);
-  parallel::for_each(g.tap_count * blocks * b.ranges, [&](int64_t task, int) {
+  const TeamScratch scratch(gradient_scratch());
+  parallel::for_each(g.tap_count * blocks * b.ranges, [&](int64_t task, int worker) {
     const int64_t tap = task / (blocks * b.ranges), range = task / blocks % b.ranges;
     const std::vector<Place>& places = places_[size_t(tap)];
     const int64_t c0 = task / b.column_blocks % b.channel_blocks * b.channels,
@@ -156,8 +171,8 @@ void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source
     const int64_t n0 = task % b.column_blocks * b.columns, n1 = std::min<int64_t>(g.columns, n0 + b.columns);
     const int64_t places_count = int64_t(places.size());
     const int64_t begin = g.images * range / b.ranges * places_count, end = g.images * (range + 1) / b.ranges * places_count;
-    float* x = scratch(Scratch::operand, chunk_rows * x_stride);
-    float* dy = scratch(Scratch::gradient, chunk_rows * b.columns);
+    float* x = scratch.get(worker, Scratch::operand, chunk_rows * x_stride);
+    float* dy = scratch.get(worker, Scratch::gradient, chunk_rows * b.columns);
     float* results = workspace + range * gradient_result_count(g);
     const float *rows[chunk_rows], *d_rows[chunk_rows];
     for (int64_t row = begin; row < end; row += chunk_rows) {

@@ -26,6 +26,10 @@ class SmallMap {
   // As gather_product, of packed weights.
   void product(const Operand& source, const float* packed, float* target, bool accumulate, Epilogue epilogue) const;
 
+  // Scratch of the workers for product and weight_gradient; packing takes as much as pack_weights does.
+  ScratchSize product_scratch() const;
+  ScratchSize gradient_scratch() const;
+
   // As weight_gradient.
   int64_t gradient_workspace() const;
   void weight_gradient(const WeightLayout& layout, const Operand& source, const Operand& d_target, float* workspace,
@@ -44,7 +48,7 @@ class SmallMap {
   };
 
   void multiply_tap(const Operand& source, const float* packed, float* target, bool accumulate, int64_t image0, int64_t images,
-                    int64_t depth0, int64_t column0, int64_t column1) const;
+                    int64_t depth0, int64_t column0, int64_t column1, float* panel) const;
   GradientBlocking gradient_blocking() const;
 
   Gather gather_;

@@ -1,5 +1,4 @@
 // Backward of a product towards its weights: the product of the transposed rows with the gradient of the target.
-#include "base/arena.h"
 #include "base/parallel.h"
 #include "ops/row_walker.h"
 
@@ -52,7 +51,23 @@ GradientBlocking gradient_blocking(const Gather& g) {
   return best;
 }
 
+int64_t panel_slot() { return round_up(kernels().tile_rows, kernels().lanes); }  // floats of a panel's row
+
+ScratchSize reduce_scratch() {
+  ScratchSize size;
+  size.include(Scratch::operand, reduce_chunk * kernels().tile_columns);
+  return size;
+}
+
 }  // namespace
+
+ScratchSize weight_gradient_scratch(const Gather& g) {
+  const GradientBlocking b = gradient_blocking(g);
+  ScratchSize size = reduce_scratch();
+  size.include(Scratch::operand, b.block_panels * chunk_rows * panel_slot());
+  size.include(Scratch::gradient, chunk_rows * b.block_columns);
+  return size;
+}
 
 int64_t gradient_result_count(const Gather& g) { return g.depth() * round_up(g.columns, kernels().tile_columns); }
 
@@ -62,10 +77,11 @@ void add_weight_gradient(const Gather& g, const WeightLayout& layout, int64_t ra
   const Kernels& kernel = kernels();
   const int64_t width = kernel.tile_columns, depth = g.depth(), size = gradient_result_count(g);
   const int64_t chunks = ceil_div(depth, reduce_chunk);
-  parallel::for_each(ceil_div(g.columns, width) * chunks, [&](int64_t task, int) {
+  const TeamScratch scratch(reduce_scratch());
+  parallel::for_each(ceil_div(g.columns, width) * chunks, [&](int64_t task, int worker) {
     const int64_t n0 = task / chunks * width, n = std::min<int64_t>(g.columns - n0, width);
     const int64_t begin = task % chunks * reduce_chunk, count = std::min(depth - begin, reduce_chunk);
-    float* tile = scratch(Scratch::operand, reduce_chunk * width);
+    float* tile = scratch.get(worker, Scratch::operand, reduce_chunk * width);
     for (int64_t i = 0; i < count; ++i) {
       const int64_t k = layout.depth_at[size_t(begin + i)];
       const bool written = used >> (k / g.channels) & 1;
@@ -83,15 +99,16 @@ void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand&
   const Kernels& kernel = kernels();
   const GradientBlocking b = gradient_blocking(g);
   const int64_t m = g.rows(), width = kernel.tile_columns;
-  const int64_t slot = round_up(kernel.tile_rows, kernel.lanes);  // floats of a panel's row
+  const int64_t slot = panel_slot();
   const RowWalker walker(kernel, g, source);
-  parallel::for_each(b.ranges * b.panel_blocks * b.column_blocks, [&](int64_t task, int) {
+  const TeamScratch scratch(weight_gradient_scratch(g));
+  parallel::for_each(b.ranges * b.panel_blocks * b.column_blocks, [&](int64_t task, int worker) {
     const int64_t range = task / (b.panel_blocks * b.column_blocks);
     const int64_t p0 = task / b.column_blocks % b.panel_blocks * b.block_panels, p1 = std::min(b.panels, p0 + b.block_panels);
     const int64_t n0 = task % b.column_blocks * b.block_columns, n1 = std::min<int64_t>(g.columns, n0 + b.block_columns);
     const int64_t begin = range * b.range_rows, end = std::min(m, begin + b.range_rows);
-    float* x = scratch(Scratch::operand, b.block_panels * chunk_rows * slot);
-    float* dy = scratch(Scratch::gradient, chunk_rows * b.block_columns);
+    float* x = scratch.get(worker, Scratch::operand, b.block_panels * chunk_rows * slot);
+    float* dy = scratch.get(worker, Scratch::gradient, chunk_rows * b.block_columns);
     float* results = workspace + range * gradient_result_count(g);
     const float* rows[chunk_rows];
     for (int64_t row = begin; row < end; row += chunk_rows) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/arena.h"
 #include "base/parallel.h"
 #include "ops/lookahead.h"
 #include "ops/winograd_tiles.h"
@@ -35,18 +34,19 @@ namespace {
 
 int64_t padded_filters(const WinogradShape& s) { return round_up(s.filters, kernels().tile_columns); }
 
+constexpr int64_t taps = 9, pack_channels = 32;  // that pack_panel treats at a time
+int64_t pack_tile_floats() { return pack_channels * taps * kernels().tile_columns; }
+
 // Transforms the weights of channels [begin, end) and a panel of filters from n0 on. row(k): where those of channel k go, its
-// 36 numbers point_stride apart.
+// 36 numbers point_stride apart. tile: room for pack_tile_floats().
 template <class Row>
 void pack_panel(const WinogradShape& s, const float* weights, bool backward, int64_t n0, int64_t begin, int64_t end, Row row,
-                int64_t point_stride) {
-  constexpr int64_t taps = 9, chunk = 32;  // channels at a time
+                int64_t point_stride, float* tile) {
   const Kernels& kernel = kernels();
   const int64_t width = kernel.tile_columns, n = std::min<int64_t>(s.filters - n0, width);
-  float* tile = scratch(Scratch::operand, chunk * taps * width);
-  std::fill(tile, tile + chunk * taps * width, 0.0f);
-  for (int64_t k0 = begin; k0 < end; k0 += chunk) {
-    const int64_t k1 = std::min(end, k0 + chunk);
+  std::fill(tile, tile + pack_tile_floats(), 0.0f);
+  for (int64_t k0 = begin; k0 < end; k0 += pack_channels) {
+    const int64_t k1 = std::min(end, k0 + pack_channels);
     if (!backward) {
       kernel.transpose(weights + (n0 * s.channels + k0) * taps, s.channels * taps, n, (k1 - k0) * taps, tile, width);
     }
@@ -94,6 +94,16 @@ int64_t chunk_blocks(const WinogradShape& s) {
   constexpr int64_t most_numbers = 65536;  // 36 times as many floats are 9 MiB
   return std::max<int64_t>(1, most_numbers / (s.channels * block_tile_rows(s) * s.row_tiles()));
 }
+int64_t chunk_tiles(const WinogradShape& s) { return chunk_blocks(s) * block_tile_rows(s) * s.row_tiles(); }
+
+ScratchSize filters_scratch(const WinogradShape& s) {
+  const int64_t width = kernels().tile_columns;
+  ScratchSize size;
+  size.include(Scratch::operand, pack_tile_floats());
+  size.include(Scratch::gradient, tile_points * s.channels * width);
+  size.include(Scratch::result, tile_points * std::min(s.tiles(), chunk_tiles(s)) * width);
+  return size;
+}
 
 void product_by_filters(const WinogradShape& s, const Operand& source, const float* weights, bool backward, float* workspace,
                         float* target, bool accumulate, Epilogue epilogue) {
@@ -101,6 +111,7 @@ void product_by_filters(const WinogradShape& s, const Operand& source, const flo
   const int64_t width = kernel.tile_columns, depth = s.channels, in_stride = row_stride(depth);
   const RowBlocks blocks = winograd_blocks(s);
   const int64_t block_tiles = blocks.unit * s.row_tiles();
+  const TeamScratch scratch(filters_scratch(s));
   for (int64_t block0 = 0; block0 < blocks.count(); block0 += chunk_blocks(s)) {
     const int64_t block1 = std::min(blocks.count(), block0 + chunk_blocks(s));
     const int64_t tile0 = block0 * block_tiles, tiles = std::min(s.tiles(), block1 * block_tiles) - tile0;
@@ -110,12 +121,13 @@ void product_by_filters(const WinogradShape& s, const Operand& source, const flo
         transform_input(kernel, s, source, tile0 + t, 0, depth, workspace + t * in_stride, tiles * in_stride);
       }
     });
-    parallel::for_each(padded_filters(s) / width, [&](int64_t panel, int) {
+    parallel::for_each(padded_filters(s) / width, [&](int64_t panel, int worker) {
       const int64_t n0 = panel * width, columns = std::min<int64_t>(s.filters - n0, width);
-      float* packed = scratch(Scratch::gradient, tile_points * depth * width);
-      float* result = scratch(Scratch::result, tile_points * tiles * width);
+      float* packed = scratch.get(worker, Scratch::gradient, tile_points * depth * width);
+      float* result = scratch.get(worker, Scratch::result, tile_points * tiles * width);
       pack_panel(
-          s, weights, backward, n0, 0, depth, [=](int64_t k) { return packed + k * width; }, depth * width);
+          s, weights, backward, n0, 0, depth, [=](int64_t k) { return packed + k * width; }, depth * width,
+          scratch.get(worker, Scratch::operand, pack_tile_floats()));
       for (int64_t p = 0; p < tile_points; ++p) {
         const float* input = workspace + p * tiles * in_stride;
         Lookahead lookahead(ceil_div(tiles, kernel.tile_rows), depth);
@@ -136,33 +148,56 @@ void pack_all(const WinogradShape& s, const float* weights, bool backward, int64
   constexpr int64_t chunk = 32;  // channels a task
   const int64_t width = kernels().tile_columns, depth = s.channels, padded = padded_filters(s);
   const int64_t chunks = ceil_div(depth, chunk);
-  parallel::for_each(padded / width * chunks, [&](int64_t task, int) {
+  ScratchSize size;
+  size.include(Scratch::operand, pack_tile_floats());
+  const TeamScratch scratch(size);
+  parallel::for_each(padded / width * chunks, [&](int64_t task, int worker) {
     const int64_t n0 = task / chunks * width, begin = task % chunks * chunk;
     auto row = [=](int64_t k) {
       const int64_t k0 = k / block_depth * block_depth, rows = std::min(depth - k0, block_depth);
       return packed + k0 * padded + n0 * rows + (k - k0) * width;
     };
-    pack_panel(s, weights, backward, n0, begin, std::min(depth, begin + chunk), row, depth * padded);
+    pack_panel(s, weights, backward, n0, begin, std::min(depth, begin + chunk), row, depth * padded,
+               scratch.get(worker, Scratch::operand, pack_tile_floats()));
   });
 }
 
+// How product_by_tiles is cut: a block of tiles, and pieces of its columns.
+struct TileBlocking {
+  int64_t most_tiles, block_depth, piece, pieces;
+  explicit TileBlocking(const WinogradShape& s) {
+    const int64_t width = kernels().tile_columns, panels = padded_filters(s) / width;
+    const RowBlocks blocks = winograd_blocks(s);
+    most_tiles = blocks.unit * s.row_tiles();
+    block_depth = ceil_div(s.channels, ceil_div(s.channels, most_depth));
+    const int64_t wanted_pieces = std::clamp<int64_t>(ceil_div(wanted_tasks, blocks.count()), 1, ceil_div(panels, 2));
+    piece = ceil_div(panels, wanted_pieces) * width;
+    pieces = ceil_div(s.filters, piece);
+  }
+  ScratchSize scratch(const WinogradShape& s) const {
+    ScratchSize size;
+    size.include(Scratch::operand, std::max(pack_tile_floats(), tile_points * most_tiles * row_stride(block_depth)));
+    size.include(Scratch::result, tile_points * most_tiles * row_stride(std::min<int64_t>(s.filters, piece)));
+    return size;
+  }
+};
+
 // Of small weights, transformed at the start, each task takes a block of tiles through all stages.
-void product_by_tiles(const WinogradShape& s, const Operand& source, const float* packed, int64_t block_depth, float* target,
+void product_by_tiles(const WinogradShape& s, const Operand& source, const float* packed, const TileBlocking& b, float* target,
                       bool accumulate, Epilogue epilogue) {
   const Kernels& kernel = kernels();
-  const int64_t width = kernel.tile_columns, depth = s.channels, panels = padded_filters(s) / width;
+  const int64_t width = kernel.tile_columns, depth = s.channels;
+  const int64_t most_tiles = b.most_tiles, block_depth = b.block_depth, piece = b.piece, pieces = b.pieces;
   const RowBlocks blocks = winograd_blocks(s);
-  const int64_t most_tiles = blocks.unit * s.row_tiles();
-  const int64_t wanted_pieces = std::clamp<int64_t>(ceil_div(wanted_tasks, blocks.count()), 1, ceil_div(panels, 2));
-  const int64_t piece = ceil_div(panels, wanted_pieces) * width, pieces = ceil_div(s.filters, piece);
   const int team = parallel::threads();
-  parallel::for_each(blocks.count() * pieces, [&](int64_t task, int) {
+  const TeamScratch scratch(b.scratch(s));
+  parallel::for_each(blocks.count() * pieces, [&](int64_t task, int worker) {
     const int64_t block = task / pieces, next = (task + team) / pieces;
     const int64_t tile0 = block * most_tiles, tiles = std::min(most_tiles, s.tiles() - tile0);
     const int64_t column0 = task % pieces * piece, columns = std::min<int64_t>(s.filters - column0, piece);
     const int64_t in_stride = row_stride(block_depth), out_stride = row_stride(columns);
-    float* input = scratch(Scratch::operand, tile_points * most_tiles * in_stride);
-    float* result = scratch(Scratch::result, tile_points * most_tiles * out_stride);
+    float* input = scratch.get(worker, Scratch::operand, tile_points * most_tiles * in_stride);
+    float* result = scratch.get(worker, Scratch::result, tile_points * most_tiles * out_stride);
     const int64_t products = tile_points * ceil_div(tiles, kernel.tile_rows) * ceil_div(columns, width);
     Lookahead lookahead(products * ceil_div(depth, block_depth), block_depth);
     for (const float* map : {source.data, source.partner}) {
@@ -187,16 +222,18 @@ void product_by_tiles(const WinogradShape& s, const Operand& source, const float
 }  // namespace
 
 int64_t winograd_workspace(const WinogradShape& s) {
-  if (by_filters(s)) return tile_points * chunk_blocks(s) * block_tile_rows(s) * s.row_tiles() * row_stride(s.channels);
+  if (by_filters(s)) return tile_points * chunk_tiles(s) * row_stride(s.channels);
   return tile_points * s.channels * padded_filters(s);
 }
+
+ScratchSize winograd_scratch(const WinogradShape& s) { return by_filters(s) ? filters_scratch(s) : TileBlocking(s).scratch(s); }
 
 void winograd_product(const WinogradShape& s, const Operand& source, const float* weights, bool backward, float* workspace,
                       float* target, bool accumulate, Epilogue epilogue) {
   if (by_filters(s)) return product_by_filters(s, source, weights, backward, workspace, target, accumulate, epilogue);
-  const int64_t block_depth = ceil_div(s.channels, ceil_div(s.channels, most_depth));
-  pack_all(s, weights, backward, block_depth, workspace);
-  product_by_tiles(s, source, workspace, block_depth, target, accumulate, epilogue);
+  const TileBlocking b(s);
+  pack_all(s, weights, backward, b.block_depth, workspace);
+  product_by_tiles(s, source, workspace, b, target, accumulate, epilogue);
 }
 
 }  // namespace swav

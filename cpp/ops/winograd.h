@@ -33,6 +33,10 @@ RowBlocks winograd_blocks(const WinogradShape& shape);
 int64_t winograd_workspace(const WinogradShape& shape);
 int64_t winograd_gradient_workspace(const WinogradShape& shape);
 
+// Scratch of their workers.
+ScratchSize winograd_scratch(const WinogradShape& shape);
+ScratchSize winograd_gradient_scratch(const WinogradShape& shape);
+
 // target [images][height][width][filters] (+)= convolution of source with the master weights [filters][channels][3][3], zero
 // padding of 1. For the backward towards the data (`backward`) the shape has channels and filters exchanged, and the weights
 // are rotated by half a turn.

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "base/arena.h"
 #include "base/parallel.h"
 #include "ops/winograd_tiles.h"
 
@@ -85,19 +84,20 @@ void multiply_gradient(const WinogradShape& s, const GradientBlocking& b, const 
   }
 }
 
-// d_weights += the 9 taps of a block's results, for its channels [c0, c1).
+constexpr int64_t taps = 9, tap_channels = 32;  // that add_taps treats at a time
+int64_t tap_tile_floats() { return tap_channels * taps * kernels().tile_columns; }
+
+// d_weights += the 9 taps of a block's results, for its channels [c0, c1). tile: room for tap_tile_floats().
 void add_taps(const WinogradShape& s, const GradientBlocking& b, const float* results, int64_t block, int64_t c0, int64_t c1,
-              float* d_weights) {
-  constexpr int64_t taps = 9, chunk = 32;  // channels at a time
+              float* tile, float* d_weights) {
   const Kernels& kernel = kernels();
   const int64_t width = kernel.tile_columns;
   const int64_t first = block / b.filter_blocks * b.channels;
   const int64_t f0 = block % b.filter_blocks * b.filters, f1 = std::min<int64_t>(s.filters, f0 + b.filters);
-  float* tile = scratch(Scratch::operand, chunk * taps * width);
   for (int64_t f = f0; f < f1; f += width) {
     const int64_t n = std::min(width, f1 - f);
-    for (int64_t begin = c0; begin < c1; begin += chunk) {
-      const int64_t count = std::min(chunk, c1 - begin);
+    for (int64_t begin = c0; begin < c1; begin += tap_channels) {
+      const int64_t count = std::min(tap_channels, c1 - begin);
       for (int64_t c = 0; c < count; ++c) {
         kernel.winograd_taps(results + (begin - first + c) * b.filters + (f - f0), b.channels * b.filters, n,
                              tile + c * taps * width, width);
@@ -110,6 +110,14 @@ void add_taps(const WinogradShape& s, const GradientBlocking& b, const float* re
 }  // namespace
 
 int64_t winograd_gradient_workspace(const WinogradShape& s) { return GradientLayout(s, gradient_blocking(s)).total; }
+
+ScratchSize winograd_gradient_scratch(const WinogradShape& s) {
+  const GradientBlocking b = gradient_blocking(s);
+  ScratchSize size;
+  size.include(Scratch::operand, tap_tile_floats());
+  if (b.fused) size.include(Scratch::result, b.block_results());
+  return size;
+}
 
 void winograd_weight_gradient(const WinogradShape& s, const Operand& source, const Operand& d_target, float* workspace,
                               float* d_weights) {
@@ -137,20 +145,22 @@ void winograd_weight_gradient(const WinogradShape& s, const Operand& source, con
   }
   constexpr int64_t channels_a_task = 32;
   const int64_t parts = b.fused ? 1 : ceil_div(b.channels, channels_a_task);
-  parallel::for_each(b.blocks() * parts, [&](int64_t task, int) {
+  const TeamScratch scratch(winograd_gradient_scratch(s));
+  parallel::for_each(b.blocks() * parts, [&](int64_t task, int worker) {
     const int64_t block = task / parts, first = block / b.filter_blocks * b.channels;
     const int64_t last = std::min<int64_t>(s.channels, first + b.channels);
+    float* tile = scratch.get(worker, Scratch::operand, tap_tile_floats());
     if (b.fused) {
-      float* results = scratch(Scratch::result, b.block_results());
+      float* results = scratch.get(worker, Scratch::result, b.block_results());
       for (int64_t point = 0; point < tile_points; ++point) {
         multiply_gradient(s, b, layout, workspace, point, block, s.tiles(), false, results + point * b.channels * b.filters);
       }
-      add_taps(s, b, results, block, first, last, d_weights);
+      add_taps(s, b, results, block, first, last, tile, d_weights);
       return;
     }
     const int64_t c0 = std::min(last, first + task % parts * channels_a_task);
     add_taps(s, b, workspace + layout.results + block * b.block_results(), block, c0, std::min(last, c0 + channels_a_task),
-             d_weights);
+             tile, d_weights);
   });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/memory.h"
 #include "base/number.h"
 #include "base/status.h"
 #include "io/safetensors.h"
@@ -108,6 +109,8 @@ void Trainer::load(const std::string& path) {
   };
   // Everything is read before anything is changed.
   Parameters& parameters = network_.parameters();
+  require_memory(plan_.bytes().parameters * 2 + plan_.bytes().optimizer + plan_.bytes().queue, "reading a checkpoint",
+                 "it is held beside the training state for a moment");
   Parameters loaded = parameters;
   std::vector<float> state1(size_t(parameters.size())), state2(plan_.state2 ? size_t(parameters.size()) : 0);
   for (const TensorEntry& entry : loaded.entries()) {

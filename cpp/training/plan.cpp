@@ -1,5 +1,7 @@
 #include "training/plan.h"
 
+#include "base/memory.h"
+#include "base/parallel.h"
 #include "base/status.h"
 
 namespace swav {
@@ -80,8 +82,11 @@ void TrainingPlan::take(Arena& arena, Objective& objective) {
   taken(bytes_.workspace);
   objective.take_state(arena, shape_);
   taken(bytes_.queue);
+  workspace_size_.scratch.include(objective.scratch());
+  bytes_.scratch = workspace_size_.scratch.bytes() * parallel::threads();
   bytes_.parameters = parameter_floats_ * int64_t(sizeof(float));
-  bytes_.total = bytes_.parameters + bytes_.gradients + bytes_.optimizer + bytes_.activations + bytes_.workspace + bytes_.queue;
+  bytes_.total = bytes_.parameters + bytes_.gradients + bytes_.optimizer + bytes_.activations + bytes_.workspace +
+                 bytes_.queue + bytes_.scratch;
 }
 
 // Passes run forward in order and backward in reverse order, so the first one runs while the activations of the second are not
@@ -102,7 +107,8 @@ void TrainingPlan::take_buffers(Arena& arena) {
 }
 
 void TrainingPlan::allocate(Parameters& parameters, Objective& objective) {
-  arena_.lay_out([&] { take(arena_, objective); });
+  arena_.lay_out([&] { take(arena_, objective); }, "a training step");
+  const TeamScratch reserved(workspace_size_.scratch);  // stays in the store of this thread
   for (TrainingPass& pass : passes) pass.backbone.bind(parameters, gradients);
   head->bind(parameters, gradients);
   output.embeddings = head->embeddings();
@@ -110,6 +116,25 @@ void TrainingPlan::allocate(Parameters& parameters, Objective& objective) {
   for (int32_t h = 0; h < int32_t(shape_.prototypes.size()); ++h) {
     output.sets.push_back({head->prototype_values(h), head->scores(h)});
   }
+}
+
+void require_memory_for(const TrainingPlan& plan, const Description& description, const Parameters& parameters,
+                        const TrainerSettings& settings, Objective& objective) {
+  const int64_t room = memory_room().smallest();
+  if (plan.needed_bytes() <= room) return;
+  const auto bytes_of = [&](int64_t batch) {
+    TrainerSettings smaller = settings;
+    smaller.batch = int32_t(batch);
+    try {
+      return TrainingPlan(description, parameters, smaller, objective).needed_bytes();
+    } catch (const Error&) {  // too large to be counted, or too few rows for batch statistics
+      return batch > 1 ? INT64_MAX : int64_t{0};
+    }
+  };
+  const int64_t fits = largest_that_fits(settings.batch - 1, room, bytes_of);
+  const std::string advice = fits > 0 ? "the largest batch that fits is " + std::to_string(fits)
+                                      : "not even a batch of 1 fits: fewer or smaller crops or a narrower network need less";
+  require_memory(plan.needed_bytes(), "a training step on a batch of " + std::to_string(settings.batch), advice);
 }
 
 }  // namespace swav

@@ -47,6 +47,8 @@ class TrainingPlan {
   void allocate(Parameters& parameters, Objective& objective);
 
   const swav_memory_plan& bytes() const { return bytes_; }
+  // What is not there before the plan is allocated.
+  int64_t needed_bytes() const { return bytes_.total - bytes_.parameters; }
   int64_t rows() const { return shape_.rows(); }
   const ObjectiveShape& shape() const { return shape_; }
 
@@ -66,9 +68,14 @@ class TrainingPlan {
   ObjectiveShape shape_;
   int64_t feature_dim_, parameter_floats_, prototype_floats_ = 0;
   int states_;
-  WorkspaceSize workspace_size_;
+  WorkspaceSize workspace_size_;  // with the scratch of the workers
   swav_memory_plan bytes_{};
   Arena arena_;
 };
+
+// Throws SWAV_ERROR_MEMORY where the plan, which was not allocated yet, does not fit into the memory that this process may
+// take, and names the largest batch that does. The objective is planned anew afterwards.
+void require_memory_for(const TrainingPlan& plan, const Description& description, const Parameters& parameters,
+                        const TrainerSettings& settings, Objective& objective);
 
 }  // namespace swav

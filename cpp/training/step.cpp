@@ -15,6 +15,7 @@ Trainer::Trainer(Network& network, const TrainerSettings& settings, std::unique_
       group_(group),
       objective_(std::move(objective)),
       plan_(network.description(), network.parameters(), settings, *objective_) {
+  require_memory_for(plan_, network.description(), network.parameters(), settings_, *objective_);
   plan_.allocate(network.parameters(), *objective_);
   bind_optimizer();
 }

@@ -45,7 +45,7 @@ struct RunRecords: ~Copyable {
       try log(
         "memory plan: \(mib(memory.total)) (parameters \(mib(memory.parameters)), gradients \(mib(memory.gradients)), "
           + "optimiser \(mib(memory.optimizer)), activations \(mib(memory.activations)), workspace \(mib(memory.workspace)), "
-          + "queue \(mib(memory.queue))); loader \(mib(start.loaderMemory))")
+          + "queue \(mib(memory.queue)), scratch \(mib(memory.scratch))); loader \(mib(start.loaderMemory))")
     case .step(let step):
       try metrics.append(line: try jsonRow("step", step))
       try events.append(EventRecord.scalars(step.scalars, step: step.step, wallTime: wallTime()))
