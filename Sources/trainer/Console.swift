@@ -11,9 +11,17 @@ struct Console {
   /// Seconds between plain lines, and between redraws of the bar.
   private let interval: Duration
 
+  /// Columns of the terminal that standard output is, 80 where it does not say; nil where it is none.
+  static var columns: Int? {
+    guard isatty(STDOUT_FILENO) == 1 else { return nil }
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
   init(json: Bool) {
     self.json = json
-    isTerminal = !json && isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    isTerminal = !json && Console.columns != nil && ProcessInfo.processInfo.environment["TERM"] != "dumb"
     interval = isTerminal ? .milliseconds(100) : .seconds(10)
   }
 
@@ -75,7 +83,7 @@ struct Console {
   /// The bar gives way to the parts, and the last parts to the edge of the terminal: a longer line would wrap, and a carriage
   /// return goes back to the start of its last part only.
   private mutating func drawBar(_ share: Double, _ parts: [String]) {
-    let columns = terminalColumns()
+    let columns = (Console.columns ?? 80)
     var text = "\(fixed(100 * share, 0)) %"
     for part in parts where text.count + 2 + part.count <= columns - 10 || text.count < 6 { text += "  " + part }
     let width = min(20, max(6, columns - 4 - text.count))
@@ -124,7 +132,7 @@ struct Console {
   mutating func line(_ text: String) {
     if hasBar { write("\r\u{1b}[K") }
     hasBar = false
-    write((isTerminal ? wrapped(text, to: terminalColumns()) : text) + "\n")
+    write((isTerminal ? wrapped(text, to: (Console.columns ?? 80)) : text) + "\n")
   }
 
   mutating func finishBar() {
@@ -133,13 +141,6 @@ struct Console {
   }
 
   private func write(_ text: String) { print(text, terminator: "") }
-}
-
-/// Columns of the terminal; 80 where it does not say.
-private func terminalColumns() -> Int {
-  var size = winsize()
-  guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-  return Int(size.ws_col)
 }
 
 /// A text in lines of so many columns, those after the first set in; what stands at its start stays.

@@ -10,12 +10,15 @@ struct DataReportView {
 
   /// Columns that the table stays within; longer names are cut.
   static let width = 100
+  /// Of the longest bar: what a title and a number leave of the line.
+  private static let barWidth = max(10, min(width, Console.columns ?? width) - 50)
   /// Rows of unsound files and of classes for people; --json has all.
   private static let maximumRows = 12
 
   func show(json: Bool) throws {
     if json { return try showJSON() }
-    for line in lines { print(line) }
+    var console = Console(json: false)
+    for line in lines { console.line(line) }
   }
 
   var lines: [String] {
@@ -81,7 +84,7 @@ struct DataReportView {
   private func barLine(_ title: String, _ count: Int, most: Int) -> String {
     let name = DataReportView.cut(title, to: 28).padding(toLength: 28, withPad: " ", startingAt: 0)
     let number = "\(count)"
-    let bar = String(repeating: "#", count: max(1, 50 * count / max(1, most)))
+    let bar = String(repeating: "#", count: max(1, DataReportView.barWidth * count / max(1, most)))
     let line = "  \(name) \(String(repeating: " ", count: max(0, 9 - number.count)))\(number)"
     return count == 0 ? line : "\(line)  \(bar)"
   }

@@ -14,7 +14,8 @@ import Testing
   }
 
   @Test func lettersAreSevenPointsHighAndAPointApart() {
-    #expect(drawn("H:") == ["#...#......", "#...#..##..", "#...#..##..", "#####......", "#...#..##..", "#...#..##..", "#...#......"])
+    let rows = ["#...#......", "#...#..##..", "#...#..##..", "#####......", "#...#..##..", "#...#..##..", "#...#......"]
+    #expect(drawn("H:") == rows)
     #expect(Canvas.size(of: "ABC", scale: 3) == (51, 21) && Canvas.size(of: "", scale: 2).width == 0)
   }
 

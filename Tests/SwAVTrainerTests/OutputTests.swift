@@ -66,6 +66,20 @@ import Testing
     #expect(try TrainerProcess.shell("trainer info | true; exit ${PIPESTATUS[0]}", in: folder.path).errors.isEmpty)
   }
 
+  /// A limit on the size of files stands for the full disk: writing beyond it fails in the same way.
+  @Test func filesThatCannotBeWrittenAreOneLineWithoutLitter() throws {
+    for (command, file) in [
+      ("preview images -o sheet.png", "sheet.png"), ("embed images --weights untrained --size 32 -o f.csv", "f.csv"),
+      ("embed images --weights untrained --size 32 -o f.npy", "f.npy"),
+    ] {
+      let outcome = try TrainerProcess.shell("trap '' XFSZ; ulimit -f 8; trainer \(command) > /dev/null", in: folder.path)
+      #expect(outcome.code == 74, "\(command)")
+      #expect(outcome.errors.hasPrefix("error: ") && outcome.errors.hasSuffix("\(file): File too large\n"), "\(outcome.errors)")
+      #expect(outcome.errors.count { $0 == "\n" } == 1, "\(outcome.errors)")
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["images"])
+  }
+
   @Test func everyRowSaysWhatItIsAndWhichSchema() throws {
     let broken = Array("no picture".utf8)
     try folder.write("images/class0/broken.jpg", broken)

@@ -119,7 +119,8 @@ import Testing
 
   @Test(arguments: [
     ("batch", "1", "batch is '1'; a whole number from 2 to 65536 is needed"), ("batch", "x", "batch is 'x'; a whole number"),
-    ("epochs", "0", "epochs is '0'; a whole number from 1"), ("temperature", "0", "temperature is '0'; a number from 1e-06 to 1000000"),
+    ("epochs", "0", "epochs is '0'; a whole number from 1"),
+    ("temperature", "0", "temperature is '0'; a number from 1e-06 to 1000000"),
     ("temperature", "nan", "temperature is 'nan'"),
     ("epsilon", "relative:", "epsilon is 'relative:'; a number above 0, or relative:"),
     ("crops", "2y224", "crops is '2y224'; groups of COUNTxSIZE"), ("arch", "resnet19", "arch is 'resnet19'; one of resnet18,"),

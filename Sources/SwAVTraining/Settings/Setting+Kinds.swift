@@ -39,11 +39,13 @@ extension Setting {
   typealias Path<V> = WritableKeyPath<PretrainConfiguration, V> & Sendable
 
   static func integer(_ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>) -> Setting {
-    Setting(name, allowed: whole(range), show: { "\($0[keyPath: path])" }) { configuration, text in
-      guard let value = Int(text), range.contains(value) else { return false }
-      configuration[keyPath: path] = value
-      return true
-    }
+    Setting(
+      name, allowed: whole(range), show: { "\($0[keyPath: path])" },
+      read: { configuration, text in
+        guard let value = Int(text), range.contains(value) else { return false }
+        configuration[keyPath: path] = value
+        return true
+      })
   }
 
   /// "1 to 8".
@@ -55,11 +57,13 @@ extension Setting {
   }
 
   static func number(_ name: String, _ path: Path<Double>, _ bounds: Bounds, _ noun: String = "a number") -> Setting {
-    Setting(name, allowed: "\(noun) \(bounds)", show: { "\($0[keyPath: path])" }) { configuration, text in
-      guard let value = Double(text), bounds.contains(value) else { return false }
-      configuration[keyPath: path] = value
-      return true
-    }
+    Setting(
+      name, allowed: "\(noun) \(bounds)", show: { "\($0[keyPath: path])" },
+      read: { configuration, text in
+        guard let value = Double(text), bounds.contains(value) else { return false }
+        configuration[keyPath: path] = value
+        return true
+      })
   }
 
   static func probability(_ name: String, _ path: Path<Double>) -> Setting {
