@@ -76,7 +76,9 @@ let package = Package(
     tests("SwAVAugmentationTests", ["SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVDataTests", ["SwAVData", "SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVModelTests", ["SwAVModel", "SwAVEngine", "SwAVTestSupport"]),
-    tests("SwAVEvaluationTests", ["SwAVEvaluation", "SwAVAugmentation", "SwAVData", "SwAVModel", "SwAVTestSupport"]),
+    tests(
+      "SwAVEvaluationTests",
+      ["SwAVEvaluation", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVModel", "SwAVTestSupport"]),
     tests(
       "SwAVInspectionTests",
       ["SwAVInspection", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVTraining", "SwAVTestSupport"]),

@@ -554,19 +554,47 @@ swav_status swav_learning_rate(const swav_schedule *schedule, int64_t step, doub
 
 /* ---- Evaluation ------------------------------------------------------------------------------------------------------ */
 
-/* Weighted k-nearest-neighbour classification: rows are scaled to unit norm; each of the `neighbours` nearest by cosine votes
- * with exp(cosine / temperature). train [count][dim], labels 0..classes-1, queries [query_count][dim] -> predictions
- * [query_count]. Of equal cosines the earlier row counts, of equal votes the smaller class; neighbours > count: all rows.
- * SWAV_ERROR_NUMERIC when a feature is not finite, here and in swav_linear_fit. */
+/* A call that takes long tells this how far it is, between pieces of work: `done` of `total`. Runs on the engine's thread: it
+ * must be quick, and not call functions that compute. */
+typedef void (*swav_progress)(void *context, int64_t done, int64_t total);
+
+typedef struct swav_knn_config {
+  int32_t neighbours;     /* that vote, 1 or more; more than there are training rows: all of them */
+  float temperature;      /* above 0 */
+  bool leave_one_out;     /* the training rows are asked about themselves, each among the others; at least 2 rows */
+  swav_progress progress; /* may be NULL */
+  void *context;          /* for progress */
+} swav_knn_config;
+
+/* 20 neighbours, temperature 0.07, queries of their own, no progress. */
+swav_knn_config swav_knn_config_default(void);
+
+/* Weighted k-nearest-neighbour classification: rows are scaled to unit norm; each of the neighbours nearest by cosine votes
+ * with exp(cosine / temperature). train [count][dim], labels [count] in 0..classes-1, queries [query_count][dim] -> predictions
+ * [query_count]. With leave_one_out queries is not read and may be NULL, query_count is not read, and predictions is [count].
+ * Of equal cosines the earlier row counts, of equal votes the smaller class. The bank passes by in blocks: beside the arguments
+ * 256 MiB for queries and their neighbours and room for three blocks of 2048 rows are needed. config may be NULL for the
+ * default. SWAV_ERROR_NUMERIC when a feature is not finite, here and in swav_linear_fit. */
 swav_status swav_knn(const float *train, const int32_t *labels, int64_t count, const float *queries, int64_t query_count,
-                     int64_t dim, int32_t classes, int32_t neighbours, float temperature, int32_t *predictions);
+                     int64_t dim, int32_t classes, const swav_knn_config *config, int32_t *predictions);
 
-/* Multinomial logistic regression on standardised features by L-BFGS: minimises mean cross-entropy + penalty * |W|^2.
- * penalty >= 0, max_iterations >= 1. weights [classes][dim + 1], for raw features, bias last. */
+typedef struct swav_linear_config {
+  double penalty;         /* of the squared norm of the weights, 0 or more */
+  int32_t max_iterations; /* 1 or more */
+  swav_progress progress; /* may be NULL */
+  void *context;          /* for progress */
+} swav_linear_config;
+
+/* Penalty 1e-3, 200 iterations, no progress. */
+swav_linear_config swav_linear_config_default(void);
+
+/* Multinomial logistic regression on standardised features by L-BFGS: minimises mean cross-entropy + penalty * |W|^2. features
+ * [count][dim], labels [count] in 0..classes-1 -> weights [classes][dim + 1], for raw features, bias last. Keeps a copy of the
+ * features meanwhile. config may be NULL for the default. */
 swav_status swav_linear_fit(const float *features, const int32_t *labels, int64_t count, int64_t dim, int32_t classes,
-                            double penalty, int32_t max_iterations, float *weights);
+                            const swav_linear_config *config, float *weights);
 
-/* arg-max class of each row. */
+/* arg-max class of each row, of equal ones the smallest: features [count][dim] -> predictions [count]. */
 swav_status swav_linear_predict(const float *weights, int64_t dim, int32_t classes, const float *features, int64_t count,
                                 int32_t *predictions);
 

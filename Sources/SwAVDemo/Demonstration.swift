@@ -59,9 +59,10 @@ public struct Demonstration: Sendable {
     try images.write(to: URL(filePath: directory).appending(path: "images")) {
       try report(.progress(.rendering, done: $0, total: images.count))
     }
-    let pair = try LabelledPair(train: ImageFolder(trainFolder), val: ImageFolder(valFolder))
-    let thumbnails = try NearestNeighbours().accuracy(
-      of: pair, train: Features.thumbnails(of: pair.train), val: Features.thumbnails(of: pair.val))
+    let pair = try Pair(train: ImageFolder(trainFolder), val: ImageFolder(valFolder))
+    let thumbnails = try Measurement(
+      pair, train: Features.thumbnails(of: pair.train), val: Features.thumbnails(of: pair.val)
+    ).accuracy
     let before = try measure(untrainedNetwork(), on: pair, stage: .before, report)
     try report(.before(untrained: before.accuracy, thumbnails: thumbnails))
 
@@ -90,16 +91,42 @@ public struct Demonstration: Sendable {
 }
 
 extension Demonstration {
+  /// The pictures that are learned from, and those held out.
+  fileprivate struct Pair {
+    let train, val: any ImageSource
+    let images: EvaluationImages
+
+    init(train: any ImageSource, val: any ImageSource) throws {
+      (self.train, self.val) = (train, val)
+      images = try EvaluationImages(train: train, val: val)
+    }
+  }
+
   /// Features of both parts and how well they tell the kinds.
   fileprivate struct Measurement {
-    var train, val: Features
+    var train, val: LabelledFeatures
     /// Percent right, of all and of each kind.
     var accuracy: Double
     var byKind: [Double]
+
+    init(_ pair: Pair, train: Features, val: Features) throws {
+      self.train = try pair.images.labelled(train: train)
+      self.val = try pair.images.labelled(val: val)
+      let predictions = try NearestNeighbours().predict(val, bank: self.train)
+      var (right, count) = (
+        [Double](repeating: 0, count: self.val.classes), [Double](repeating: 0, count: self.val.classes)
+      )
+      for (prediction, label) in zip(predictions, self.val.labels) {
+        count[Int(label)] += 1
+        if prediction == label { right[Int(label)] += 1 }
+      }
+      accuracy = 100 * right.reduce(0, +) / max(1, count.reduce(0, +))
+      byKind = zip(right, count).map { 100 * $0 / max(1, $1) }
+    }
   }
 
   private func measure(
-    _ network: Network, on pair: LabelledPair, stage: Stage, _ report: (Event) throws -> Void
+    _ network: Network, on pair: Pair, stage: Stage, _ report: (Event) throws -> Void
   ) throws -> Measurement {
     let total = pair.train.count + pair.val.count
     let train = try Features.extract(from: pair.train, network: network) {
@@ -108,21 +135,11 @@ extension Demonstration {
     let val = try Features.extract(from: pair.val, network: network) {
       try report(.progress(stage, done: pair.train.count + $0, total: total))
     }
-    let predictions = try NearestNeighbours().predict(val, bank: train, classes: pair.classNames.count)
-    var (right, count) = (
-      [Double](repeating: 0, count: pair.classNames.count), [Double](repeating: 0, count: pair.classNames.count)
-    )
-    for (prediction, label) in zip(predictions, val.labels) {
-      count[Int(label)] += 1
-      if prediction == label { right[Int(label)] += 1 }
-    }
-    return Measurement(
-      train: train, val: val, accuracy: 100 * right.reduce(0, +) / max(1, count.reduce(0, +)),
-      byKind: zip(right, count).map { 100 * $0 / max(1, $1) })
+    return try Measurement(pair, train: train, val: val)
   }
 
   /// One row a kind: a held-out picture, its nearest pictures before, a gap, its nearest pictures after. Green frames: same kind.
-  private func writeNeighbours(_ pair: LabelledPair, before: Measurement, after: Measurement) throws {
+  private func writeNeighbours(_ pair: Pair, before: Measurement, after: Measurement) throws {
     let shown = 6
     var sheet = ContactSheet(
       rows: DemoClass.allCases.map(\.rawValue), columns: 2 + 2 * shown, side: images.side, lines: 2)
@@ -140,12 +157,13 @@ extension Demonstration {
     sheet.legend([(.right, "same kind as the held-out picture"), (.wrong, "another kind")])
     for row in DemoClass.allCases.indices {
       guard let query = after.val.labels.firstIndex(of: Int32(row)) else { continue }
-      sheet.place(try picture(pair.val, after.val.samples[query]), row: row, column: 0, frame: .plain)
+      sheet.place(try picture(pair.val, after.val.features.samples[query]), row: row, column: 0, frame: .plain)
       for (half, measurement) in [before, after].enumerated() {
-        let nearest = measurement.train.nearest(to: query, of: measurement.val, count: shown)
+        let nearest = measurement.train.features.nearest(to: query, of: measurement.val.features, count: shown)
         for (place, found) in nearest.enumerated() {
           sheet.place(
-            try picture(pair.train, measurement.train.samples[found]), row: row, column: 1 + half * (shown + 1) + place,
+            try picture(pair.train, measurement.train.features.samples[found]), row: row,
+            column: 1 + half * (shown + 1) + place,
             frame: measurement.train.labels[found] == Int32(row) ? .right : .wrong)
         }
       }
@@ -168,14 +186,11 @@ extension Demonstration {
 extension Features {
   /// The rows with the greatest cosine to row `query` of `other`, best first.
   func nearest(to query: Int, of other: Features, count: Int) -> [Int] {
-    func row(_ features: Features, _ index: Int) -> ArraySlice<Float> {
-      features.values[index * features.dim..<(index + 1) * features.dim]
-    }
     func dot(_ a: ArraySlice<Float>, _ b: ArraySlice<Float>) -> Float { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
-    let target = row(other, query)
+    let target = other.row(query)
     // The target's own length is the same for all and does not change the order.
     let cosines = (0..<self.count).map { index in
-      let candidate = row(self, index)
+      let candidate = row(index)
       return dot(candidate, target) / max(dot(candidate, candidate).squareRoot(), .leastNormalMagnitude)
     }
     return Array(cosines.indices.sorted { (cosines[$0], $1) > (cosines[$1], $0) }.prefix(count))

@@ -96,7 +96,7 @@ struct Console {
   private func showJSON(_ event: PretrainingEvent) throws {
     switch event {
     case .step(let step): print(try jsonRow("step", step))
-    case .evaluated(let evaluation): print(try jsonRow("evaluation", evaluation))
+    case .evaluated(let evaluation): print(try jsonRow("evaluation", fields: evaluation.fields))
     case .badSample(let bad): print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason]))
     case .warning(let text): print(try jsonRow("warning", ["warning": text]))
     case .advice(let text): print(try jsonRow("advice", ["advice": text]))

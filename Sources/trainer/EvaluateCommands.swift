@@ -67,7 +67,7 @@ struct EvaluationOptions: ParsableArguments {
   @OptionGroup var network: WeightsOptions
   @Option(
     help: ArgumentHelp("Labelled images that are learned from: DIR/CLASS/FILE, or as pretrain takes.", valueName: "images"))
-  var train: String
+  var train: String?
   @Option(help: ArgumentHelp("Labelled images that are asked about.", valueName: "images"))
   var val: String
   @Flag(help: "Re-estimate batch-norm buffers on centre crops of the training images first.")
@@ -78,42 +78,42 @@ struct EvaluationOptions: ParsableArguments {
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var out: OutputOptions
 
-  func run(_ evaluation: FrozenEvaluation, command: String) throws {
+  func run(_ judge: any EvaluationProtocol) throws {
     try Failure.reporting(json: out.json) {
+      guard train != nil || !judge.needsTrainingImages else {
+        throw ValidationError("--train is missing; \(judge.name) learns from labelled images")
+      }
       try Runtime.setThreads(threads.threads)
-      var evaluation = evaluation
+      var evaluation = FrozenEvaluation([judge])
       evaluation.size = network.size
       evaluation.recalibrates = recalibrate
       evaluation.inference = try inference.inference()
       evaluation.calibration = try inference.calibration()
       evaluation.includesRawPixels = rawPixels
       evaluation.reading = threads.reading
-      let pair = try LabelledPair(train: out.open([train], labelled: true), val: out.open([val], labelled: true))
-      let report = try evaluation.run(pair, network: try network.open())
-      try show(report, command: command, neighbours: evaluation.nearest.neighbours)
+      let report = try endingOnSignal(stopped: "nothing was measured", json: out.json) {
+        let images = try EvaluationImages(
+          train: train.map { try out.open([$0], labelled: true) }, val: out.open([val], labelled: true))
+        let network = try network.open()
+        var console = Console(json: out.json)
+        defer { console.finishBar() }
+        return try evaluation.run(images, network: network) { console.showProgress($0, done: $1, total: $2) }
+      }
+      try show(report, judge)
     }
   }
 
-  private func show(_ report: FrozenEvaluation.Report, command: String, neighbours: Int) throws {
-    let rows: [(key: String, title: String, value: Double?)] = [
-      ("knn\(neighbours)", "\(neighbours)-NN", report.knn), ("linear", "linear", report.linear),
-      ("raw_knn\(neighbours)", "\(neighbours)-NN on raw 16x16 thumbnails", report.rawKNN),
-      ("raw_linear", "linear on raw 16x16 thumbnails", report.rawLinear),
-    ]
+  private func show(_ report: EvaluationReport, _ judge: any EvaluationProtocol) throws {
     if out.json {
-      var object: [String: Any] = [
-        "command": command, "weights": network.weights, "train_images": report.trainImages, "val_images": report.valImages,
-        "classes": report.classes, "bad_images": report.bad.count, "recalibrated": recalibrate,
-        "precision": inference.precision,
+      for bad in report.bad { print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason])) }
+      for remark in report.remarks { print(try jsonRow("warning", ["warning": remark])) }
+      let settings: [String: any Encodable] = [
+        "weights": network.weights, "recalibrated": recalibrate, "precision": inference.precision,
       ]
-      for row in rows { if let value = row.value { object[row.key] = value } }
-      let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-      print(String(decoding: data, as: UTF8.self))
-      return
+      return print(try jsonRow("result", command: judge.name, fields: settings.merging(report.fields) { $1 }))
     }
     for bad in report.bad { print("left out \(bad.name): \(bad.reason)") }
-    print("\(report.trainImages) training and \(report.valImages) validation images, \(report.classes) classes")
-    for row in rows { if let value = row.value { print("\(row.title): \(fixed(value, 2)) %") } }
+    for line in report.lines { print(line) }
   }
 }
 
@@ -124,14 +124,16 @@ struct KNNCommand: ParsableCommand {
     discussion: """
       Backbone features of centre crops (shorter side to 256/224 of the input
       size), unit norm, cosine; each of the nearest neighbours votes with
-      exp(cosine / temperature).
+      exp(cosine / temperature). Without --train each validation image is asked
+      about among the others. Classes are matched by name. Beside the share that is
+      right stand the mean of the classes and the share of the largest class.
       """)
 
   @OptionGroup var options: EvaluationOptions
   @Option(help: ArgumentHelp("Neighbours that vote.", valueName: "n"))
-  var neighbours = 20
+  var neighbours = NearestNeighbours().neighbours
   @Option(help: ArgumentHelp("Temperature of the votes.", valueName: "t"))
-  var temperature: Float = 0.07
+  var temperature = NearestNeighbours().temperature
 
   func validate() throws {
     guard neighbours >= 1 else { throw ValidationError("--neighbours is \(neighbours); a number from 1 on is needed") }
@@ -139,9 +141,7 @@ struct KNNCommand: ParsableCommand {
   }
 
   func run() throws {
-    var evaluation = FrozenEvaluation(measures: [.knn])
-    evaluation.nearest = NearestNeighbours(neighbours: neighbours, temperature: temperature)
-    try options.run(evaluation, command: "knn")
+    try options.run(NearestNeighbours(neighbours: neighbours, temperature: temperature))
   }
 }
 
@@ -156,9 +156,9 @@ struct LinearCommand: ParsableCommand {
 
   @OptionGroup var options: EvaluationOptions
   @Option(help: ArgumentHelp("Weight of the squared norm.", valueName: "p"))
-  var penalty = 1e-3
+  var penalty = LinearProbe().penalty
   @Option(help: ArgumentHelp("Iterations at most.", valueName: "n"))
-  var iterations = 200
+  var iterations = LinearProbe().maxIterations
 
   func validate() throws {
     guard penalty >= 0 else { throw ValidationError("--penalty is \(penalty); a number from 0 on is needed") }
@@ -166,8 +166,6 @@ struct LinearCommand: ParsableCommand {
   }
 
   func run() throws {
-    var evaluation = FrozenEvaluation(measures: [.linear])
-    evaluation.probe = LinearProbe(penalty: penalty, maxIterations: iterations)
-    try options.run(evaluation, command: "linear")
+    try options.run(LinearProbe(penalty: penalty, maxIterations: iterations))
   }
 }

@@ -55,6 +55,7 @@ struct PretrainCommand: SettingsCommand {
       var pretraining = Pretraining(
         images: source, validation: try given.text(of: "val").map { try out.open([$0], labelled: true) },
         configuration: plan.configuration, output: output, resume: resume)
+      pretraining.knnTraining = try given.text(of: "knn-train").map { try out.open([$0], labelled: true) }
       pretraining.remarks = plan.reasons + plan.kept + plan.notes
       try show(plan)
       try PretrainingSession(pretraining, json: out.json).run()

@@ -175,8 +175,8 @@ TEST_CASE("whatever computes for long is called off: features, calibration, kNN,
     CHECK(swav_network_embed(bench.network, SWAV_OUTPUT_FEATURES, images.data(), 4, 16, 16, result.data()) == expected);
     CHECK(swav_network_calibrate(bench.network, images.data(), 4, 16, 16) == expected);
     CHECK(swav_network_recalibrate_batch(bench.network, images.data(), 4, 16, 16) == expected);
-    CHECK(swav_knn(result.data(), labels.data(), 4, result.data(), 4, 4, 2, 2, 0.1f, predictions.data()) == expected);
-    CHECK(swav_linear_fit(result.data(), labels.data(), 4, 4, 2, 1e-3, 10, weights.data()) == expected);
+    CHECK(swav_knn(result.data(), labels.data(), 4, result.data(), 4, 4, 2, nullptr, predictions.data()) == expected);
+    CHECK(swav_linear_fit(result.data(), labels.data(), 4, 4, 2, nullptr, weights.data()) == expected);
     CHECK(swav_linear_predict(weights.data(), 4, 2, result.data(), 4, predictions.data()) == expected);
     CHECK(swav_codes(scores.data(), 4, 4, 4, &config, codes.data(), &epsilon) == expected);
     CHECK(swav_swapped_loss(scores.data(), 2, 2, 4, codes.data(), assign.data(), 2, 0.1f, &loss, gradient.data()) == expected);

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <map>
 #include <string>
+#include <tuple>
 
+#include "base/logarithm.h"
 #include "base/parallel.h"
 #include "evaluation/lbfgs.h"
 #include "score_samples.h"
@@ -40,24 +41,75 @@ Labelled clusters(uint64_t seed, int64_t count, int64_t dim, int32_t classes, do
 std::vector<int32_t> knn(const Labelled& train, const Floats& queries, int64_t dim, int32_t classes, int32_t k,
                          float temperature) {
   std::vector<int32_t> predictions(queries.size() / size_t(dim), -1);
+  swav_knn_config config = swav_knn_config_default();
+  config.neighbours = k;
+  config.temperature = temperature;
   REQUIRE_MESSAGE(swav_knn(train.features.data(), train.labels.data(), int64_t(train.labels.size()), queries.data(),
-                           int64_t(predictions.size()), dim, classes, k, temperature, predictions.data()) == SWAV_OK,
+                           int64_t(predictions.size()), dim, classes, &config, predictions.data()) == SWAV_OK,
                   swav_error_message());
   return predictions;
 }
 
+std::vector<int32_t> leave_one_out(const Labelled& data, int64_t dim, int32_t classes, int32_t k) {
+  std::vector<int32_t> predictions(data.labels.size(), -1);
+  swav_knn_config config = swav_knn_config_default();
+  config.neighbours = k;
+  config.leave_one_out = true;
+  REQUIRE_MESSAGE(swav_knn(data.features.data(), data.labels.data(), int64_t(data.labels.size()), nullptr, 0, dim, classes,
+                           &config, predictions.data()) == SWAV_OK,
+                  swav_error_message());
+  return predictions;
+}
+
+// The votes of a query in double; `left_out` is a row that does not count, or -1.
+Doubles votes(const Labelled& train, const float* query, int64_t dim, int32_t classes, int64_t k, double temperature,
+              int64_t left_out) {
+  std::vector<std::pair<double, int64_t>> nearest;
+  for (int64_t n = 0; n < int64_t(train.labels.size()); ++n) {
+    double dot = 0, a = 0, b = 0;
+    for (int64_t d = 0; d < dim; ++d) {
+      const double x = double(query[d]), y = double(train.features[size_t(n * dim + d)]);
+      dot += x * y;
+      a += x * x;
+      b += y * y;
+    }
+    if (n != left_out) nearest.push_back({-dot / std::sqrt(a * b), n});
+  }
+  std::sort(nearest.begin(), nearest.end());
+  Doubles result(size_t(classes), 0.0);
+  for (size_t i = 0; i < std::min(size_t(k), nearest.size()); ++i)
+    result[size_t(train.labels[size_t(nearest[i].second)])] += std::exp(-nearest[i].first / temperature);
+  return result;
+}
+
+// Whether a prediction is the winner of those votes, or as good as it: cosines in float are off by at most dim eps / 2 (their
+// rows have unit norm), so votes by that over the temperature, and by 2e-7 for exp.
+bool wins(const Doubles& votes, int32_t prediction, int64_t dim, double temperature) {
+  const double best = *std::max_element(votes.begin(), votes.end());
+  const double off = 0.5 * double(dim) * double(FLT_EPSILON) / temperature + 2e-7;
+  return votes[size_t(prediction)] >= best * (1 - 2 * off);
+}
+
 Floats fit(const Labelled& data, int64_t dim, int32_t classes, double penalty, int32_t iterations = 1000) {
   Floats weights(size_t(classes * (dim + 1)));
-  REQUIRE_MESSAGE(swav_linear_fit(data.features.data(), data.labels.data(), int64_t(data.labels.size()), dim, classes, penalty,
-                                  iterations, weights.data()) == SWAV_OK,
+  swav_linear_config config = swav_linear_config_default();
+  config.penalty = penalty;
+  config.max_iterations = iterations;
+  REQUIRE_MESSAGE(swav_linear_fit(data.features.data(), data.labels.data(), int64_t(data.labels.size()), dim, classes, &config,
+                                  weights.data()) == SWAV_OK,
                   swav_error_message());
   return weights;
 }
 
+std::vector<int32_t> predict(const Floats& weights, const Floats& features, int64_t dim, int32_t classes) {
+  std::vector<int32_t> predictions(features.size() / size_t(dim), -1);
+  REQUIRE(swav_linear_predict(weights.data(), dim, classes, features.data(), int64_t(predictions.size()), predictions.data()) ==
+          SWAV_OK);
+  return predictions;
+}
+
 double accuracy(const Floats& weights, const Labelled& data, int64_t dim, int32_t classes) {
-  std::vector<int32_t> predictions(data.labels.size());
-  REQUIRE(swav_linear_predict(weights.data(), dim, classes, data.features.data(), int64_t(data.labels.size()),
-                              predictions.data()) == SWAV_OK);
+  const std::vector<int32_t> predictions = predict(weights, data.features, dim, classes);
   int64_t right = 0;
   for (size_t n = 0; n < predictions.size(); ++n) right += predictions[n] == data.labels[n];
   return double(right) / double(predictions.size());
@@ -103,42 +155,62 @@ double gradient_at(const Floats& weights, const Labelled& data, int64_t dim, int
 
 }  // namespace
 
-TEST_CASE("kNN equals a plain search in double, at sizes around the block") {
-  for (const int64_t count : {1, 5, 127, 128, 129, 300}) {
-    for (const int64_t dim : {1, 17, 64}) {
-      const int32_t classes = 4, k = 20;
-      const float temperature = 0.07f;
-      const Labelled train = clusters(1, count, dim, classes, 2.0, false);
-      const Floats queries = clusters(2, 131, dim, classes, 2.0, false).features;
-      const std::vector<int32_t> predictions = knn(train, queries, dim, classes, k, temperature);
-      int close_calls = 0;
-      for (int64_t q = 0; q < 131; ++q) {
-        std::vector<std::pair<double, int64_t>> nearest;
-        for (int64_t n = 0; n < count; ++n) {
-          double dot = 0, a = 0, b = 0;
-          for (int64_t d = 0; d < dim; ++d) {
-            const double x = double(queries[size_t(q * dim + d)]), y = double(train.features[size_t(n * dim + d)]);
-            dot += x * y;
-            a += x * x;
-            b += y * y;
-          }
-          nearest.push_back({-dot / std::sqrt(a * b), n});
-        }
-        if (dim == 1) continue;  // every cosine is 1 or -1: ties decide, see below
-        std::sort(nearest.begin(), nearest.end());
-        Doubles votes(size_t(classes), 0.0);
-        for (size_t i = 0; i < size_t(std::min<int64_t>(k, count)); ++i) {
-          votes[size_t(train.labels[size_t(nearest[i].second)])] += std::exp(-nearest[i].first / double(temperature));
-        }
-        const size_t best = size_t(std::max_element(votes.begin(), votes.end()) - votes.begin());
-        if (size_t(predictions[size_t(q)]) == best) continue;
-        // Cosines in float are off by a few eps, over the temperature: only votes closer than that may differ.
-        CHECK(votes[size_t(predictions[size_t(q)])] > votes[best] * (1 - 20 * double(FLT_EPSILON) / double(temperature)));
-        ++close_calls;
-      }
-      CHECK(close_calls <= 1);
+TEST_CASE("kNN equals a plain search in double, at sizes around the blocks of rows") {
+  const int32_t classes = 4, k = 20;
+  for (const auto& [count, dim, queries] : {std::tuple{int64_t{1}, int64_t{17}, int64_t{3}},
+                                            {5, 17, 131},
+                                            {63, 64, 65},
+                                            {129, 17, 64},
+                                            {300, 100, 131},
+                                            {2047, 8, 70},
+                                            {2048, 8, 70},
+                                            {2049, 8, 70},
+                                            {4099, 5, 40},
+                                            {60, 6, 2049},
+                                            {70, 2305, 9}}) {
+    const Labelled train = clusters(1, count, dim, classes, 2.0, false);
+    const Floats asked = clusters(2, queries, dim, classes, 2.0, false).features;
+    const std::vector<int32_t> predictions = knn(train, asked, dim, classes, k, 0.07f);
+    int64_t wrong = 0;
+    for (int64_t q = 0; q < queries; ++q) {
+      const Doubles expected = votes(train, asked.data() + q * dim, dim, classes, k, 0.07, -1);
+      wrong += !wins(expected, predictions[size_t(q)], dim, 0.07);
     }
+    CAPTURE(count);
+    CAPTURE(dim);
+    CAPTURE(queries);
+    CHECK(wrong == 0);
   }
+}
+
+TEST_CASE("leaving one out, each row is asked about among all others") {
+  for (const int64_t count : {2, 50, 2100}) {
+    const int64_t dim = 9;
+    const Labelled data = clusters(3, count, dim, 4, 2.0, false);
+    const std::vector<int32_t> predictions = leave_one_out(data, dim, 4, 5);
+    int64_t wrong = 0, as_itself = 0;
+    for (int64_t n = 0; n<count; n += count> 100 ? 7 : 1) {
+      wrong += !wins(votes(data, data.features.data() + n * dim, dim, 4, 5, 0.07, n), predictions[size_t(n)], dim, 0.07);
+      as_itself += predictions[size_t(n)] == data.labels[size_t(n)];
+    }
+    CAPTURE(count);
+    CHECK(wrong == 0);
+    CHECK(as_itself < count);  // with itself among the neighbours hardly a row would be wrong
+  }
+  // All neighbours, and the same picture twice: its twin counts.
+  CHECK(leave_one_out({{1, 0, 1, 0, 0, 1, 0, 1}, {0, 1, 2, 3}}, 2, 4, 1) == std::vector<int32_t>{1, 0, 3, 2});
+  CHECK(leave_one_out({{1, 0, 1, 0, 0, 1, 0, 1}, {0, 1, 2, 3}}, 2, 4, 100) == std::vector<int32_t>{1, 0, 3, 2});
+}
+
+TEST_CASE("the same row gives the same cosine wherever it stands, so that of several the first is the neighbour") {
+  const int64_t count = 2500, dim = 37;
+  Labelled train = clusters(8, count, dim, 5, 2.0, false);
+  const Floats query = clusters(9, 1, dim, 5, 2.0, false).features;
+  for (const int64_t n : {13, 100, 2047, 2048, 2490}) std::copy(query.begin(), query.end(), train.features.begin() + n * dim);
+  for (size_t n = 0; n < size_t(count); ++n) train.labels[n] = int32_t(n);
+  CHECK(knn(train, query, dim, count, 1, 0.07f) == std::vector<int32_t>{13});
+  std::rotate(train.features.begin(), train.features.begin() + 14 * dim, train.features.end());
+  CHECK(knn(train, query, dim, count, 1, 0.07f) == std::vector<int32_t>{86});
 }
 
 TEST_CASE("of equal cosines the earlier row is a neighbour, of equal votes the smaller class wins") {
@@ -153,19 +225,87 @@ TEST_CASE("a low temperature lets the nearest decide, a high one the majority, w
   const Labelled train{{1, 0, 1, 0.2f, 1, 0.21f}, {0, 1, 1}};
   CHECK(knn(train, {1, 0}, 2, 2, 3, 1e-30f) == std::vector<int32_t>{0});
   CHECK(knn(train, {1, 0}, 2, 2, 3, 1e30f) == std::vector<int32_t>{1});
+  CHECK(knn(train, {1, 0}, 2, 2, 3, 1e-45f) == std::vector<int32_t>{0});
 }
 
 TEST_CASE("kNN and logistic regression have the same bits with any number of threads") {
-  const Labelled data = clusters(3, 700, 40, 5, 3.0, true);
+  const Labelled data = clusters(3, 2200, 40, 5, 3.0, true);
+  const Floats queries = clusters(4, 900, 40, 5, 3.0, true).features;
   swav_set_threads(1);
-  const Floats weights = fit(data, 40, 5, 1e-3);
-  const std::vector<int32_t> predictions = knn(data, data.features, 40, 5, 20, 0.07f);
+  const Floats weights = fit(data, 40, 5, 1e-3, 30);
+  const std::vector<int32_t> nearest = knn(data, queries, 40, 5, 20, 0.07f), others = leave_one_out(data, 40, 5, 20);
+  const std::vector<int32_t> linear = predict(weights, queries, 40, 5);
   for (const int threads : {2, 3, 7}) {
     swav_set_threads(threads);
-    CHECK(fit(data, 40, 5, 1e-3) == weights);
-    CHECK(knn(data, data.features, 40, 5, 20, 0.07f) == predictions);
+    CHECK(fit(data, 40, 5, 1e-3, 30) == weights);
+    CHECK(knn(data, queries, 40, 5, 20, 0.07f) == nearest);
+    CHECK(leave_one_out(data, 40, 5, 20) == others);
+    CHECK(predict(weights, queries, 40, 5) == linear);
   }
   swav_set_threads(0);
+}
+
+TEST_CASE("a linear classifier's class is the one of the largest score in double, near ties and far offsets included") {
+  const int64_t dim = 300, count = 1100;
+  const int32_t classes = 37;
+  Floats weights = unit_vectors(21, classes, dim + 1);
+  // Every other class is its neighbour but for the last bits of one weight, which a sum in float does not see.
+  for (size_t c = 1; c < size_t(classes); c += 2) {
+    for (size_t d = 0; d <= size_t(dim); ++d) weights[c * size_t(dim + 1) + d] = weights[(c - 1) * size_t(dim + 1) + d];
+    weights[c * size_t(dim + 1) + 7] = std::nextafter(weights[c * size_t(dim + 1) + 7], c % 4 == 1 ? 2.0f : -2.0f);
+  }
+  for (const float offset : {0.0f, 1000.0f}) {
+    Floats features = unit_vectors(22, count, dim);
+    for (float& x : features) x += offset;
+    const std::vector<int32_t> predictions = predict(weights, features, dim, classes);
+    int64_t wrong = 0;
+    for (int64_t n = 0; n < count; ++n) {
+      double best = -DBL_MAX;
+      int32_t expected = 0;
+      for (int32_t c = 0; c < classes; ++c) {
+        const float* w = weights.data() + c * (dim + 1);
+        double score = double(w[dim]);
+        for (int64_t d = 0; d < dim; ++d) score += double(w[d]) * double(features[size_t(n * dim + d)]);
+        if (score > best) best = score, expected = c;
+      }
+      wrong += predictions[size_t(n)] != expected;
+    }
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("the logarithm that every CPU computes alike is that of the C library, within its rounding") {
+  Random random(5, Purpose::test);
+  for (int i = 0; i < 10000; ++i) {
+    const double x = std::exp(random.uniform(-300, 300));
+    REQUIRE(std::abs(logarithm(x) - std::log(x)) <= 2 * DBL_EPSILON * std::abs(std::log(x)));
+    const double near = 1 + random.uniform(-0.3, 0.4);
+    REQUIRE(std::abs(logarithm(near) - std::log(near)) <= 0.5 * DBL_EPSILON * (1 + std::abs(std::log(near))));
+  }
+  CHECK(logarithm(1) == 0);
+}
+
+TEST_CASE("a call says how far it is, from the beginning to the end") {
+  const int64_t count = 4500, dim = 3;
+  const Labelled data = clusters(3, count, dim, 5, 3.0, false);
+  std::vector<double> shares;
+  const auto tell = [](void* context, int64_t done, int64_t total) {
+    static_cast<std::vector<double>*>(context)->push_back(double(done) / double(total));
+  };
+  for (const bool linear : {false, true}) {
+    shares.clear();
+    std::vector<int32_t> predictions(size_t{count});
+    Floats weights(5 * (dim + 1));
+    const swav_knn_config nearest{20, 0.07f, false, tell, &shares};
+    const swav_linear_config regression{1e-3, 100, tell, &shares};
+    CHECK((linear ? swav_linear_fit(data.features.data(), data.labels.data(), count, dim, 5, &regression, weights.data())
+                  : swav_knn(data.features.data(), data.labels.data(), count, data.features.data(), count, dim, 5, &nearest,
+                             predictions.data())) == SWAV_OK);
+    CHECK(shares.size() > 4);
+    CHECK(std::is_sorted(shares.begin(), shares.end()));
+    CHECK(shares.front() == 0);
+    CHECK(shares.back() == 1);
+  }
 }
 
 TEST_CASE("logistic regression ends where the gradient of its objective vanishes, whatever the scales of the features") {
@@ -212,7 +352,7 @@ TEST_CASE("L-BFGS finds the minimum of Rosenbrock's function and of an ill-condi
     return value;
   };
   Eigen::VectorXd x = Eigen::VectorXd::Constant(10, -1.2);
-  const LbfgsResult result = minimise(rosenbrock, {1000, 1e-8, 0, 0}, x);
+  const LbfgsResult result = minimise(rosenbrock, {1000, 1e-8, 0, 0, {}}, x);
   CHECK(result.converged);
   CHECK((x - Eigen::VectorXd::Ones(10)).norm() < 1e-6);
 
@@ -226,9 +366,9 @@ TEST_CASE("L-BFGS finds the minimum of Rosenbrock's function and of an ill-condi
     return value;
   };
   x = Eigen::VectorXd::Constant(6, 50.0);
-  CHECK(minimise(quadratic, {1000, 1e-8, 0, 0}, x).gradient < 1e-8);
+  CHECK(minimise(quadratic, {1000, 1e-8, 0, 0, {}}, x).gradient < 1e-8);
   for (int i = 0; i < 6; ++i) CHECK(std::abs(x[i] - i) < 1e-7);
-  const LbfgsResult short_run = minimise(rosenbrock, {2, 1e-8, 0, 0}, x);
+  const LbfgsResult short_run = minimise(rosenbrock, {2, 1e-8, 0, 0, {}}, x);
   CHECK(short_run.iterations == 2);
   CHECK_FALSE(short_run.converged);
 }
@@ -243,7 +383,12 @@ TEST_CASE("evaluation refuses what its comments exclude, naming the value") {
     return std::string(swav_error_message());
   };
   const auto classify = [&](const int32_t* l, const Floats& f, int32_t k, float t) {
-    return swav_knn(f.data(), l, 2, x.data(), 2, 2, 2, k, t, predictions);
+    const swav_knn_config config{k, t, false, nullptr, nullptr};
+    return swav_knn(f.data(), l, 2, x.data(), 2, 2, 2, &config, predictions);
+  };
+  const auto regress = [&](int64_t count, double penalty, int32_t iterations) {
+    const swav_linear_config config{penalty, iterations, nullptr, nullptr};
+    return swav_linear_fit(x.data(), labels, count, 2, 2, &config, weights.data());
   };
   CHECK(message(classify(wrong, x, 1, 0.07f), SWAV_ERROR_ARGUMENT) == "label 1 is 2; 0 to 1 is allowed");
   CHECK(message(classify(labels, x, 0, 0.07f), SWAV_ERROR_ARGUMENT) == "neighbours are 0; at least 1 is needed");
@@ -251,10 +396,14 @@ TEST_CASE("evaluation refuses what its comments exclude, naming the value") {
   CHECK(message(classify(labels, bad, 1, 1), SWAV_ERROR_NUMERIC) ==
         "row 1 of the training features is not finite; finite features are needed");
   CHECK(message(classify(nullptr, x, 1, 1), SWAV_ERROR_ARGUMENT) == "swav_knn: labels is NULL");
-  CHECK(message(swav_linear_fit(x.data(), labels, 2, 2, 2, -1, 10, weights.data()), SWAV_ERROR_ARGUMENT) ==
-        "penalty is -1; 0 or more is allowed");
-  CHECK(message(swav_linear_fit(x.data(), labels, 2, 2, 2, 0, 0, weights.data()), SWAV_ERROR_ARGUMENT) ==
-        "iterations are 0; at least 1 is needed");
-  CHECK(message(swav_linear_fit(x.data(), labels, 0, 2, 2, 0, 1, weights.data()), SWAV_ERROR_ARGUMENT) ==
-        "features are 0 x 2; at least 1 x 1 is needed");
+  CHECK(message(swav_knn(x.data(), labels, 2, nullptr, 0, 2, 2, nullptr, predictions), SWAV_ERROR_ARGUMENT) ==
+        "swav_knn: queries is NULL");
+  const swav_knn_config alone{1, 1, true, nullptr, nullptr};
+  CHECK(message(swav_knn(x.data(), labels, 1, nullptr, 0, 2, 2, &alone, predictions), SWAV_ERROR_ARGUMENT) ==
+        "there is 1 training row; leaving one out needs at least 2");
+  CHECK(message(swav_knn(x.data(), labels, 2, x.data(), 2, int64_t{1} << 40, 2, nullptr, predictions), SWAV_ERROR_ARGUMENT) ==
+        "training features have 1099511627776 numbers a row; at most 1048576 are allowed");
+  CHECK(message(regress(2, -1, 10), SWAV_ERROR_ARGUMENT) == "penalty is -1; 0 or more is allowed");
+  CHECK(message(regress(2, 0, 0), SWAV_ERROR_ARGUMENT) == "iterations are 0; at least 1 is needed");
+  CHECK(message(regress(0, 0, 1), SWAV_ERROR_ARGUMENT) == "features are 0 x 2; at least 1 x 1 is needed");
 }

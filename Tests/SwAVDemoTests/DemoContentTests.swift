@@ -43,10 +43,11 @@ import Testing
     let folder = TemporaryFolder()
     let images = DemoImages(seed: 5, trainPerClass: 60, valPerClass: 30)
     try images.write(to: folder.url)
-    let pair = try LabelledPair(
-      train: ImageFolder(folder.url.appending(path: "train").path), val: ImageFolder(folder.url.appending(path: "val").path))
-    let (train, val) = (try Features.thumbnails(of: pair.train), try Features.thumbnails(of: pair.val))
-    let accuracy = try NearestNeighbours().accuracy(of: pair, train: train, val: val) / 100
+    let sources = try ["train", "val"].map { try ImageFolder(folder.url.appending(path: $0).path) }
+    let pair = try EvaluationImages(train: sources[0], val: sources[1])
+    let (train, val) = (try Features.thumbnails(of: sources[0]), try Features.thumbnails(of: sources[1]))
+    let data = try EvaluationFeatures(train: pair.labelled(train: train), val: pair.labelled(val: val))
+    let accuracy = try #require(NearestNeighbours().evaluate(data) { _, _ in }.figures.first).value / 100
     #expect(train.bad.isEmpty && val.bad.isEmpty && val.count == images.valPerClass * DemoClass.allCases.count)
     // Twice chance is allowed: large figures show in a thumbnail.
     #expect(accuracy < Self.bound(chance: 2 * Self.chance, val.count), "\(accuracy) is right, chance is \(Self.chance)")

@@ -27,7 +27,7 @@ import Testing
     let (source, network) = (try ImageFolder(folder.path + "/train"), try network())
     let features = try Features.extract(from: source, network: network, options: ReadingOptions(workers: 3, batch: 4))
     #expect(features.count == 15 && features.dim == 64 && features.values.count == 15 * 64)
-    #expect(features.labels == [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2])
+    #expect(features.samples == Array(0..<15) && Set(features.contents).count == 15)
     for sample in [0, 6, 14] {
       let alone = try network.embed(try source.bytes(of: sample))
       let row = Array(features.values[sample * 64..<(sample + 1) * 64])
@@ -42,7 +42,7 @@ import Testing
     let source = try ImageFolder(folder.path + "/train")
     let whole = try Features.extract(from: source, network: try network(), options: ReadingOptions(workers: 2, batch: 4))
     #expect(whole.count == 14 && whole.bad.map(\.name) == ["class0/2.jpg"])
-    #expect(whole.samples == [0, 1] + Array(3..<15) && whole.labels.count == 14)
+    #expect(whole.samples == [0, 1] + Array(3..<15) && whole.contents.count == 14)
     let others = try Features.extract(
       from: source, samples: whole.samples, network: try network(), options: ReadingOptions(workers: 1, batch: 4))
     // Packing moves rows, it does not change them; a batch of another size may round differently.
@@ -107,39 +107,8 @@ import Testing
     #expect(error.map { "\($0)".contains("calibrate") } == true)
   }
 
-  @Test func theEvaluationOfSeparableClassesIsRight() throws {
-    // Stripes of three kinds: any features tell them apart, by nearest neighbours and linearly.
-    let pair = try LabelledPair(train: ImageFolder(folder.path + "/train"), val: ImageFolder(folder.path + "/val"))
-    var evaluation = FrozenEvaluation(measures: [.knn, .linear])
-    evaluation.nearest.neighbours = 3
-    let report = try evaluation.run(pair, network: try network())
-    #expect(report.trainImages == 15 && report.valImages == 6 && report.classes == 3)
-    for accuracy in [report.knn, report.linear, report.rawKNN, report.rawLinear] {
-      let accuracy = try #require(accuracy)
-      #expect(accuracy > 60 && accuracy <= 100, "\(report)")
-    }
-    evaluation.inference = .int8
-    evaluation.includesRawPixels = false
-    let integers = try evaluation.run(pair, network: try network())
-    #expect(try #require(integers.knn) > 60 && integers.rawKNN == nil, "\(integers)")
-  }
-
-  @Test func classesAreMatchedByName() throws {
-    let train = try ImageFolder(folder.path + "/train")
-    try folder.write("other/class2/1.jpg", try picture(kind: 2, number: 9))
-    try folder.write("other/class1/1.jpg", try picture(kind: 1, number: 9))
-    let pair = try LabelledPair(train: train, val: ImageFolder(folder.path + "/other"))
-    var features = Features(dim: 1)
-    features.labels = [0, 1]
-    #expect(pair.labels(ofVal: features) == [1, 2])
-    try folder.write("foreign/zebra/1.jpg", try picture(kind: 0, number: 0))
-    let error = #expect(throws: DataError.self) { try LabelledPair(train: train, val: ImageFolder(folder.path + "/foreign")) }
-    #expect(error?.description.contains("class 'zebra' is not in train, whose classes are class0, class1, class2") == true)
-  }
-
   @Test func exportsAsCSVAndNumPy() throws {
-    var features = Features(dim: 2)
-    (features.values, features.samples, features.labels) = ([1, 2.5, -3, 4], [0, 6], [0, 1])
+    let features = try Features(dim: 2, values: [1, 2.5, -3, 4], samples: [0, 6])
     let csv = features.csv(of: try ImageFolder(folder.path + "/train"))
     #expect(csv == "name,class,f0,f1\nclass0/0.jpg,class0,1.0,2.5\nclass1/1.jpg,class1,-3.0,4.0\n")
     let npy = [UInt8](features.npy)

@@ -1,10 +1,12 @@
 #include "evaluation/features.h"
 
 #include <atomic>
+#include <numeric>
 
 #include "base/parallel.h"
 #include "base/status.h"
 #include "kernels/kernels.h"
+#include "ops/row_blocks.h"
 
 namespace swav {
 
@@ -12,6 +14,8 @@ void check_features(const char* what, const float* features, const int32_t* labe
                     int32_t classes) {
   SWAV_REQUIRE(count >= 1 && dim >= 1 && count <= (int64_t{1} << 60) / dim, "%s are %lld x %lld; at least 1 x 1 is needed",
                what, (long long)count, (long long)dim);
+  SWAV_REQUIRE(dim <= most_feature_dim, "%s have %lld numbers a row; at most %lld are allowed", what, (long long)dim,
+               (long long)most_feature_dim);
   SWAV_REQUIRE(classes >= 1, "classes are %d; at least 1 is needed", classes);
   for (int64_t n = 0; labels && n < count; ++n) {
     SWAV_REQUIRE(labels[n] >= 0 && labels[n] < classes, "label %lld is %d; 0 to %d is allowed", (long long)n, labels[n],
@@ -29,6 +33,46 @@ void check_features(const char* what, const float* features, const int32_t* labe
   });
   if (first < count)
     fail(SWAV_ERROR_NUMERIC, "row %lld of the %s is not finite; finite features are needed", (long long)first.load(), what);
+}
+
+FeatureProduct::FeatureProduct(int64_t depth, int64_t most_columns) : depth_(depth) {
+  layout_.depth_at.resize(size_t(depth));
+  std::iota(layout_.depth_at.begin(), layout_.depth_at.end(), 0);
+  columns_ = most_columns;
+  packed_.resize(size_t(packed_weight_count(gather(1))));
+}
+
+// A map of one pixel an image, as a linear layer.
+Gather FeatureProduct::gather(int64_t rows) const {
+  Gather g;
+  g.images = rows;
+  g.source_height = g.source_width = g.grid_height = g.grid_width = g.target_height = g.target_width = 1;
+  g.tap_count = 1;
+  g.pixel = g.channels = int32_t(depth_);
+  g.columns = int32_t(columns_);
+  return g;
+}
+
+void FeatureProduct::pack(const float* right, int64_t columns, int64_t stride) {
+  columns_ = columns;
+  layout_.column_stride = stride;
+  const Gather g = gather(1);
+  pack_weights(g, layout_, blocking(g).block_depth, right, packed_.data());
+}
+
+void FeatureProduct::multiply(const float* left, int64_t rows, float* result) const {
+  Operand source;
+  source.data = left;
+  gather_product(gather(rows), source, packed_.data(), result, false, {});
+}
+
+void FeatureProduct::add_gradient(const float* left, const float* d, int64_t rows, float* gradient) {
+  Operand source, target;
+  source.data = left;
+  target.data = d;
+  const Gather g = gather(rows);
+  workspace_.resize(size_t(std::max(int64_t(workspace_.size()), weight_gradient_workspace(g))));
+  weight_gradient(g, layout_, source, target, workspace_.data(), gradient);
 }
 
 }  // namespace swav

@@ -114,6 +114,7 @@ LbfgsResult minimise(const Objective& objective, const LbfgsOptions& options, Ve
       pairs.clear();
       continue;
     }
+    if (options.after) options.after(result.iterations + 1);
     ++result.iterations;
     result.value = state.value;
     result.gradient = state.gradient.lpNorm<Eigen::Infinity>();

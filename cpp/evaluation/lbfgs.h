@@ -12,6 +12,7 @@ struct LbfgsOptions {
   double gradient_tolerance = 1e-5;  // done when the largest component of the gradient is below
   double value_tolerance = 2e-9;     // or when a step lowers the value by less than this, relatively
   double noise = 0;                  // relative error of the values: a rise below it does not count as one
+  std::function<void(int)> after{};  // is called with the number of iterations after each
 };
 
 struct LbfgsResult {

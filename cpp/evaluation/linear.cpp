@@ -8,144 +8,101 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/status.h"
-#include "evaluation/features.h"
+#include "evaluation/cross_entropy.h"
 #include "evaluation/lbfgs.h"
+#include "kernels/kernels.h"
 
 namespace swav {
 namespace {
 
-using RowMatrixD = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-// Rows are shared out to this many groups, each with sums of its own, which are added in order.
-constexpr int64_t groups = 16;
-
 // Columns scaled to mean 0 and deviation 1: scaled = (raw - mean) * inverse.
 struct Standardised {
-  RowMatrix features;
-  Eigen::VectorXd mean, inverse;
+  std::vector<float> features;
+  std::vector<double> mean, inverse;
 };
 
 Standardised standardise(const float* features, int64_t count, int64_t dim) {
-  Standardised result{RowMatrix(count, dim), Eigen::VectorXd(dim), Eigen::VectorXd(dim)};
-  constexpr int64_t block = 16;  // columns of a task: a cache line a row
-  parallel::for_each((dim + block - 1) / block, [&](int64_t task, int) {
-    for (int64_t d = task * block; d < std::min(dim, (task + 1) * block); ++d) {
-      double sum = 0, squares = 0;
-      for (int64_t n = 0; n < count; ++n) sum += double(features[n * dim + d]);
-      const double mean = sum / double(count);
-      for (int64_t n = 0; n < count; ++n) squares += std::pow(double(features[n * dim + d]) - mean, 2);
-      const double deviation = std::sqrt(squares / double(count));
-      result.mean[d] = mean;
-      result.inverse[d] = deviation > 1e-6 * std::abs(mean) && deviation > 0 ? 1 / deviation : 0;
-      for (int64_t n = 0; n < count; ++n) {
-        result.features(n, d) = float((double(features[n * dim + d]) - mean) * result.inverse[d]);
+  Standardised result{std::vector<float>(size_t(count * dim)), std::vector<double>(size_t(dim)),
+                      std::vector<double>(size_t(dim))};
+  constexpr int64_t width = 16;  // columns of a task: a cache line a row
+  parallel::for_each((dim + width - 1) / width, [&](int64_t task, int) {
+    const int64_t d0 = task * width, n = std::min(width, dim - d0);
+    double mean[width] = {}, squares[width] = {};
+    const auto for_rows = [&](auto body) {
+      for (int64_t row = 0; row < count; ++row) {
+        for (int64_t i = 0; i < n; ++i) body(row * dim + d0 + i, i);
       }
+    };
+    for_rows([&](int64_t at, int64_t i) { mean[i] += double(features[at]); });
+    for (int64_t i = 0; i < n; ++i) mean[i] /= double(count);
+    for_rows([&](int64_t at, int64_t i) {
+      const double difference = double(features[at]) - mean[i];
+      squares[i] += difference * difference;
+    });
+    for (int64_t i = 0; i < n; ++i) {
+      const double deviation = std::sqrt(squares[i] / double(count));
+      result.mean[size_t(d0 + i)] = mean[i];
+      result.inverse[size_t(d0 + i)] = deviation > 1e-6 * std::abs(mean[i]) && deviation > 0 ? 1 / deviation : 0;
     }
+    for_rows([&](int64_t at, int64_t i) {
+      result.features[size_t(at)] = float((double(features[at]) - mean[i]) * result.inverse[size_t(d0 + i)]);
+    });
   });
   return result;
 }
 
-// The objective. Its point is W [classes][dim] and then b [classes], all in one vector.
-class CrossEntropy {
- public:
-  CrossEntropy(const RowMatrix& features, const int32_t* labels, int32_t classes, double penalty)
-      : features_(features),
-        labels_(labels),
-        classes_(classes),
-        penalty_(penalty),
-        weights_(classes, features.cols()),
-        losses_(groups) {
-    for (int64_t g = 0; g < groups; ++g) {
-      gradients_.emplace_back(classes, features.cols() + 1);
-      logits_.emplace_back(feature_block, classes);
-      products_.emplace_back(classes, features.cols());
+// The class with the largest score in double, among those whose score in float allows it. `room` [classes] is how far a
+// product in float may be off.
+int32_t best_class(const float* weights, int64_t dim, int32_t classes, const float* x, const float* products,
+                   const double* room) {
+  double floor = -DBL_MAX;
+  for (int32_t c = 0; c < classes; ++c) {
+    const double least = double(products[c]) + double(weights[c * (dim + 1) + dim]) - room[c];
+    if (std::isfinite(products[c]) && least > floor) floor = least;
+  }
+  double best = -DBL_MAX;
+  int32_t found = 0;
+  for (int32_t c = 0; c < classes; ++c) {
+    const float* w = weights + c * (dim + 1);
+    if (double(products[c]) + double(w[dim]) + room[c] < floor) continue;  // one that overflowed is not passed over
+    double score = double(w[dim]);
+    for (int64_t d = 0; d < dim; ++d) score += double(w[d]) * double(x[d]);
+    if (score > best) {
+      best = score;
+      found = c;
     }
   }
-
-  double operator()(const Eigen::VectorXd& point, Eigen::VectorXd& gradient) {
-    const int64_t dim = features_.cols();
-    const Eigen::Map<const RowMatrixD> w(point.data(), classes_, dim);
-    weights_ = w.cast<float>();
-    const Eigen::Map<const Eigen::VectorXd> bias(point.data() + classes_ * dim, classes_);
-    parallel::for_each(groups, [&](int64_t group, int) { add_group(group, bias); });
-    Eigen::Map<RowMatrixD> w_gradient(gradient.data(), classes_, dim);
-    Eigen::Map<Eigen::VectorXd> bias_gradient(gradient.data() + classes_ * dim, classes_);
-    gradient.setZero();
-    double loss = 0;
-    for (int64_t g = 0; g < groups; ++g) {
-      loss += losses_[size_t(g)];
-      w_gradient += gradients_[size_t(g)].leftCols(dim);
-      bias_gradient += gradients_[size_t(g)].col(dim);
-    }
-    gradient /= double(features_.rows());
-    w_gradient += 2 * penalty_ * w;
-    return loss / double(features_.rows()) + penalty_ * w.squaredNorm();
-  }
-
- private:
-  // Loss and gradient of one group of rows, by blocks.
-  void add_group(int64_t group, const Eigen::Map<const Eigen::VectorXd>& bias) {
-    const int64_t blocks = feature_blocks(features_.rows()), dim = features_.cols();
-    RowMatrixD& gradient = gradients_[size_t(group)];
-    gradient.setZero();
-    losses_[size_t(group)] = 0;
-    for (int64_t block = blocks * group / groups; block < blocks * (group + 1) / groups; ++block) {
-      const int64_t begin = block * feature_block, rows = std::min(feature_block, features_.rows() - begin);
-      const auto x = features_.middleRows(begin, rows);
-      auto residual = logits_[size_t(group)].topRows(rows);
-      residual.noalias() = x * weights_.transpose();
-      for (int64_t n = 0; n < rows; ++n)
-        losses_[size_t(group)] += row_loss(&residual(n, 0), labels_[begin + n], bias, gradient);
-      products_[size_t(group)].noalias() = residual.transpose() * x;
-      gradient.leftCols(dim) += products_[size_t(group)].cast<double>();
-    }
-  }
-
-  // Turns a row of products W x into softmax - one-hot, adds that to the bias's gradient, and returns the cross-entropy.
-  double row_loss(float* row, int32_t label, const Eigen::Map<const Eigen::VectorXd>& bias, RowMatrixD& gradient) const {
-    double largest = -DBL_MAX, sum = 0;
-    for (int32_t c = 0; c < classes_; ++c) largest = std::max(largest, double(row[c]) + bias[c]);
-    const double chosen = double(row[label]) + bias[label];
-    for (int32_t c = 0; c < classes_; ++c) sum += std::exp(double(row[c]) + bias[c] - largest);
-    for (int32_t c = 0; c < classes_; ++c) {
-      const double residual = std::exp(double(row[c]) + bias[c] - largest) / sum - (c == label ? 1 : 0);
-      gradient(c, features_.cols()) += residual;
-      row[c] = float(residual);
-    }
-    return std::log(sum) + largest - chosen;
-  }
-
-  const RowMatrix& features_;
-  const int32_t* labels_;
-  int32_t classes_;
-  double penalty_;
-  RowMatrix weights_;
-  std::vector<RowMatrixD> gradients_;         // of each group, the bias in the last column
-  std::vector<RowMatrix> logits_, products_;  // scratch of each group
-  std::vector<double> losses_;
-};
+  return found;
+}
 
 }  // namespace
 
-void linear_fit(const float* features, const int32_t* labels, int64_t count, int64_t dim, int32_t classes, double penalty,
-                int32_t max_iterations, float* weights) {
+void linear_fit(const float* features, const int32_t* labels, int64_t count, int64_t dim, int32_t classes,
+                const swav_linear_config& config, float* weights) {
+  const double penalty = config.penalty;
   SWAV_REQUIRE(penalty >= 0 && std::isfinite(penalty), "penalty is %g; 0 or more is allowed", penalty);
-  SWAV_REQUIRE(max_iterations >= 1, "iterations are %d; at least 1 is needed", max_iterations);
+  SWAV_REQUIRE(config.max_iterations >= 1, "iterations are %d; at least 1 is needed", config.max_iterations);
   check_features("features", features, labels, count, dim, classes);
-  // The scaled features; gradients of the groups in double, the rest in float, and some ten points of L-BFGS.
-  require_memory(count * dim * 4 + classes * (dim + 1) * (groups * 12 + 30 * 8), "logistic regression",
+  // The scaled features; weights and a slab's gradient in float, and the points of L-BFGS in double.
+  require_memory(count * dim * 4 + classes * (dim + 1) * (4 * 4 + 30 * 8), "logistic regression",
                  "fewer features or classes need less");
   const Standardised scaled = standardise(features, count, dim);
-  CrossEntropy objective(scaled.features, labels, classes, penalty);
+  CrossEntropy objective(scaled.features.data(), labels, count, dim, classes, penalty);
+  const Progress progress(config.progress, config.context);
   Eigen::VectorXd point = Eigen::VectorXd::Zero(classes * (dim + 1));
-  LbfgsOptions options{max_iterations};
+  LbfgsOptions options{config.max_iterations};
   options.noise = 4 * double(FLT_EPSILON);  // products in float, sums in double
-  minimise([&](const Eigen::VectorXd& x, Eigen::VectorXd& gradient) { return objective(x, gradient); }, options, point);
+  int done = 0;
+  options.after = [&](int iterations) { done = iterations; };
+  minimise([&](const Eigen::VectorXd& x,
+               Eigen::VectorXd& gradient) { return objective(x, gradient, [&] { progress(done, config.max_iterations); }); },
+           options, point);
+  progress(config.max_iterations, config.max_iterations);
   for (int32_t c = 0; c < classes; ++c) {
     double bias = point[classes * dim + c];
     for (int64_t d = 0; d < dim; ++d) {
-      const double weight = point[c * dim + d] * scaled.inverse[d];
-      bias -= weight * scaled.mean[d];
+      const double weight = point[c * dim + d] * scaled.inverse[size_t(d)];
+      bias -= weight * scaled.mean[size_t(d)];
       weights[c * (dim + 1) + d] = float(weight);
     }
     weights[c * (dim + 1) + dim] = float(bias);
@@ -155,21 +112,26 @@ void linear_fit(const float* features, const int32_t* labels, int64_t count, int
 void linear_predict(const float* weights, int64_t dim, int32_t classes, const float* features, int64_t count,
                     int32_t* predictions) {
   check_features("features", features, nullptr, count, dim, classes);
-  parallel::for_each(feature_blocks(count), [&](int64_t block, int) {
-    for (int64_t n = block * feature_block; n < std::min(count, (block + 1) * feature_block); ++n) {
-      double best = -DBL_MAX;
-      predictions[n] = 0;
-      for (int32_t c = 0; c < classes; ++c) {
-        const float* w = weights + c * (dim + 1);
-        double score = double(w[dim]);
-        for (int64_t d = 0; d < dim; ++d) score += double(w[d]) * double(features[n * dim + d]);
-        if (score > best) {
-          best = score;
-          predictions[n] = c;
-        }
+  constexpr int64_t slab_rows = 1024;
+  FeatureProduct product(dim, classes);
+  product.pack(weights, classes, dim + 1);
+  std::vector<double> norms(static_cast<size_t>(classes)), room(size_t(feature_blocks(slab_rows) * classes));
+  for (int32_t c = 0; c < classes; ++c) norms[size_t(c)] = std::sqrt(kernels().sum_squares(weights + c * (dim + 1), dim));
+  std::vector<float> products(size_t(std::min(slab_rows, count) * classes));
+  for (int64_t begin = 0; begin < count; begin += slab_rows) {
+    const int64_t rows = std::min(slab_rows, count - begin);
+    product.multiply(features + begin * dim, rows, products.data());
+    parallel::for_each(feature_blocks(rows), [&](int64_t block, int) {
+      double* off = room.data() + block * classes;
+      for (int64_t n = block * feature_block; n < std::min(rows, (block + 1) * feature_block); ++n) {
+        const float* x = features + (begin + n) * dim;
+        // A sum of dim products in float is off by at most dim eps |w| |x| / 2, in whatever order; twice that for good measure.
+        const double unit = double(dim) * double(FLT_EPSILON) * std::sqrt(kernels().sum_squares(x, dim));
+        for (int32_t c = 0; c < classes; ++c) off[c] = unit * norms[size_t(c)];
+        predictions[begin + n] = best_class(weights, dim, classes, x, products.data() + n * classes, off);
       }
-    }
-  });
+    });
+  }
 }
 
 }  // namespace swav

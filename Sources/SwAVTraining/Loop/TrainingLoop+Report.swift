@@ -86,22 +86,30 @@ extension TrainingLoop {
       weights: files.weights)
   }
 
-  /// kNN accuracy of the network as it stands. Reads batch-norm buffers and changes none. At most 10,000 images of the
-  /// training set, evenly spaced, make the bank.
+  /// kNN accuracy of the network as it stands. Reads batch-norm buffers and changes none. At most 10,000 training images, evenly
+  /// spaced, are learned from.
   mutating func evaluate(_ network: Network) throws -> EvaluationProgress {
-    guard let pair else { throw PretrainingError.file(path: files.path, reason: "no validation images") }
+    guard let evaluated else { throw PretrainingError.file(path: files.path, reason: "no validation images") }
     let start = ContinuousClock.now
-    let workers = configuration.workers > 0 ? configuration.workers : availableCores()
-    let options = ReadingOptions(workers: workers)
-    let train = try Features.extract(
-      from: pair.train, samples: spread(10_000, over: pair.train.count), network: network, options: options)
-    let val = try Features.extract(from: pair.val, network: network, options: options)
-    let accuracy = try NearestNeighbours().accuracy(of: pair, train: train, val: val)
-    let epoch = state.step / stepsPerEpoch
+    var evaluation = FrozenEvaluation([NearestNeighbours()])
+    evaluation.trainLimit = 10_000
+    evaluation.includesRawPixels = false
+    evaluation.reading = ReadingOptions(workers: configuration.workers > 0 ? configuration.workers : availableCores())
+    evaluation.reading.readTimeout = configuration.readTimeout
+    let report = try evaluation.run(evaluated, network: network)
+    let (epoch, accuracy) = (state.step / stepsPerEpoch, report.results[0].figures[0].value)
     state.latestKNN = accuracy
     if accuracy > state.bestKNN ?? -1 { (state.bestKNN, state.bestKNNEpoch) = (accuracy, epoch) }
     return EvaluationProgress(
-      step: state.step, epoch: epoch, knn20: accuracy, bestKnn20: state.bestKNN ?? accuracy,
+      step: state.step, epoch: epoch, report: report, knn20: accuracy, bestKnn20: state.bestKNN ?? accuracy,
       bestEpoch: state.bestKNNEpoch ?? epoch, evaluationSeconds: (ContinuousClock.now - start) / .seconds(1))
+  }
+}
+
+extension Pretraining {
+  /// What the kNN accuracy is measured on; nil without validation images.
+  func evaluationImages() throws(DataError) -> EvaluationImages? {
+    guard let validation else { return nil }
+    return try EvaluationImages(train: knnTraining ?? (images.classNames.isEmpty ? nil : images), val: validation)
   }
 }

@@ -11,7 +11,7 @@ struct TrainingLoop: ~Copyable {
   let files: RunFolder
   let stepsPerEpoch: Int
   let totalSteps: Int
-  let pair: LabelledPair?
+  let evaluated: EvaluationImages?
   var state: TrainingState
   /// Nil when the run was finished before.
   var work: Work?
@@ -33,14 +33,14 @@ struct TrainingLoop: ~Copyable {
     let images = try pretraining.images.weighted(by: configuration.sourceWeights)
     let count = images.drawCount
     try configuration.validate(for: DataSummary(count: count, typicalSide: 0))
-    let pair = try pretraining.validation.map { try LabelledPair(train: images, val: $0) }
+    let evaluated = try pretraining.evaluationImages()
     let identity = try images.identity()
     let restored = try files.restoredState(pretraining, identity: identity)
     let state = restored ?? TrainingState(of: configuration, data: identity)
     let work =
       state.isFinished && fileExists(files.weights)
       ? nil : try Work(pretraining, images, files: files, state: state, isResumed: restored != nil)
-    (self.pretraining, self.configuration, self.files, self.pair) = (pretraining, configuration, files, pair)
+    (self.pretraining, self.configuration, self.files, self.evaluated) = (pretraining, configuration, files, evaluated)
     stepsPerEpoch = count / configuration.batch
     totalSteps = stepsPerEpoch * configuration.epochs
     self.state = state
@@ -153,7 +153,7 @@ extension TrainingLoop {
   }
 
   private func isEvaluationDue(afterEpoch epoch: Int) -> Bool {
-    guard pair != nil else { return false }
+    guard evaluated != nil else { return false }
     let every = configuration.knnEvery
     return epoch + 1 == configuration.epochs || every > 0 && (epoch + 1) % every == 0
   }

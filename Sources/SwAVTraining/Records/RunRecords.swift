@@ -50,8 +50,8 @@ struct RunRecords: ~Copyable {
       try metrics.append(line: try jsonRow("step", step))
       try events.append(EventRecord.scalars(step.scalars, step: step.step, wallTime: wallTime()))
     case .evaluated(let evaluation):
-      try metrics.append(line: try jsonRow("evaluation", evaluation))
-      let scalars = [("val/knn20", evaluation.knn20)]
+      try metrics.append(line: try jsonRow("evaluation", fields: evaluation.fields))
+      let scalars = evaluation.report.figures.map { ("val/" + $0.name, $0.value) }
       try events.append(EventRecord.scalars(scalars, step: evaluation.step, wallTime: wallTime()))
       try log("epoch \(evaluation.epoch): knn20 \(decimals(evaluation.knn20, 2)), best \(decimals(evaluation.bestKnn20, 2))")
     case .checkpoint: break

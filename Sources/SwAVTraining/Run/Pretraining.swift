@@ -24,8 +24,11 @@ public struct Pretraining: Sendable {
   }
 
   public let images: any ImageSource
-  /// Labelled images for the kNN accuracy; needs classes in `images` as well.
+  /// Labelled images for the kNN accuracy.
   public let validation: (any ImageSource)?
+  /// Labelled images that the kNN learns from. Nil: `images`, where they have classes; otherwise each image of `validation` is
+  /// asked about among the others.
+  public var knnTraining: (any ImageSource)?
   public let configuration: PretrainConfiguration
   /// The run's folder; made where it is not there.
   public let output: String

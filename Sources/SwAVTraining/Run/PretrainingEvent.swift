@@ -1,4 +1,5 @@
 public import SwAVData
+public import SwAVEvaluation
 public import SwAVModel
 
 /// What a run tells while it goes on.
@@ -57,17 +58,27 @@ public struct StepProgress: Codable, Sendable, Equatable {
   public var secondsLeft: Double
 }
 
-/// kNN accuracy after an epoch; also a row of `metrics.jsonl`.
-public struct EvaluationProgress: Codable, Sendable, Equatable {
+/// An evaluation after an epoch; also a row of `metrics.jsonl`.
+public struct EvaluationProgress: Sendable, Equatable {
   /// Steps done.
   public var step: Int
   /// Epochs done.
   public var epoch: Int
+  public var report: EvaluationReport
   /// Percent right of the validation images, 0...100: 20 nearest neighbours on backbone features.
   public var knn20: Double
   public var bestKnn20: Double
   public var bestEpoch: Int
   public var evaluationSeconds: Double
+
+  /// The keys of a row: those of the report and of this.
+  public var fields: [String: any Encodable & Sendable] {
+    let own: [String: any Encodable & Sendable] = [
+      "step": step, "epoch": epoch, "best_knn20": bestKnn20, "best_epoch": bestEpoch,
+      "evaluation_seconds": evaluationSeconds,
+    ]
+    return report.fields.merging(own) { $1 }
+  }
 }
 
 /// How a run ended.

@@ -10,6 +10,8 @@ extension Setting {
       .published("dump_path").common().with { $0.isPath = true },
     text("val", "images", allowed: "a folder, list, table, archive or batch")
       .says("Labelled images for the kNN accuracy during training.").common().with { $0.isPath = true },
+    text("knn-train", "images", allowed: "a folder, list, table, archive or batch")
+      .says("Labelled images that this kNN learns from; the images unless given.").with { $0.isPath = true },
     text("resume", "how", allowed: "auto or never")
       .says("auto (default): go on with the run in the folder; never: refuse a used one."),
     text("preset", "name", allowed: "one of \(Preset.all.map(\.name).joined(separator: ", "))")

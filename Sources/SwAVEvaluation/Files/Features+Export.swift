@@ -4,11 +4,12 @@ public import SwAVData
 extension Features {
   /// One line an image: its name, its class where there is one, then the numbers.
   public func csv(of source: any ImageSource) -> String {
-    let hasLabels = labels.count == count
+    let hasLabels = !source.classNames.isEmpty
     var text = (["name"] + (hasLabels ? ["class"] : []) + (0..<dim).map { "f\($0)" }).joined(separator: ",") + "\n"
     for row in 0..<count {
+      let label = source.label(of: samples[row])
       var fields = [csvField(source.name(of: samples[row]))]
-      if hasLabels { fields.append(csvField(source.classNames[Int(labels[row])])) }
+      if hasLabels { fields.append(csvField(label.map { source.classNames[$0] } ?? "")) }
       fields.append(contentsOf: values[row * dim..<(row + 1) * dim].map { "\($0)" })
       text += fields.joined(separator: ",") + "\n"
     }

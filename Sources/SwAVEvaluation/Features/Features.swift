@@ -1,0 +1,85 @@
+public import SwAVData
+public import SwAVEngine
+
+/// Vectors of images, one row an image, in the order of the samples. What it says of itself holds: it was checked when made.
+public struct Features: Sendable, Equatable {
+  /// Length of a row, at least 1.
+  public let dim: Int
+  /// [count][dim].
+  public let values: [Float]
+  /// The sample of each row, in the source that the rows come from.
+  public let samples: [Int]
+  /// A hash of the encoded bytes of each row's image, for finding the same picture twice. Empty where it is not known.
+  public let contents: [UInt64]
+  /// Images that have no row, and why.
+  public let bad: [BadSample]
+
+  public var count: Int { samples.count }
+
+  /// `samples` are 0..<count unless given.
+  ///
+  /// Throws `.argument` unless `values` are whole rows, and `samples` and `contents`, where given, are one a row.
+  public init(
+    dim: Int, values: [Float], samples: [Int]? = nil, contents: [UInt64] = [], bad: [BadSample] = []
+  ) throws(EngineError) {
+    guard dim >= 1, values.count % dim == 0 else {
+      throw EngineError(
+        code: .argument, message: "\(values.count) numbers are no rows of \(dim); a multiple of a length of 1 or more is needed"
+      )
+    }
+    let rows = values.count / dim
+    for (what, count) in [("samples", samples?.count ?? rows), ("contents", contents.isEmpty ? rows : contents.count)]
+    where count != rows {
+      throw EngineError(code: .argument, message: "\(count) \(what) for \(rows) rows of features; one each is needed")
+    }
+    self.init(unchecked: dim, values, samples ?? Array(0..<rows), contents, bad)
+  }
+
+  /// For callers that have made sure.
+  init(unchecked dim: Int, _ values: [Float], _ samples: [Int], _ contents: [UInt64], _ bad: [BadSample]) {
+    (self.dim, self.values, self.samples, self.contents, self.bad) = (dim, values, samples, contents, bad)
+  }
+
+  /// Row `index`, 0..<count.
+  public func row(_ index: Int) -> ArraySlice<Float> { values[index * dim..<(index + 1) * dim] }
+}
+
+/// Features of which every row has a class.
+public struct LabelledFeatures: Sendable, Equatable {
+  public let features: Features
+  /// The class of each row, 0..<``classes``.
+  public let labels: [Int32]
+  public let classes: Int
+
+  public var count: Int { labels.count }
+
+  /// Throws `.argument` unless there is one label in 0..<classes for every row.
+  public init(_ features: Features, labels: [Int32], classes: Int) throws(EngineError) {
+    guard labels.count == features.count else {
+      throw EngineError(
+        code: .argument, message: "\(labels.count) labels for \(features.count) rows of features; one each is needed")
+    }
+    guard (1...Int(Int32.max)).contains(classes) else {
+      throw EngineError(code: .argument, message: "\(classes) classes; 1 to \(Int32.max) are allowed")
+    }
+    for (row, label) in labels.enumerated() where label < 0 || label >= classes {
+      throw EngineError(code: .argument, message: "label \(row) is \(label); 0 to \(classes - 1) is allowed")
+    }
+    (self.features, self.labels, self.classes) = (features, labels, classes)
+  }
+
+  /// Throws `.argument` unless rows of `other` have the length of these.
+  func requireLength(of other: Features) throws(EngineError) {
+    guard other.dim == features.dim else {
+      throw EngineError(
+        code: .argument, message: "rows of \(other.dim) numbers cannot be compared with rows of \(features.dim)")
+    }
+  }
+
+  /// Share of the rows that the largest class has, 0...100: what guessing it scores.
+  public var majorityShare: Double {
+    var counts = [Int](repeating: 0, count: classes)
+    for label in labels { counts[Int(label)] += 1 }
+    return 100 * Double(counts.max() ?? 0) / Double(max(1, count))
+  }
+}

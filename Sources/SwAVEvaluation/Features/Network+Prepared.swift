@@ -1,0 +1,57 @@
+public import SwAVData
+import SwAVEngine
+public import SwAVModel
+
+extension Network {
+  func form(size: Int?) throws(EngineError) -> InputForm {
+    let input = try input()
+    return InputForm(
+      size: size ?? input.size, channels: try info().configuration.channels, mean: input.mean, std: input.std)
+  }
+
+  /// A copy whose batch-norm buffers are re-estimated on centre crops of `source`: multi-crop training mixes resolutions in
+  /// them. At most `limit` images, evenly spaced. `progress` gets how many images of how many are done.
+  public func recalibrated(
+    on source: any ImageSource, size: Int? = nil, limit: Int = 4096, options: ReadingOptions = .init(),
+    progress: (Int, Int) throws -> Void = { _, _ in }
+  ) throws -> Network {
+    let network = try copy()
+    try network.beginRecalibration()
+    try network.forEachView(of: source, size: size, limit: limit, options: options, progress: progress) { batch, side in
+      // A statistic of fewer than two images is none.
+      guard batch.samples.count >= 2 else { return }
+      try network.recalibrate(batch.pixels, count: batch.samples.count, height: side, width: side)
+    }
+    try network.endRecalibration()
+    return network
+  }
+
+  /// A copy that computes in 8-bit integers, calibrated on centre crops of at most `limit` images of `source`, evenly spaced.
+  public func quantized(
+    on source: any ImageSource, size: Int? = nil, limit: Int = 64, options: ReadingOptions = .init(),
+    progress: (Int, Int) throws -> Void = { _, _ in }
+  ) throws -> Network {
+    let network = try copy()
+    try network.forEachView(of: source, size: size, limit: limit, options: options, progress: progress) { batch, side in
+      guard !batch.samples.isEmpty else { return }
+      try network.calibrate(batch.pixels, count: batch.samples.count, height: side, width: side)
+    }
+    try network.use(.int8)
+    return network
+  }
+
+  private func forEachView(
+    of source: any ImageSource, size: Int?, limit: Int, options: ReadingOptions, progress: (Int, Int) throws -> Void,
+    body: (borrowing ViewLoader.Batch, Int) throws -> Void
+  ) throws {
+    let form = try form(size: size)
+    let samples = SampleOrder(spread(limit, over: source.count), of: source)
+    let loader = ViewLoader(source, samples: samples, view: .centre, input: form, options: options)
+    var done = 0
+    try loader.forEachBatch { batch in
+      try body(batch, form.size)
+      done += batch.samples.count + batch.bad.count
+      try progress(done, samples.count)
+    }
+  }
+}

@@ -1,0 +1,208 @@
+import CSwAV
+import SwAVAugmentation
+import SwAVData
+import SwAVEngine
+import Synchronization
+
+/// How images are read for evaluation: always in order, one view an image.
+public struct ReadingOptions: Sendable {
+  /// Threads that decode and crop.
+  public var workers: Int
+  /// Images in one call of the engine.
+  public var batch: Int
+  /// Seconds after which a read is given up and the image left out; 0: never.
+  public var readTimeout = Loader.defaultReadTimeout
+
+  public init(workers: Int = 2, batch: Int = 64) { (self.workers, self.batch) = (workers, batch) }
+}
+
+/// Size, channels and normalisation of a network's input.
+struct InputForm: Sendable {
+  var size: Int
+  var channels: Int
+  var mean: [Float]
+  var std: [Float]
+}
+
+/// Which samples are read, in their order: all of a source without a list of their numbers, or those of a list.
+struct SampleOrder: Sendable {
+  private let list: [Int]?
+  private let range: Range<Int>
+
+  init(_ list: [Int]?, of source: any ImageSource) {
+    self.list = list
+    range = 0..<(list?.count ?? source.count)
+  }
+
+  private init(_ list: [Int]?, _ range: Range<Int>) { (self.list, self.range) = (list, range) }
+
+  func dropping(_ count: Int) -> SampleOrder { SampleOrder(list, range.dropFirst(count)) }
+
+  var count: Int { range.count }
+
+  subscript(position: Int) -> Int { list?[range.lowerBound + position] ?? range.lowerBound + position }
+}
+
+/// One view of every image of a source, in order, normalised, in batches. Images that do not decode are left out.
+final class ViewLoader {
+  enum View {
+    /// Shorter side to 256/224 of the size, centre crop.
+    case centre
+    /// The whole image squeezed.
+    case whole
+  }
+
+  private let slots: ViewSlots
+  private let reads: TimedReads
+  private let pipeline: SlotPipeline
+  private let samples: SampleOrder
+  private let batch: Int
+
+  /// Pixels are [size][size][channels] float32, normalised by mean and std.
+  init(_ source: any ImageSource, samples: SampleOrder, view: View, input: InputForm, options: ReadingOptions) {
+    let batch = max(1, options.batch)
+    let slots = ViewSlots(length: input.size * input.size * input.channels, batch: batch, count: 3)
+    var recipe = Recipe.published
+    (recipe.channels, recipe.mean, recipe.std) = (input.channels, input.mean, input.std)
+    let reads = TimedReads(source, seconds: options.readTimeout)
+    let painter = ViewPainter(source: source, reads: reads, view: view, input: input, recipe: recipe.engine)
+    (self.slots, self.reads, self.samples, self.batch) = (slots, reads, samples, batch)
+    pipeline = SlotPipeline(
+      batches: 0..<(samples.count + batch - 1) / batch, items: { min(batch, samples.count - $0 * batch) },
+      slots: slots.count, workers: options.workers,
+      fill: { number, item, slot in
+        let sample = samples[number * batch + item]
+        let outcome = try painter.paint(sample, into: slots.pixels(slot: slot, item: item))
+        slots.set(outcome, slot: slot, item: item)
+      })
+  }
+
+  // Reads that hang must not hold the workers, who are waited for.
+  deinit { reads.close() }
+
+  /// Images of one batch, packed: [samples.count][size][size][channels].
+  struct Batch: ~Copyable {
+    let pixels: UnsafePointer<Float>
+    /// Those that decoded, in order, and a hash of the encoded bytes of each.
+    let samples: [Int]
+    let contents: [UInt64]
+    let bad: [BadSample]
+  }
+
+  /// Lends every batch in turn.
+  func forEachBatch(_ body: (borrowing Batch) throws -> Void) throws {
+    var isLast = false
+    while !isLast {
+      let done: Void? = try pipeline.withNext { number, slot in
+        let first = number * batch
+        let outcomes = slots.pack(slot: slot, count: min(batch, samples.count - first))
+        var (good, contents, bad) = ([Int](), [UInt64](), [BadSample]())
+        for (item, outcome) in outcomes.enumerated() {
+          switch outcome {
+          case .good(let content):
+            good.append(samples[first + item])
+            contents.append(content)
+          case .bad(let sample): bad.append(sample)
+          }
+        }
+        try body(
+          Batch(pixels: UnsafePointer(slots.pixels(slot: slot, item: 0)), samples: good, contents: contents, bad: bad))
+      }
+      isLast = done == nil
+    }
+  }
+}
+
+/// What became of an image.
+private enum ViewOutcome {
+  /// A hash of its encoded bytes.
+  case good(UInt64)
+  case bad(BadSample)
+}
+
+/// What a worker does with an image.
+// Sendable: `recipe` is a value of C, without pointers.
+private struct ViewPainter: @unchecked Sendable {
+  let source: any ImageSource
+  let reads: TimedReads
+  let view: ViewLoader.View
+  let input: InputForm
+  let recipe: swav_recipe
+
+  func paint(_ sample: Int, into pixels: UnsafeMutablePointer<Float>) throws -> ViewOutcome {
+    do {
+      let bytes = try reads.bytes(of: sample)
+      let image = try Image(decoding: bytes, channels: input.channels)
+      let info = try image.info()
+      let plan =
+        switch view {
+        case .centre: try CropPlan.centre(size: input.size, imageWidth: info.width, imageHeight: info.height)
+        case .whole: try CropPlan.whole(size: input.size, imageWidth: info.width, imageHeight: info.height)
+        }
+      var (enginePlan, recipe) = (plan.engine, recipe)
+      try check(swav_crop_execute(image.handle, &enginePlan, &recipe, pixels))
+      return .good(contentHash(bytes))
+    } catch let error as EngineError where error.code == .memory || error.code == .internal {
+      throw error
+    } catch let error as DataError where error.kind == .stalled {
+      throw error
+    } catch let error as TimedReads.Closed {
+      throw error
+    } catch {
+      return .bad(BadSample(sample: sample, name: source.name(of: sample), reason: "\(error)"))
+    }
+  }
+}
+
+/// A hash of an encoded image, eight bytes at a time: equal pictures have equal ones, two different ones of a million with a
+/// probability of 1e-7.
+func contentHash(_ bytes: [UInt8]) -> UInt64 {
+  bytes.withUnsafeBytes { bytes in
+    var hash = UInt64(bytes.count)
+    func mix(_ word: UInt64) {
+      hash = (hash ^ word) &* 0x9e37_79b9_7f4a_7c15
+      hash ^= hash >> 29
+    }
+    let whole = bytes.count & ~7
+    for offset in stride(from: 0, to: whole, by: 8) {
+      mix(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+    }
+    mix(bytes[whole...].reduce(0) { $0 << 8 | UInt64($1) })
+    return hash
+  }
+}
+
+/// Memory of a bounded number of batches of views, and what became of each image.
+// Sendable: `base` never changes and the pipeline gives each place to one worker at a time; `outcomes` is inside a mutex.
+private final class ViewSlots: @unchecked Sendable {
+  let count: Int
+  private let length: Int
+  private let batch: Int
+  private let base: UnsafeMutablePointer<Float>
+  private let outcomes: Mutex<[ViewOutcome]>
+
+  init(length: Int, batch: Int, count: Int) {
+    (self.length, self.batch, self.count) = (length, batch, count)
+    base = UnsafeMutablePointer<Float>.allocate(capacity: max(1, length * batch * count))
+    base.initialize(repeating: 0, count: max(1, length * batch * count))
+    outcomes = Mutex(Array(repeating: .good(0), count: batch * count))
+  }
+
+  deinit { base.deallocate() }
+
+  func pixels(slot: Int, item: Int) -> UnsafeMutablePointer<Float> { base + (slot * batch + item) * length }
+
+  func set(_ outcome: ViewOutcome, slot: Int, item: Int) { outcomes.withLock { $0[slot * batch + item] = outcome } }
+
+  /// Moves the good views of a slot together; returns what became of each image.
+  func pack(slot: Int, count: Int) -> [ViewOutcome] {
+    let found = outcomes.withLock { Array($0[slot * batch..<slot * batch + count]) }
+    var target = 0
+    for (item, outcome) in found.enumerated() {
+      guard case .good = outcome else { continue }
+      if target != item { pixels(slot: slot, item: target).update(from: pixels(slot: slot, item: item), count: length) }
+      target += 1
+    }
+    return found
+  }
+}

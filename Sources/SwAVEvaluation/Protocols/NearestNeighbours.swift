@@ -1,0 +1,65 @@
+import CSwAV
+public import SwAVEngine
+
+/// Weighted k-nearest-neighbour classification: rows are scaled to unit norm; each of the nearest by cosine votes with
+/// exp(cosine / temperature).
+public struct NearestNeighbours: EvaluationProtocol, Equatable {
+  /// That vote, where there are so many.
+  public var neighbours: Int
+  public var temperature: Float
+
+  /// 20 neighbours and a temperature of 0.07 unless given.
+  public init(neighbours: Int? = nil, temperature: Float? = nil) {
+    let standard = swav_knn_config_default()
+    (self.neighbours, self.temperature) = (neighbours ?? Int(standard.neighbours), temperature ?? standard.temperature)
+  }
+
+  public var name: String { "knn" }
+  public var needsTrainingImages: Bool { false }
+
+  /// The class of each query row. Throws `.argument` where its rows have another length than those of `bank`.
+  public func predict(
+    _ queries: Features, bank: LabelledFeatures, progress: (Int, Int) -> Void = { _, _ in }
+  ) throws(EngineError) -> [Int32] {
+    try bank.requireLength(of: queries)
+    guard queries.count > 0 else { return [] }
+    return try classify(queries, bank, progress)
+  }
+
+  /// The class of each row of `data`, asked about among the others; at least 2 rows.
+  public func predictLeavingOneOut(
+    _ data: LabelledFeatures, progress: (Int, Int) -> Void = { _, _ in }
+  ) throws(EngineError) -> [Int32] { try classify(nil, data, progress) }
+
+  private func classify(
+    _ queries: Features?, _ bank: LabelledFeatures, _ progress: (Int, Int) -> Void
+  ) throws(EngineError) -> [Int32] {
+    var predictions = [Int32](repeating: 0, count: queries?.count ?? bank.count)
+    let status = withEngineProgress(progress) { report, context in
+      var config = swav_knn_config(
+        neighbours: Int32(clamping: neighbours), temperature: temperature, leave_one_out: queries == nil, progress: report,
+        context: context)
+      return swav_knn(
+        bank.features.values, bank.labels, Int64(bank.count), queries?.values ?? [], Int64(queries?.count ?? 0),
+        Int64(bank.features.dim), Int32(bank.classes), &config, &predictions)
+    }
+    try check(status)
+    return predictions
+  }
+
+  public func evaluate(_ data: EvaluationFeatures, progress: (Int, Int) -> Void) throws -> EvaluationResult {
+    let others = data.train?.count ?? data.val.count - 1
+    let predictions: [Int32]
+    if let train = data.train {
+      predictions = try predict(data.val.features, bank: train, progress: progress)
+    } else {
+      predictions = try predictLeavingOneOut(data.val, progress: progress)
+    }
+    let (key, voters) = ("knn\(neighbours)", min(neighbours, others))
+    let title = voters == neighbours ? "\(neighbours)-NN" : "\(neighbours)-NN (\(voters) voted: there are no more)"
+    var figures = Accuracy(predictions, data.val).figures(key)
+    figures.append(
+      EvaluationFigure(name: key + "_voters", title: "neighbours that voted", value: Double(voters), unit: .images))
+    return EvaluationResult(name: name, title: title, figures: figures)
+  }
+}
