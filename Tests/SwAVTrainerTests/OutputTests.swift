@@ -80,6 +80,24 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["images"])
   }
 
+  /// `script` gives the command a terminal.
+  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script")))
+  func aTerminalGetsABarAndNoLineThatItWouldBreak() throws {
+    for (command, text) in [
+      ("pretrain images -o run --val images \(small)", "] 100 %"),
+      ("check-data images --no-speed", "looking at images"),
+    ] {
+      let outcome = try TrainerProcess.shell(
+        "script -qec 'stty cols 80; \"$TRAINER\" \(command)' out.txt > /dev/null < /dev/null", in: folder.path)
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      let shown = try String(contentsOfFile: folder.path + "/out.txt", encoding: .utf8).split(separator: "\n")
+        .filter { !$0.hasPrefix("Script ") }.flatMap { $0.split(whereSeparator: { $0 == "\r" || $0 == "\r\n" }) }
+        .map { $0.replacing("\u{1b}[K", with: "") }
+      #expect(shown.contains { $0.contains(text) }, "\(command)")
+      for line in shown { #expect(line.count <= 80, "\(line)") }
+    }
+  }
+
   @Test func everyRowSaysWhatItIsAndWhichSchema() throws {
     let broken = Array("no picture".utf8)
     try folder.write("images/class0/broken.jpg", broken)

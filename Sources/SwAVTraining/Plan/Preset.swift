@@ -53,7 +53,7 @@ extension Preset {
       name: "small-domain", summary: "some hundred to thousand pictures of one kind of thing, 2x48+4x24",
       values: smallSet.with(["crops": "2x48+4x24", "prototypes": "64", "batch": "64", "epochs": "400"])),
     Preset(
-      name: "demo", summary: "what 'trainer demo' trains, in about two minutes",
+      name: "demo", summary: "the demonstration's, about two minutes of training",
       values: smallSet.with([
         "base-width": "16", "crops": "2x48+4x24", "jitter-strength": "0.8", "grayscale": "0.2", "prototypes": "64",
         "batch": "64", "epochs": "16", "knn-every": "4", "checkpoint-minutes": "1",

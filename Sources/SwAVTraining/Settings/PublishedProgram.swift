@@ -14,7 +14,7 @@ public enum PublishedProgram {
     ["dist_url", "world_size", "rank", "local_rank", "sync_bn", "syncbn_process_group_size"]
     .map { Flag(name: $0, reason: "there is one process") } + [
       Flag(name: "use_fp16", reason: "arithmetic is float32"),
-      Flag(name: "checkpoint_freq", reason: "--checkpoint-minutes and --checkpoint-steps say when"),
+      Flag(name: "checkpoint_freq", reason: "checkpoint-minutes and checkpoint-steps say when"),
     ]
 
   /// Of the program that trains a linear layer on frozen features.

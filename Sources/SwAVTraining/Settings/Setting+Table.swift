@@ -15,13 +15,13 @@ extension Setting {
     text("resume", "how", allowed: "auto or never")
       .says("auto (default): go on with the run in the folder; never: refuse a used one."),
     text("preset", "name", allowed: "one of \(Preset.all.map(\.name).joined(separator: ", "))")
-      .says("Where unset values come from: auto (default), or 'trainer help presets'.").common()
+      .says("Where unset values come from; auto fits the images.").common()
       .with { ($0.spellings, $0.mistaken) = (["recipe"], ["dataset"]) },
     text("nmb-crops", "n", allowed: "a whole number for each group of crops")
-      .says("Counts of crops; with size_crops the same as --crops.").published("nmb_crops")
+      .says("Counts of crops; with size_crops the same as crops.").published("nmb_crops")
       .with { ($0.isList, $0.displaces) = (true, ["crops"]) },
     text("size-crops", "pixels", allowed: "a whole number for each group of crops")
-      .says("Sizes of crops; with nmb_crops the same as --crops.").published("size_crops")
+      .says("Sizes of crops; with nmb_crops the same as crops.").published("size_crops")
       .with { ($0.isList, $0.displaces) = (true, ["crops"]) },
   ]
 
@@ -160,6 +160,6 @@ extension Setting {
     integer("checkpoint-steps", \.checkpointSteps, 0...Int.max).says("Checkpoint every so many steps; 0: by time only."),
     number("checkpoint-minutes", \.checkpointMinutes, .from(0))
       .says("Checkpoint every so many minutes; 0: never by time.", value: "m"),
-    integer("knn-every", \.knnEvery, 0...1_000_000).says("kNN accuracy every so many epochs, with --val; 0: at the end."),
+    integer("knn-every", \.knnEvery, 0...1_000_000).says("kNN accuracy every so many epochs, if val is given; 0: at the end."),
   ].about(.execution, scope: .running)
 }
