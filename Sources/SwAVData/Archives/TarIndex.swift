@@ -49,7 +49,7 @@ struct TarIndex {
 
   /// Members that follow each other and have one key.
   private struct Group {
-    var key: [UInt8] = []
+    var key: ArraySlice<UInt8> = []
     var label: [UInt8]?
     var images = 0
     /// Members that are neither.
@@ -90,7 +90,7 @@ struct TarIndex {
       let (key, ending) = TarIndex.split(name)
       if !group.key.elementsEqual(key) {
         close(&group, &section)
-        group = Group(key: Array(key))
+        group = Group(key: key)
       }
       if !ending.elementsEqual(lastEnding) { (lastEnding, lastIsImage) = (ending, TarIndex.isImage(ending)) }
       if member.link != nil {
@@ -128,7 +128,7 @@ struct TarIndex {
   private mutating func close(_ group: inout Group, _ section: inout Section) {
     for _ in 0..<group.images { labels.append(group.label) }
     if group.images == 0 {
-      if let label = group.label { section.labels[group.key] = (label, names.count) }
+      if let label = group.label { section.labels[Array(group.key)] = (label, names.count) }
       for name in group.others { passOver(name, "no image by name or content") }
     }
     group = Group()

@@ -63,7 +63,7 @@ struct TarReader {
       let block = try bytes(at: start, count: TarReader.block)
       let field = TarHeader(block)
       // The pax size is that of the member that follows, not of other headers.
-      let given = TarHeader.typesOfHeaders.contains(field.type) ? field.size : extras.paxSize ?? field.size
+      let given = TarHeader.describesNext(field.type) ? field.size : extras.paxSize ?? field.size
       guard let given else { throw unusable(start, "the size of a member is no number") }
       position += TarReader.block
       let length = try hasData(field.type, given) ? given : 0
@@ -74,7 +74,7 @@ struct TarReader {
       let dataStart = position
       // The last member's padding may be missing.
       position = min(size, position + (length + TarReader.block - 1) / TarReader.block * TarReader.block)
-      if TarHeader.typesOfHeaders.contains(field.type) {
+      if TarHeader.describesNext(field.type) {
         try take(field.type, start, dataStart, length, &extras)
       } else if let member = try member(field, extras, start, dataStart, length) {
         return member
@@ -112,7 +112,7 @@ struct TarReader {
   /// follows at once.
   private mutating func hasData(_ type: UInt8, _ length: Int) throws(DataError) -> Bool {
     guard type == UInt8(ascii: "1"), length > 0, length <= size - position else {
-      return !TarHeader.typesWithoutData.contains(type)
+      return !TarHeader.hasNoData(type)
     }
     guard size - position >= TarReader.block else { return true }
     let following = try bytes(at: position, count: TarReader.block)
@@ -224,9 +224,16 @@ struct TarHeader {
     block[block.startIndex + range.lowerBound..<block.startIndex + range.upperBound]
   }
 
-  static let typesWithoutData: Set<UInt8> = Set("123456".utf8)
+  /// Links, devices, folders and pipes.
+  static func hasNoData(_ type: UInt8) -> Bool { (UInt8(ascii: "1")...UInt8(ascii: "6")).contains(type) }
+
   /// Long names and links, pax headers: they say something about the member that follows.
-  static let typesOfHeaders: Set<UInt8> = Set("LKxXg".utf8)
+  static func describesNext(_ type: UInt8) -> Bool {
+    switch type {
+    case UInt8(ascii: "L"), UInt8(ascii: "K"), UInt8(ascii: "x"), UInt8(ascii: "X"), UInt8(ascii: "g"): true
+    default: false
+    }
+  }
 
   /// Where a link leads.
   var target: [UInt8] { Array(self[157..<257].prefix { $0 != 0 }) }
@@ -247,13 +254,16 @@ struct TarHeader {
   /// The sum of all bytes, those of the sum itself taken as spaces. Some old programs added signed bytes.
   var hasRightChecksum: Bool {
     guard let given = TarHeader.number(self[148..<156]) else { return false }
-    // A byte from 128 on is 256 less where bytes are signed.
-    var (sum, high) = (8 * 32, 0)
+    var (sum, high) = (8 * 32 as UInt32, 0 as UInt32)
     block.withUnsafeBufferPointer { bytes in
-      for byte in bytes { (sum, high) = (sum &+ Int(byte), high &+ Int(byte >> 7)) }
+      for byte in bytes { sum &+= UInt32(byte) }
     }
-    for byte in self[148..<156] { (sum, high) = (sum - Int(byte), high - Int(byte >> 7)) }
-    return given == sum || given == sum - 256 * high
+    for byte in self[148..<156] { sum -= UInt32(byte) }
+    if given == sum { return true }
+    // A byte from 128 on is 256 less where bytes are signed.
+    for byte in block { high += UInt32(byte >> 7) }
+    for byte in self[148..<156] { high -= UInt32(byte >> 7) }
+    return given == Int(sum) - 256 * Int(high)
   }
 
   private static func number(_ field: ArraySlice<UInt8>) -> Int? {
