@@ -38,7 +38,9 @@ struct CheckDataCommand: ParsableCommand {
       guard !quick || !statistics && channels == nil else {
         throw ValidationError("--quick looks at some pictures only; --statistics and --channels need all of them")
       }
-      let isSound = try endingOnSignal { try quick ? showFacts() : showReport() }
+      let isSound = try endingOnSignal(stopped: "not all images were looked at", json: out.json) {
+        try quick ? showFacts() : showReport()
+      }
       if strict, !isSound { throw ExitCode(Failure.Code.data.rawValue) }
     }
   }

@@ -28,8 +28,8 @@ struct DataFactsView {
       DataReportView.row(
         "duplicates", "\(facts.duplicates) of equal bytes, \(facts.nearDuplicates) of the pictures look like another one"),
       DataReportView.row("channels", "\(facts.gray) stored as gray\(facts.deep > 0 ? ", \(facts.deep) of 16 bits" : "")"),
-      DataReportView.row(
-        "shorter side", "\(text(facts.shortSide, 0)) pixels; the longer one \(fixed(facts.elongation.median, 2)) times as long"),
+      DataReportView.row("shorter side", text(facts.shortSide, 0)),
+      DataReportView.row("longer side", "median \(fixed(facts.elongation.median, 2)) times the shorter one"),
     ]
     if let color = facts.color { lines.append(DataReportView.row("colour", DataReportView.text(color))) }
     if facts.classes > 0 { lines.append(DataReportView.row("classes", "\(facts.classes)")) }
@@ -37,8 +37,8 @@ struct DataFactsView {
   }
 
   private func text(_ spread: DataFacts.Spread, _ digits: Int) -> String {
-    "median \(fixed(spread.median, digits)), \(fixed(spread.tenth, digits)) to \(fixed(spread.nineTenths, digits)) for four of "
-      + "five, \(fixed(spread.smallest, digits)) to \(fixed(spread.largest, digits)) in all"
+    "\(fixed(spread.smallest, digits)) to \(fixed(spread.largest, digits)), four of five \(fixed(spread.tenth, digits)) to "
+      + "\(fixed(spread.nineTenths, digits)), median \(fixed(spread.median, digits))"
   }
 }
 
@@ -50,6 +50,6 @@ extension DataReportView {
 
   /// A line for each remark; what is passed over is counted and listed elsewhere.
   static func rows(_ remarks: [SourceRemark]) -> [String] {
-    remarks.filter { $0.kind != .passedOver }.map { row($0.kind == .noClasses ? "classes" : "note", $0.text) }
+    remarks.filter { $0.kind != .passedOver }.map { title($0.kind == .noClasses ? "classes" : "note") + $0.text }
   }
 }

@@ -26,8 +26,10 @@ struct DataReportView {
   }
 
   static func row(_ title: String, _ text: String) -> String {
-    DataReportView.cut(title.padding(toLength: 18, withPad: " ", startingAt: 0) + text)
+    DataReportView.cut(self.title(title) + text)
   }
+
+  static func title(_ title: String) -> String { title.padding(toLength: 18, withPad: " ", startingAt: 0) }
 
   private func row(_ title: String, _ text: String) -> String { DataReportView.row(title, text) }
 

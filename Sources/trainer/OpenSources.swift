@@ -1,4 +1,3 @@
-import ArgumentParser
 import SwAV
 
 extension OutputOptions {
@@ -16,16 +15,5 @@ extension OutputOptions {
   private func show(_ remark: SourceRemark, of name: String?) throws {
     let text = (name.map { $0 + ": " } ?? "") + remark.text + (remark.kind == .passedOver ? "; check-data lists them" : "")
     print(json ? try jsonRow("remark", ["remark": text, "kind": remark.kind.rawValue]) : "note: " + text)
-  }
-}
-
-/// Runs a body that a signal calls off; then the command ends as signals demand.
-func endingOnSignal<R>(_ body: () throws -> R) throws -> R {
-  let cancellation = StopSignal.install()
-  do {
-    return try cancellation.watching(body)
-  } catch {
-    if cancellation.isCancelled { throw ExitCode(StopSignal.exitCode) }
-    throw error
   }
 }
