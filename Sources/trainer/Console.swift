@@ -7,6 +7,8 @@ struct Console {
   private let isTerminal: Bool
   /// Whether an unfinished bar is on the line.
   private var hasBar = false
+  /// What is being done.
+  private var work = ""
   private var lastLine = ContinuousClock.now - .seconds(3600)
   /// Seconds between plain lines, and between redraws of the bar.
   private let interval: Duration
@@ -69,13 +71,17 @@ struct Console {
     drawBar(share, [left, "epoch \(step.epoch)", loss, rate, wait, lr])
   }
 
-  /// Work that has no figures of its own: a bar on a terminal, one line at the end in a pipe, nothing in JSON.
+  /// Work that has no figures of its own: a bar on a terminal, a line now and then and at the end in a pipe, nothing in JSON.
   mutating func showProgress(_ title: String, done: Int, total: Int) {
     guard !json else { return }
     let now = ContinuousClock.now
-    guard done == total || isTerminal && now - lastLine >= interval else { return }
+    if title != work {
+      // The first line of a piece of work comes when it has gone on for a while.
+      (work, lastLine) = (title, isTerminal ? lastLine : now)
+    }
+    guard done == total || now - lastLine >= interval else { return }
     lastLine = now
-    guard isTerminal else { return line("\(title): \(total) done") }
+    guard isTerminal else { return line(done == total ? "\(title): \(total) done" : "\(title): \(done) of \(total)") }
     drawBar(Double(done) / Double(max(1, total)), ["\(title) \(done)/\(total)"])
     if done == total { finishBar() }
   }

@@ -7,66 +7,180 @@ struct EmbedCommand: ParsableCommand {
     commandName: "embed",
     abstract: "Write the features of images.",
     discussion: """
-      FILE.csv gets a line an image: name, class where there is one, numbers.
-      FILE.npy gets float32 [images][numbers], and FILE.npy.names.txt the names in
-      the same order.
+      FILE.csv and FILE.jsonl get a line an image: name, class where there is one,
+      numbers. FILE.npy and FILE.safetensors get [images][numbers], and
+      FILE.names.txt beside them the names in the same order. A file of that name
+      is replaced when the new one is whole. Until then FILE.partial has the rows:
+      the same command goes on with them after an interruption.
       """)
 
-  @Argument(help: ArgumentHelp("The images: a folder, list, table, archive or batch, as pretrain takes.", valueName: "images"))
-  var images: String
+  @Argument(
+    help: ArgumentHelp(
+      "The images, as pretrain takes them, or pictures; - reads paths from standard input.", valueName: "images"))
+  var images: [String]
   @OptionGroup var network: WeightsOptions
-  @Option(name: [.customShort("o"), .long], help: ArgumentHelp("Where to: FILE.csv or FILE.npy.", valueName: "file"))
+  @Option(
+    name: [.customShort("o"), .long],
+    help: ArgumentHelp("FILE.csv, .jsonl, .npy or .safetensors; - prints JSON lines.", valueName: "file"))
   var output: String
   @Option(help: ArgumentHelp("features, embeddings or scores.", valueName: "name"))
   var layer = "features"
+  @Flag(help: "Scale every row to unit norm.")
+  var normalize = false
+  @Option(help: ArgumentHelp("float32 or float16.", valueName: "name"))
+  var type = "float32"
   @OptionGroup var inference: InferenceOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var out: OutputOptions
 
   func run() throws {
     try Failure.reporting(json: out.json) {
-      guard output.hasSuffix(".csv") || output.hasSuffix(".npy") else {
-        throw ValidationError("--output is '\(output)'; a name that ends in .csv or .npy is needed")
-      }
-      guard let layer = Output(rawValue: layer) else {
-        throw ValidationError(
-          "--layer is '\(layer)'; one of \(Output.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
-      }
+      let settings = try settings()
       try Runtime.setThreads(threads.threads)
-      let source = try out.open([images], labelled: true)
-      var opened = try network.open()
-      if try inference.inference() == .int8 {
-        opened = try opened.quantized(
-          on: try inference.calibration() ?? source, size: network.size, options: threads.reading)
+      if let settings { try write(settings) } else { try printRows() }
+    }
+  }
+
+  /// nil for JSON lines on standard output.
+  private func settings() throws -> FeatureExport.Settings? {
+    _ = try (layerOutput(), element(), inference.inference())
+    if output == "-" { return nil }
+    guard let format = FeatureFormat(path: output) else {
+      throw ValidationError(
+        "--output is '\(output)'; a name that ends in .csv, .jsonl, .npy or .safetensors, or - is needed")
+    }
+    let how = [inference.precision, inference.calibrate ?? "", try Runtime.info().isa]
+    var settings = FeatureExport.Settings(
+      format, batch: threads.reading.batch, network: try (how + network.identity()).joined(separator: " "))
+    (settings.output, settings.element, settings.normalizes) = (try layerOutput(), try element(), normalize)
+    settings.size = network.size
+    return settings
+  }
+
+  private func layerOutput() throws -> Output {
+    guard let found = Output(rawValue: layer) else {
+      throw ValidationError(
+        "--layer is '\(layer)'; one of \(Output.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
+    }
+    return found
+  }
+
+  private func element() throws -> FeatureElement {
+    guard let found = FeatureElement(rawValue: type) else {
+      throw ValidationError("--type is '\(type)'; float32 or float16 is needed")
+    }
+    return found
+  }
+
+  private func source() throws -> any ImageSource {
+    if images == ["-"] { return try pathsFromStandardInput() }
+    // What is printed is rows then, and nothing else.
+    return output == "-" ? try openImages(images) : try out.open(images)
+  }
+
+  private func opened(for source: any ImageSource) throws -> Network {
+    let opened = try network.open()
+    guard try inference.inference() == .int8 else { return opened }
+    return try opened.quantized(on: try inference.calibration() ?? source, size: network.size, options: threads.reading)
+  }
+
+  private func write(_ settings: FeatureExport.Settings) throws {
+    let start = ContinuousClock.now
+    var (export, total, badCount) = (FeatureExport?.none, 0, 0)
+    /// What is left after an end before the end.
+    func rest() -> String? {
+      guard let export, export.kept > 0 else { return nil }
+      return "\(export.kept) of \(total) images are kept in \(output).partial, and the same command goes on with them"
+    }
+    try endingOnSignal(stopped: rest() ?? "nothing is kept", json: out.json) {
+      // A path that cannot be written is told before the images are looked for.
+      try requireWritable(output, json: out.json)
+      let source = try source()
+      let opening = try FeatureExport(source, to: output, settings)
+      (export, total) = (opening, source.count)
+      var console = Console(json: out.json)
+      defer { console.finishBar() }
+      if opening.resumedAt > 0 { try tell("note", "going on after \(opening.resumedAt) of \(total) images", &console) }
+      if opening.replacedOther {
+        try tell("note", "\(output).partial was of another command; it is begun anew", &console)
       }
-      let start = ContinuousClock.now
-      let features = try Features.extract(
-        from: source, network: opened, size: network.size, output: layer, options: threads.reading)
-      let seconds = (ContinuousClock.now - start) / .seconds(1)
-      try write(features, of: source)
-      try report(features, seconds: seconds)
+      do {
+        try opening.run(opened(for: source), reading: threads.reading) { done in
+          console.showProgress("embedding", done: done, total: total)
+        } bad: { bad in
+          badCount += 1
+          if out.json {
+            print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason]))
+          } else {
+            console.line("left out \(bad.name): \(bad.reason)")
+          }
+        }
+      } catch let error as FeatureFileError {
+        console.finishBar()
+        throw Failure(
+          code: Failure.code(for: error), message: ["\(error)", rest()].compactMap { $0 }.joined(separator: "; "),
+          json: out.json)
+      }
     }
+    guard let export else { return }
+    try report(export, bad: badCount, seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 
-  private func write(_ features: Features, of source: any ImageSource) throws {
-    let file = URL(fileURLWithPath: output)
-    if output.hasSuffix(".csv") { return try Data(features.csv(of: source).utf8).write(to: file, options: .atomic) }
-    try features.npy.write(to: file, options: .atomic)
-    let names = features.samples.map { source.name(of: $0) + "\n" }.joined()
-    try Data(names.utf8).write(to: URL(fileURLWithPath: output + ".names.txt"), options: .atomic)
+  private func tell(_ type: String, _ text: String, _ console: inout Console) throws {
+    if out.json { print(try jsonRow(type, [type: text])) } else { console.line("\(type): \(text)") }
   }
 
-  private func report(_ features: Features, seconds: Double) throws {
+  private func report(_ export: FeatureExport, bad: Int, seconds: Double) throws {
     if out.json {
-      let object: [String: Any] = [
-        "command": "embed", "images": features.count, "dim": features.dim, "bad_images": features.bad.count,
-        "images_per_second": Double(features.count) / seconds, "output": output, "precision": inference.precision,
+      let fields: [String: any Encodable] = [
+        "images": export.rows, "dim": export.dim, "bad_images": bad, "resumed_at": export.resumedAt, "output": output,
+        "precision": inference.precision, "type_of_numbers": type, "normalized": normalize,
+        "images_per_second": Double(export.done - export.resumedAt) / max(seconds, 1e-9),
       ]
-      let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-      print(String(decoding: data, as: UTF8.self))
-      return
+      return print(try jsonRow("result", command: "embed", fields: fields))
     }
-    for bad in features.bad { print("left out \(bad.name): \(bad.reason)") }
-    print("\(features.count) images, \(features.dim) numbers each: \(output)")
+    print("\(export.rows) images, \(export.dim) numbers each: \(output)")
+  }
+
+  /// JSON lines on standard output; what else there is to say goes to standard error.
+  private func printRows() throws {
+    try endingOnSignal(stopped: "what was printed is whole", json: false) {
+      let source = try source()
+      let (network, layer) = (try opened(for: source), try layerOutput())
+      let rows = FeatureRows(
+        .jsonl, of: source, title: layer.rawValue, dim: try network.length(of: layer), element: try element(),
+        normalizes: normalize)
+      var (printed, bad) = (0, 0)
+      struct ReaderLeft: Error {}
+      do {
+        try Features.forEachBatch(
+          of: source, network: network, size: self.network.size, output: layer, options: threads.reading
+        ) { batch in
+          print(String(decoding: rows.encode(batch).data, as: UTF8.self), terminator: "")
+          for image in batch.bad {
+            try? FileHandle.standardError.write(contentsOf: Data("left out \(image.name): \(image.reason)\n".utf8))
+          }
+          (printed, bad) = (printed + batch.count, bad + batch.bad.count)
+          guard StandardOutput.isOpen else { throw ReaderLeft() }
+        }
+      } catch is ReaderLeft {
+        return
+      }
+      guard printed > 0 else { throw DataError(.unusable, "none of \(bad) images could be read") }
+    }
+  }
+}
+
+extension WeightsOptions {
+  /// What tells these weights from others: the files by size and time, or how they are made.
+  func identity() throws -> [String] {
+    guard weights != "untrained" else { return [weights, arch, stem, "\(channels)", "\(seed)"] }
+    let files = [weights, weights + "/weights.safetensors", weights + "/weights-best.safetensors", weights + "/checkpoint"]
+    return files.compactMap { file in
+      guard let found = try? FileManager.default.attributesOfItem(atPath: file),
+        found[.type] as? FileAttributeType == .typeRegular
+      else { return nil }
+      return "\(file) \(found[.size] ?? 0) \((found[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0)"
+    }
   }
 }

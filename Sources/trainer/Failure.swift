@@ -59,6 +59,7 @@ struct Failure: Error {
     case let error as PretrainingError: code(for: error)
     case let error as DataError: code(for: error)
     case let error as EngineError: code(for: error)
+    case let error as FeatureFileError: error.isInUse ? .outputInUse : .io
     case is CropSyntaxError: .usage
     case let error as DemoImages.Failure: code(for: error)
     case is CocoaError: .io

@@ -25,6 +25,9 @@ enum StandardOutput {
   /// Whether something could not be written.
   static var hasFailed: Bool { state.withLock { $0 == .failed } }
 
+  /// False once nothing more is written, because the reader left or writing failed.
+  static var isOpen: Bool { state.withLock { $0 == .open } }
+
   static func write(_ text: String) {
     state.withLock { state in
       guard state == .open, let code = writeAll(Array(text.utf8), to: STDOUT_FILENO) else { return }

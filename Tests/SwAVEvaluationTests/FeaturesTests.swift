@@ -107,20 +107,6 @@ import Testing
     #expect(error.map { "\($0)".contains("calibrate") } == true)
   }
 
-  @Test func exportsAsCSVAndNumPy() throws {
-    let features = try Features(dim: 2, values: [1, 2.5, -3, 4], samples: [0, 6])
-    let csv = features.csv(of: try ImageFolder(folder.path + "/train"))
-    #expect(csv == "name,class,f0,f1\nclass0/0.jpg,class0,1.0,2.5\nclass1/1.jpg,class1,-3.0,4.0\n")
-    let npy = [UInt8](features.npy)
-    #expect(Array(npy[..<8]) == [0x93] + Array("NUMPY".utf8) + [1, 0])
-    let length = Int(npy[8]) + Int(npy[9]) << 8
-    #expect((10 + length) % 64 == 0 && npy[9 + length] == 0x0a)
-    #expect(
-      String(decoding: npy[10..<10 + length], as: UTF8.self).hasPrefix(
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }"))
-    #expect(Array(npy[(10 + length)...]) == features.values.flatMap { value in withUnsafeBytes(of: value) { Array($0) } })
-  }
-
   @Test func spreadTakesEvenlySpacedSamples() {
     #expect(spread(4, over: 3) == [0, 1, 2])
     #expect(spread(4, over: 8) == [0, 2, 4, 6])

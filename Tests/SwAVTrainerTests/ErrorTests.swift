@@ -60,7 +60,7 @@ import Testing
       ("knn --weights empty --train images --val images", 66, "holds neither weights.safetensors nor checkpoint"),
       ("knn --weights untrained --train flat --val images", 65, "train: one class, 'one'; at least two"),
       ("linear --weights untrained --arch vgg --train images --val images", 64, "--arch is 'vgg'; one of resnet18"),
-      ("embed images --weights untrained --output f.txt", 64, "--output is 'f.txt'; a name that ends in .csv or .npy"),
+      ("embed images --weights untrained --output f.txt", 64, "--output is 'f.txt'; a name that ends in .csv, .jsonl"),
       ("embed images --weights untrained --size 32 --layer top --output f.csv", 64, "--layer is 'top'"),
       ("bench step --crops 2x", 64, "crops '2x': '2x' is not COUNTxSIZE"),
       ("bench data --list nowhere.txt", 66, "nowhere.txt: No such file"),

@@ -19,6 +19,13 @@ public struct ImageList: ImageSource {
     self.init(table, Classes(), folder: [])
   }
 
+  /// Paths as the file system has them, which need not be UTF-8.
+  package init(pathBytes: [ArraySlice<UInt8>]) {
+    var table = PathTable()
+    for path in pathBytes { table.append(path) }
+    self.init(table, Classes(), folder: [])
+  }
+
   /// One picture.
   init(picture path: String) {
     var table = PathTable()

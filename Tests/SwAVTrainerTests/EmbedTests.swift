@@ -1,0 +1,112 @@
+import Foundation
+import SwAVTestSupport
+import Testing
+
+/// `embed` in pipes, stopped half way, with nothing to read.
+@Suite(.serialized) struct EmbedTests {
+  let folder: TemporaryFolder
+  let base = ["--weights", "untrained", "--stem", "small", "--size", "32"]
+
+  init() throws {
+    folder = try TemporaryFolder()
+    try folder.writePictures("images", perClass: 6)
+  }
+
+  private func run(_ arguments: [String], whileRunning: (Process) throws -> Void = { _ in }) throws -> TrainerProcess.Outcome {
+    try TrainerProcess.run(["embed"] + arguments + base, in: folder.path, whileRunning: whileRunning)
+  }
+
+  private func text(_ name: String) throws -> String {
+    try String(contentsOfFile: folder.path + "/" + name, encoding: .utf8)
+  }
+
+  private func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: folder.path + "/" + name) }
+
+  @Test func pathsComeFromStandardInputAndRowsGoToStandardOutput() throws {
+    let flags = base.joined(separator: " ")
+    let outcome = try TrainerProcess.shell(
+      """
+      find images -name '*.jpg' | sort | trainer embed - \(flags) -o listed.jsonl
+      find images -name '*.jpg' -print0 | sort -z | trainer embed - \(flags) -o - > printed.jsonl
+      trainer embed images \(flags) -o - | head -c 20 > head.txt; echo ${PIPESTATUS[0]} > code.txt
+      trainer embed images/class0/1.jpg images/class1/2.jpg \(flags) -o two.csv
+      trainer embed - \(flags) -o none.csv < /dev/null
+      """, in: folder.path)
+    #expect(outcome.code == 65 && outcome.errors.contains("standard input: names no files"), "\(outcome.errors)")
+    let listed = try text("listed.jsonl")
+    #expect(try listed == text("printed.jsonl") && listed.split(separator: "\n").count == 12)
+    #expect(listed.hasPrefix(#"{"type":"features","schema":1,"name":"images/class0/0.jpg","features":["#))
+    #expect(try text("head.txt").count == 20 && text("code.txt") == "0\n")
+    let two = try text("two.csv").split(separator: "\n")
+    #expect(two.count == 3 && two[1].hasPrefix("images/class0/1.jpg,") && two[2].hasPrefix("images/class1/2.jpg,"))
+  }
+
+  @Test func aSignalEndsItSoonAndTheSameCommandGoesOn() throws {
+    try folder.writePictures("many", perClass: 400)
+    let stopped = try run(["many", "-o", "f.csv"]) { process in
+      // Rows are flushed batch by batch; the state says so after two seconds at the latest, and at the end.
+      let partial = folder.path + "/f.csv.partial"
+      func size() -> Int { (try? FileManager.default.attributesOfItem(atPath: partial))?[.size] as? Int ?? 0 }
+      while process.isRunning, size() < 200_000 { Thread.sleep(forTimeInterval: 0.002) }
+      kill(process.processIdentifier, SIGTERM)
+    }
+    #expect(stopped.code == 143, "\(stopped.errors)")
+    #expect(
+      stopped.errors.hasPrefix("stopped: ")
+        && stopped.errors.contains(" of 800 images are kept in f.csv.partial, and the same command goes on with them"),
+      "\(stopped.errors)")
+    #expect(!isThere("f.csv"))
+    let second = try run(["many", "-o", "f.csv"])
+    #expect(second.code == 0 && second.output.contains("going on after "), "\(second.output)")
+    #expect(try run(["many", "-o", "whole.csv"]).code == 0)
+    #expect(try text("f.csv") == text("whole.csv") && !isThere("f.csv.partial") && !isThere("f.csv.partial.json"))
+  }
+
+  @Test func nothingReadableAndNothingWritableAreErrors() throws {
+    try folder.write("broken/a.jpg", Array("gone".utf8))
+    let broken = try run(["broken", "-o", "f.csv"])
+    #expect(broken.code == 65 && broken.errors == "error: none of 1 images could be read\n", "\(broken.errors)")
+    #expect(!isThere("f.csv") && !isThere("f.csv.partial"))
+    for (output, text) in [("nowhere/f.csv", "No such file or directory"), ("images", "a name that ends in .csv, .jsonl")] {
+      let outcome = try run(["images", "-o", output])
+      #expect(outcome.code == (output == "images" ? 64 : 74) && outcome.errors.contains(text), "\(outcome.errors)")
+      #expect(outcome.errors.split(separator: "\n").count == 1)
+    }
+  }
+
+  @Test func whatTheDiskHasNoRoomForIsToldInOneLine() throws {
+    try folder.writePictures("many", perClass: 60)
+    let flags = base.joined(separator: " ")
+    // A limit on the size of files stands for the full disk: some batches fit.
+    let full = try TrainerProcess.shell(
+      "trap '' XFSZ; ulimit -f 200; trainer embed many \(flags) -o f.npy", in: folder.path)
+    #expect(full.code == 74 && full.errors.split(separator: "\n").count == 1, "\(full.errors)")
+    #expect(
+      full.errors.hasPrefix("error: f.npy: File too large; 64 of 120 images are kept in f.npy.partial, "), "\(full.errors)")
+    #expect(try run(["many", "-o", "f.npy"]).code == 0)
+    #expect(try run(["many", "-o", "whole.npy"]).code == 0)
+    func file(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + name)) }
+    #expect(try file("f.npy") == file("whole.npy"))
+  }
+
+  @Test func evaluationsSayWhatTheirFiguresAreWorth() throws {
+    try folder.write("few/class0/1.jpg", picture(kind: 0, number: 40))
+    try folder.write("few/class1/1.jpg", picture(kind: 1, number: 41))
+    func knn(_ arguments: [String]) throws -> TrainerProcess.Outcome {
+      try TrainerProcess.run(["knn"] + arguments + base, in: folder.path)
+    }
+    let few = try knn(["--train", "few", "--val", "images"])
+    #expect(few.output.contains("20-NN (2 voted: there are no more): "), "\(few.output)")
+    #expect(few.output.contains("mean of the classes ") && few.output.contains("largest class 50.00 %"), "\(few.output)")
+    let same = try knn(["--train", "images", "--val", "images", "--json"])
+    let result = try #require(same.objects.last)
+    #expect(result["type"] as? String == "result" && result["command"] as? String == "knn" && result["schema"] as? Int == 1)
+    #expect(result["knn20_voters"] as? Double == 12 && (result["units"] as? [String: String])?["knn20"] == "percent")
+    #expect((result["remarks"] as? [String])?.first?.hasPrefix("12 of 12 validation images are among the training") == true)
+    #expect(same.objects.contains { $0["type"] as? String == "warning" })
+    let alone = try knn(["--val", "images"])
+    #expect(alone.output.contains("12 validation images, each asked about among the others, 2 classes"), "\(alone.output)")
+    let linear = try TrainerProcess.run(["linear", "--val", "images"] + base, in: folder.path)
+    #expect(linear.code == 64 && linear.errors.hasPrefix("error: --train is missing"), "\(linear.errors)")
+  }
+}
