@@ -93,6 +93,23 @@ TEST_CASE("training resumed from a checkpoint has the weights of training withou
   }
 }
 
+TEST_CASE("training by Winograd's convolutions that is resumed has the weights of training without a break, bit for bit") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "checkpoint";
+  swav_trainer_config config = wide_training();
+  config.queue_length = 16;
+  TrainingBench straight(wide_network(), config), resumed(wide_network(), config, 99);
+  CHECK(straight.winograd_layers() >= 6);
+  run(straight, 0, 2);
+  REQUIRE_MESSAGE(swav_trainer_save(straight.trainer, path.c_str(), nullptr) == SWAV_OK, swav_error_message());
+  run(straight, 2, 4);
+  resumed.step(50);
+  REQUIRE_MESSAGE(swav_trainer_load(resumed.trainer, path.c_str()) == SWAV_OK, swav_error_message());
+  run(resumed, 2, 4);
+  CHECK(resumed.report.loss == straight.report.loss);
+  CHECK(state_of(resumed.network) == state_of(straight.network));
+}
+
 TEST_CASE("a checkpoint keeps its note and opens as a network, with what the input has to look like") {
   const TemporaryFolder folder;
   const std::string path = folder / "checkpoint", note = "{\"epoch\": 3, \"text\": \"\\u00e4 \n tab\t\"}";

@@ -337,9 +337,9 @@ TEST_CASE("swav_codes refuses what its comment excludes, naming the value") {
   CHECK(message(4, 3, 0, good) == "swav_codes: keep is 0; 1 to 4 rows is allowed");
   CHECK(message(0, 3, 1, good) == "swav_codes: scores are 0 x 3; at least 1 x 1 is needed");
   CHECK(message(int64_t{1} << 40, int64_t{1} << 40, 1, good).find("swav_codes: scores are") == 0);
-  CHECK(message(4, 3, 4, {0.0f, false, 1e-3f, 3}) == "epsilon is 0; 1e-6 to 1e6 is allowed");
-  CHECK(message(4, 3, 4, {NAN, false, 1e-3f, 3}) == "epsilon is nan; 1e-6 to 1e6 is allowed");
-  CHECK(message(4, 3, 4, {0.5f, true, 0.0f, 3}) == "epsilon_floor is 0; 1e-6 to 1e6 is allowed");
+  CHECK(message(4, 3, 4, {0.0f, false, 1e-3f, 3}) == "epsilon is 0; 1e-06 to 1e+06 is allowed");
+  CHECK(message(4, 3, 4, {NAN, false, 1e-3f, 3}) == "epsilon is nan; 1e-06 to 1e+06 is allowed");
+  CHECK(message(4, 3, 4, {0.5f, true, 0.0f, 3}) == "epsilon_floor is 0; 1e-06 to 1e+06 is allowed");
   CHECK(message(4, 3, 4, {0.05f, false, 1e-3f, 0}) == "Sinkhorn iterations are 0; 1 to 1000 is allowed");
   CHECK(swav_codes(nullptr, 4, 3, 4, &good, codes.data(), nullptr) == SWAV_ERROR_ARGUMENT);
   CHECK(std::string(swav_error_message()) == "swav_codes: scores is NULL");

@@ -275,5 +275,5 @@ TEST_CASE("swav_swapped_loss refuses what its comment excludes, naming the value
   CHECK(message(3, 2, {3}, 0.1f) == "assignment crop 0 is 3; 0 to 2 is allowed");
   CHECK(message(3, 2, {1, 1}, 0.1f) == "assignment crop 1 is given twice");
   CHECK(message(3, 2, {}, 0.1f) == "assignment crops are 0; at least 1 is needed");
-  CHECK(message(3, 2, {0}, 0.0f) == "temperature is 0; 1e-6 to 1e6 is allowed");
+  CHECK(message(3, 2, {0}, 0.0f) == "temperature is 0; 1e-06 to 1e+06 is allowed");
 }

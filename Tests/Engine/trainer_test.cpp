@@ -194,6 +194,22 @@ TEST_CASE(
   CHECK(run({5, 1, 2, 3}) == one);
 }
 
+TEST_CASE("Winograd's convolutions, forward and backward, give the same weights, bit for bit, on 1, 2, 3 and 5 threads") {
+  const auto run = [](std::initializer_list<int32_t> threads) {
+    TrainingBench bench(wide_network(), wide_training());
+    CHECK(bench.winograd_layers() >= 6);
+    uint64_t t = 0;
+    for (int32_t count : threads) {
+      const Threads team(count);
+      bench.step(t++);
+    }
+    return std::pair(bench.report.loss, state_of(bench.network));
+  };
+  const auto one = run({1, 1, 1});
+  CHECK(run({2, 2, 2}) == one);
+  CHECK(run({5, 1, 3}) == one);
+}
+
 TEST_CASE("ResNet-50 gives the same bits on 1 and on 3 threads") {
   const auto run = [](int32_t threads) {
     const Threads team(threads);

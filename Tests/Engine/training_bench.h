@@ -37,6 +37,20 @@ inline swav_trainer_config small_training() {
   return c;
 }
 
+// Wide enough for Winograd's convolutions, with crops that are small otherwise: 2x12+2x8, 8 images.
+inline swav_network_config wide_network() {
+  swav_network_config c = small_network();
+  c.base_width = 32;
+  return c;
+}
+
+inline swav_trainer_config wide_training() {
+  swav_trainer_config c = small_training();
+  c.crop_sizes[0] = 12;
+  c.batch = 8;
+  return c;
+}
+
 // Names and bytes of all tensors of a network: equal if and only if every bit is.
 using State = std::map<std::string, std::vector<uint8_t>>;
 
@@ -101,6 +115,15 @@ class TrainingBench {
 
   void step(uint64_t number, double rate = 0.1, bool update = true, bool queue = true, bool freeze = false) {
     REQUIRE_MESSAGE(step_on(crops(number), rate, update, queue, freeze) == SWAV_OK, swav_error_message());
+  }
+
+  // How many convolutions of the trainer are Winograd's.
+  int winograd_layers() const {
+    swav_layer_times layer;
+    int count = 0;
+    for (int32_t i = 0; swav_trainer_layer_times(trainer, i, &layer) == SWAV_OK; ++i)
+      count += layer.algorithm == std::string("winograd");
+    return count;
   }
 
   const Description& description() const { return network->network->description(); }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/parallel.h"
 #include "kernel_samples.h"
 #include "ops/convolution.h"
 
@@ -175,4 +176,26 @@ TEST_CASE("winograd is chosen for 3x3 of stride 1 on maps that it suits, and nev
   CHECK(Convolution({16, 56, 56, 64, 64, 1, 1, 0}).algorithm() == std::string("direct"));
   CHECK(Convolution({16, 2, 2, 512, 512, 3, 1, 1}).algorithm() != std::string("winograd"));
   CHECK(Convolution({16, 56, 56, 64, 64, 3, 1, 1}, Convolution::Input::activation, true).algorithm() == std::string("direct"));
+}
+
+TEST_CASE("winograd: the three products give the same bits on 1, 2, 3 and 5 threads") {
+  for (const ConvolutionShape& shape : shapes()) {
+    CAPTURE(text(shape));
+    const Sample sample(shape);
+    const Convolution convolution(shape);
+    REQUIRE(convolution.algorithm() == std::string("winograd"));
+    const auto run = [&](int threads) {
+      parallel::set_threads(threads);
+      Floats workspace(size_t(convolution.workspace()));
+      std::vector<Floats> results{Floats(size_t(shape.out_count())), Floats(size_t(shape.in_count())),
+                                  Floats(sample.w.size(), 0.5f)};
+      convolution.forward({sample.x.data()}, sample.w.data(), workspace.data(), results[0].data(), Epilogue());
+      convolution.backward_data({sample.dy.data()}, sample.w.data(), workspace.data(), results[1].data(), false, Epilogue());
+      convolution.backward_weights({sample.x.data()}, {sample.dy.data()}, workspace.data(), results[2].data());
+      parallel::set_threads(0);
+      return results;
+    };
+    const std::vector<Floats> one = run(1);
+    for (int threads : {2, 3, 5}) CHECK(run(threads) == one);
+  }
 }

@@ -30,7 +30,6 @@ class JpegReader {
   void start(int channels, int denominator = 1);
   int output_channels() const { return int(info_.output_components); }
   int output_width() const { return int(info_.output_width); }
-  int output_height() const { return int(info_.output_height); }
 
   // Between start and the first row: only columns left .. left + width - 1, and rows from `top` on. libjpeg begins at a block
   // boundary; left and width become what it delivers. Samples are those of the whole picture.

@@ -35,7 +35,6 @@ class Convolution {
   explicit Convolution(const ConvolutionShape& shape, Input input = Input::activation, bool direct = false);
 
   const ConvolutionShape& shape() const { return shape_; }
-  const Gather& forward_gather() const { return forward_; }
 
   // Floats of the workspace for packed weights and for partial weight gradients, over all three products.
   int64_t workspace() const;
