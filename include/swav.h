@@ -494,12 +494,48 @@ typedef struct swav_step_report {
   double similarity;       /* mean cosine of embeddings of different images, first crop: 1 is collapse */
   int64_t prototypes_used; /* distinct arg-max prototypes among the codes of the batch, first head */
   bool queue_used;
+  int64_t queue_age;         /* steps since the oldest embedding of the queue was made; 0: the queue is empty */
+  double prediction_entropy; /* mean over all crops' predictions (eq. 2), first head, in units of ln K */
+  double sinkhorn_error;     /* after the last iteration: largest |share of a prototype in the codes * K - 1|, queue included;
+                                first head, first assignment crop */
   double forward_seconds, objective_seconds, backward_seconds, update_seconds;
 } swav_step_report;
 
 /* One training step (paper algorithm 1): renormalise prototypes, forward by resolution, codes, loss, backward, update. On
  * SWAV_ERROR_NUMERIC and SWAV_ERROR_CANCELLED all state is as before the step; the report is filled as far as the step came. */
 swav_status swav_trainer_step(swav_trainer *trainer, const swav_step_input *input, swav_step_report *report);
+
+/* What tells a healthy run from a sick one, of the last step unless said otherwise. Prototypes are those of the first head.
+ * Usage is counted over a window of steps: as many as give each prototype 8 codes where all are used alike, at least 16. It
+ * starts anew with the trainer. */
+typedef struct swav_health {
+  int64_t prototypes;           /* K */
+  int64_t window;               /* steps that usage was counted over so far */
+  double perplexity;            /* exp of the entropy of the mean code over the window: 1 (one takes all) to K */
+  int64_t dead_prototypes;      /* largest entry of no code of the window */
+  int64_t duplicate_prototypes; /* cosine of 0.95 or more with one before them, now */
+  double code_entropy, prediction_entropy, sinkhorn_error, similarity; /* as in swav_step_report */
+  int64_t queue_age;
+  double embedding_rank;      /* RankMe (Garrido et al., 2023): exp of the entropy of the singular values of the embeddings of all
+                                 crops, over their sum: 1 to min(rows, D). At most 2048 rows are looked at */
+  double embedding_deviation; /* standard deviation of a coordinate of the embeddings times sqrt(D), mean over coordinates: 1 is
+                                 spread alike in all directions, 0 collapse */
+  double least_deviation;     /* the smallest of these */
+} swav_health;
+
+/* Some milliseconds for D and K of the published recipe; not meant for every step. SWAV_ERROR_ARGUMENT before the first step. */
+swav_status swav_trainer_health(swav_trainer *trainer, swav_health *health);
+
+/* One parameter in the last step. */
+typedef struct swav_tensor_health {
+  const char *name; /* as in swav_tensor; the network's memory */
+  double value_norm;    /* now */
+  double gradient_norm; /* 0 where it was frozen */
+  double update_norm;   /* of what the last step added to it; 0 where it was frozen or the step made no update */
+} swav_tensor_health;
+
+/* index 0.. until SWAV_ERROR_ARGUMENT, in the order of the tensors, parameters only. */
+swav_status swav_trainer_tensor_health(swav_trainer *trainer, int32_t index, swav_tensor_health *health);
 
 /* Where the last step spent its time, in seconds. What is left of `step` is other. */
 typedef struct swav_step_times {

@@ -255,3 +255,27 @@ TEST_CASE("an optimizer refuses settings out of range, naming the value") {
   config.rule = swav_optimizer(3);  // the only wrong value that the enum can hold in C++
   CHECK(message(config) == "optimizer is 3; larc (0), sgd (1) or adamw (2) is allowed");
 }
+
+TEST_CASE("norms of a parameter are those of its value, its gradient and what the last update added to it") {
+  for (const OptimizerConfig& config : {larc(0.1f), sgd(0.1f), adamw(0.1f)}) {
+    CAPTURE(int(config.rule));
+    Tensors tensors;
+    tensors.add(normal(1, 20000), normal(2, 20000));
+    tensors.add(normal(3, 7), normal(4, 7));
+    Optimizer optimizer = tensors.optimizer(config);
+    optimizer.parameters()[1].frozen = true;
+    for (int t = 0; t < 3; ++t) {
+      optimizer.measure();
+      CHECK(optimizer.norms(0).update == 0);
+      const Floats before = tensors.value[0];
+      optimizer.update(0.5);
+      const Optimizer::Norms norms = optimizer.norms(0);
+      CHECK(norms.value == doctest::Approx(norm(tensors.value[0])).epsilon(1e-6));
+      CHECK(norms.gradient == doctest::Approx(norm(tensors.gradient[0])).epsilon(1e-6));
+      // A value's rounding is half an eps of its own size, and there may be three of them.
+      CHECK(std::abs(norms.update - distance(tensors.value[0], before)) <= 2 * double(FLT_EPSILON) * norms.value);
+      CHECK(optimizer.norms(1).gradient == 0);
+      CHECK(optimizer.norms(1).update == 0);
+    }
+  }
+}

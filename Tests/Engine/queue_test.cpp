@@ -123,3 +123,18 @@ TEST_CASE("deriving again at each epoch whether the queue is used gives the same
     owned.insert(t, 1);
   }
 }
+
+TEST_CASE("the age of the queue is that of its oldest embedding, in steps") {
+  OwnedQueue owned(1, 9);
+  owned.queue.wait();
+  CHECK(owned.queue.age() == 0);
+  for (int64_t t = 0; t < 5; ++t) {
+    owned.insert(t, 1);
+    CHECK(owned.queue.age() == std::min<int64_t>(3, t + 1));
+  }
+  owned.queue.wait();
+  owned.queue.wait();
+  CHECK(owned.queue.age() == 5);
+  owned.insert(5, 1);
+  CHECK(owned.queue.age() == 3);
+}

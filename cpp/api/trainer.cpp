@@ -80,6 +80,20 @@ swav_status swav_trainer_step(swav_trainer* trainer, const swav_step_input* inpu
   });
 }
 
+swav_status swav_trainer_health(swav_trainer* trainer, swav_health* health) {
+  return api::computed([&] {
+    SWAV_REQUIRE(trainer && health, "swav_trainer_health: an argument is NULL");
+    *health = trainer->trainer.health();
+  });
+}
+
+swav_status swav_trainer_tensor_health(swav_trainer* trainer, int32_t index, swav_tensor_health* health) {
+  return api::computed([&] {
+    SWAV_REQUIRE(trainer && health, "swav_trainer_tensor_health: an argument is NULL");
+    *health = trainer->trainer.tensor_health(index);
+  });
+}
+
 swav_status swav_trainer_step_times(const swav_trainer* trainer, swav_step_times* times) {
   return api::guarded([&] {
     SWAV_REQUIRE(trainer && times, "swav_trainer_step_times: an argument is NULL");

@@ -2,6 +2,7 @@
 
 #include <cfloat>
 #include <cmath>
+#include <numeric>
 
 #include "base/parallel.h"
 #include "base/status.h"
@@ -179,7 +180,7 @@ int64_t codes_workspace(int64_t rows, int64_t prototypes) {
 }
 
 void compute_codes(const float* scores, int64_t rows, int64_t prototypes, int64_t keep, double epsilon, int iterations,
-                   Communicator& group, float* workspace, float* codes) {
+                   Communicator& group, float* workspace, float* codes, double* marginal_error) {
   const Pieces pieces = matrix_pieces(rows, prototypes);
   const Problem p{scores, prototypes, float(1 / epsilon), pieces, Space(workspace, pieces.count, prototypes), group};
   first_sums(p);
@@ -189,6 +190,13 @@ void compute_codes(const float* scores, int64_t rows, int64_t prototypes, int64_
     move_potentials(p, epsilon);
   }
   write_codes(p, keep, codes);
+  if (marginal_error == nullptr) return;
+  code_sums(p);
+  const double total = std::accumulate(p.space.sums, p.space.sums + prototypes, 0.0);  // the rows of all ranks
+  *marginal_error = 0;
+  for (int64_t k = 0; k < prototypes; ++k) {
+    *marginal_error = std::max(*marginal_error, std::abs(p.space.sums[k] / total * double(prototypes) - 1));
+  }
 }
 
 double score_spread(const float* scores, int64_t rows, int64_t prototypes, Communicator& group, float* workspace) {

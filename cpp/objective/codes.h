@@ -27,9 +27,11 @@ int64_t codes_workspace(int64_t rows, int64_t prototypes);
 // scores [rows][prototypes] of this rank -> codes [keep][prototypes] of the last `keep` rows, each summing to 1; earlier rows
 // are the queue. The order of the rows matters only to rounding. scores are read only and must not overlap codes. Collective: 1
 // maximum of prototypes + 1 values and `iterations` sums of `prototypes` values over the ranks. Throws SWAV_ERROR_NUMERIC, on
-// all ranks, when a score of any rank is not finite; codes are then undefined.
+// all ranks, when a score of any rank is not finite; codes are then undefined. marginal_error, where it is not NULL, gets how
+// far the codes of all rows are from equal shares, after the last iteration: the largest |share of a prototype * K - 1|; one
+// pass and one sum of `prototypes` values more.
 void compute_codes(const float* scores, int64_t rows, int64_t prototypes, int64_t keep, double epsilon, int iterations,
-                   Communicator& group, float* workspace, float* codes);
+                   Communicator& group, float* workspace, float* codes, double* marginal_error = nullptr);
 
 // The spread of scores [rows][prototypes]: their standard deviation over all ranks' rows (n - 1), mean over prototypes; 0 for a
 // single row. Collective: two sums of `prototypes` (+ 1) values.

@@ -72,6 +72,9 @@ class Objective {
                         swav_step_report& report) = 0;
   virtual void finish(const HeadOutput& output, const swav_step_input& input) = 0;
 
+  // Figures of the last step that are dearer than those of the report. Collective.
+  virtual void health(const HeadOutput&, Communicator&, swav_health&) {}
+
   // All that a resumed run needs, borrowed: reading it out and writing it back restores the objective.
   virtual std::vector<StateArray> state() = 0;
   virtual std::vector<Setting> settings() const = 0;

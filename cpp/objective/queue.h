@@ -7,6 +7,7 @@
 // to Sinkhorn-Knopp.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/arena.h"
@@ -33,7 +34,12 @@ class EmbeddingQueue {
 
   // One insertion: replaces the oldest batch of every assignment crop by embeddings [batch][dim], then advances.
   void replace_oldest(int64_t a, const float* embeddings);
-  void advance() { ++inserted_; }
+  void advance() { ++inserted_, idle_ = 0; }
+  // A step without an insertion.
+  void wait() { ++idle_; }
+
+  // Steps since the oldest embedding was made, where every step but the last ones has inserted some; 0 for an empty queue.
+  int64_t age() const { return inserted_ == 0 ? 0 : std::min(inserted_, length_ / batch_) + idle_; }
 
   // All state, for a checkpoint: values [crops][length][dim] and the number of batches inserted since the start, 0 or more.
   float* values() { return values_; }
@@ -41,7 +47,7 @@ class EmbeddingQueue {
 
  private:
   int64_t crops_ = 0, length_ = 0, batch_ = 1, dim_ = 0;
-  int64_t inserted_ = 0;
+  int64_t inserted_ = 0, idle_ = 0;
   float* values_ = nullptr;
 };
 

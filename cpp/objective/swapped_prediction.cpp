@@ -11,6 +11,8 @@
 namespace swav {
 namespace {
 
+constexpr float duplicate_cosine = 0.95f;  // swav.h says it
+
 ConvolutionShape product_shape(int64_t rows, int64_t dim, int64_t prototypes) {
   ConvolutionShape shape;
   shape.images = rows;
@@ -50,8 +52,8 @@ int64_t SwappedPrediction::workspace_floats(const ObjectiveShape& shape, size_t 
   return std::max({k,  // norms of the prototypes
                    codes_workspace(shape.batch, k), codes_workspace(queue + shape.batch, k),
                    queue > 0 ? queue_products_[set].workspace() : 0, code_entropy_workspace(shape.batch),
-                   prototypes_used_workspace(assign_count() * shape.batch, k), mean_similarity_workspace(shape.dim),
-                   swapped_loss_workspace(loss_shape(shape, set, 1))});
+                   prototypes_used_workspace(assign_count() * shape.batch), prediction_entropy_workspace(shape.rows(), k),
+                   mean_similarity_workspace(shape.dim), swapped_loss_workspace(loss_shape(shape, set, 1))});
 }
 
 void SwappedPrediction::take(Arena& arena, const ObjectiveShape& shape) {
@@ -68,6 +70,8 @@ void SwappedPrediction::take(Arena& arena, const ObjectiveShape& shape) {
   codes_ = arena.take<float>(assign_count() * shape.batch * most);
   queue_scores_ = queue > 0 ? arena.take<float>((queue + shape.batch) * most) : nullptr;
   workspace_ = arena.take<float>(workspace);
+  usage_ = PrototypeUsage(shape.prototypes[0], assign_count() * shape.batch);
+  usage_.take(arena);
 }
 
 ScratchSize SwappedPrediction::scratch() const {
@@ -97,7 +101,8 @@ void SwappedPrediction::codes_of(const HeadOutput& output, size_t set, int32_t a
     std::memcpy(queue_scores_ + queue * k, scores, size_t(batch * k) * sizeof(float));
     scores = queue_scores_;
   }
-  compute_codes(scores, queue + batch, k, batch, epsilon, settings_.codes.iterations, group, workspace_, codes);
+  double* error = set == 0 && assigned == 0 ? &report.sinkhorn_error : nullptr;
+  compute_codes(scores, queue + batch, k, batch, epsilon, settings_.codes.iterations, group, workspace_, codes, error);
   const double share = 1.0 / (double(assign_count()) * double(shape_.prototypes.size()));
   report.score_spread += share * spread;
   report.epsilon += share * epsilon;
@@ -107,23 +112,39 @@ void SwappedPrediction::codes_of(const HeadOutput& output, size_t set, int32_t a
 void SwappedPrediction::evaluate(const HeadOutput& output, const swav_step_input& input, Communicator& group,
                                  swav_step_report& report) {
   report.queue_used = input.use_queue && queue_.full();
+  report.queue_age = queue_.age();
   report.similarity = mean_similarity(output.embeddings, shape_.batch, shape_.dim, group, workspace_);
   for (size_t set = 0; set < output.sets.size(); ++set) {
     const int64_t k = shape_.prototypes[set];
     for (int32_t a = 0; a < assign_count(); ++a) codes_of(output, set, a, group, report);
-    if (set == 0) report.prototypes_used = prototypes_used(codes_, assign_count() * shape_.batch, k, group, workspace_);
     float* scores = output.sets[set].scores;  // become their own gradient
+    if (set == 0) {
+      const int64_t rows = assign_count() * shape_.batch;
+      report.prototypes_used = prototypes_used(codes_, rows, k, group, usage_.step_used(), workspace_);
+      mean_code(codes_, rows, k, group, usage_.step_mean());
+      report.prediction_entropy = prediction_entropy(scores, shape_.rows(), k, settings_.temperature, group, workspace_);
+    }
     report.loss += swapped_loss(loss_shape(shape_, set, group.size()), scores, codes_, workspace_, scores);
   }
   group.sum(&report.loss, 1);
 }
 
 void SwappedPrediction::finish(const HeadOutput& output, const swav_step_input& input) {
-  if (!input.use_queue || queue_.length() == 0) return;
+  usage_.add();
+  if (!input.use_queue || queue_.length() == 0) return queue_.wait();
   for (int32_t a = 0; a < assign_count(); ++a) {
     queue_.replace_oldest(a, output.embeddings + settings_.assign[size_t(a)] * shape_.batch * shape_.dim);
   }
   queue_.advance();
+}
+
+void SwappedPrediction::health(const HeadOutput& output, Communicator&, swav_health& health) {
+  const int64_t k = shape_.prototypes[0];
+  health.prototypes = k;
+  health.window = std::min(usage_.steps(), usage_.window());
+  health.perplexity = usage_.perplexity();
+  health.dead_prototypes = usage_.dead();
+  health.duplicate_prototypes = duplicate_prototypes(output.sets[0].prototypes, k, shape_.dim, duplicate_cosine);
 }
 
 std::vector<StateArray> SwappedPrediction::state() {

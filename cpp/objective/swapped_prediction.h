@@ -7,6 +7,7 @@
 #include "objective/objective.h"
 #include "objective/queue.h"
 #include "objective/swapped_loss.h"
+#include "objective/usage.h"
 #include "ops/convolution.h"
 
 namespace swav {
@@ -30,6 +31,7 @@ class SwappedPrediction final : public Objective {
   void prepare(const HeadOutput& output) override;
   void evaluate(const HeadOutput& output, const swav_step_input& input, Communicator& group, swav_step_report& report) override;
   void finish(const HeadOutput& output, const swav_step_input& input) override;
+  void health(const HeadOutput& output, Communicator& group, swav_health& health) override;
   std::vector<StateArray> state() override;
   std::vector<Setting> settings() const override;
 
@@ -44,6 +46,7 @@ class SwappedPrediction final : public Objective {
   SwappedPredictionSettings settings_;
   ObjectiveShape shape_;
   EmbeddingQueue queue_;
+  PrototypeUsage usage_;                     // of the first set
   std::vector<Convolution> queue_products_;  // embeddings of the queue by prototypes, for each set
   float* codes_ = nullptr;                   // [assign_count][batch][K] of one set
   float* queue_scores_ = nullptr;            // [queue + batch][K] of one set

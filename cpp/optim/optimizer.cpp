@@ -48,7 +48,29 @@ Optimizer::Optimizer(const OptimizerConfig& config, std::vector<ParameterView> p
   value_norms_.resize(parameters_.size());
 }
 
+// The update is what is left of it in the states: lr v, or for AdamW lr (wd p + m' / (sqrt(v') + epsilon)), of p before it.
+Optimizer::Norms Optimizer::norms(size_t parameter) const {
+  const ParameterView& p = parameters_[parameter];
+  Norms norms{std::sqrt(kernels().sum_squares(p.value, p.count)), gradient_norms_[parameter], 0};
+  if (p.frozen || last_rate_ == 0) return norms;
+  if (config_.rule != SWAV_OPTIMIZER_ADAMW) {
+    norms.update = last_rate_ * std::sqrt(kernels().sum_squares(p.state1, p.count));
+    return norms;
+  }
+  const double shrink = 1 - last_rate_ * double(config_.weight_decay), t = double(p.steps);
+  const double first = last_rate_ / (1 - std::pow(double(config_.beta1), t)), second = 1 - std::pow(double(config_.beta2), t);
+  double squares = 0;
+  for (int64_t i = 0; i < p.count; ++i) {
+    const double step = first * double(p.state1[i]) / (std::sqrt(double(p.state2[i]) / second) + double(config_.epsilon));
+    const double before = (double(p.value[i]) + step) / shrink;
+    squares += std::pow(before - double(p.value[i]), 2);
+  }
+  norms.update = std::sqrt(squares);
+  return norms;
+}
+
 Optimizer::Measure Optimizer::measure() {
+  last_rate_ = 0;
   const Kernels& kernel = kernels();
   const bool values = config_.rule == SWAV_OPTIMIZER_LARC;
   parallel::for_each(int64_t(pieces_.size()), [&](int64_t i, int) {
@@ -105,6 +127,7 @@ void Optimizer::update_piece(const Piece& piece, double learning_rate) {
 }
 
 void Optimizer::update(double learning_rate) {
+  last_rate_ = learning_rate;
   for (ParameterView& p : parameters_) p.steps += p.frozen ? 0 : 1;
   parallel::for_each(int64_t(pieces_.size()), [&](int64_t i, int) { update_piece(pieces_[size_t(i)], learning_rate); });
 }

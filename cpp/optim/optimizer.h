@@ -62,6 +62,13 @@ class Optimizer {
   // Norms of the current gradients and, for LARC, values. update() uses them, so call it before each update.
   Measure measure();
 
+  // Norms of one parameter, in the order given: its value now, its gradient and its update in the last measure and update; 0
+  // where it was frozen or nothing was updated. Reads the arrays: not for every step.
+  struct Norms {
+    double value, gradient, update;
+  };
+  Norms norms(size_t parameter) const;
+
   // Carries the update out with the norms of the last measure().
   void update(double learning_rate);
 
@@ -76,6 +83,7 @@ class Optimizer {
   std::vector<Piece> pieces_;
   std::vector<double> gradient_squares_, value_squares_;  // of each piece
   std::vector<double> gradient_norms_, value_norms_;      // of each parameter
+  double last_rate_ = 0;                                  // of the last update; 0 after a measure
 };
 
 }  // namespace swav

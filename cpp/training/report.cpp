@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/status.h"
+#include "objective/health.h"
 #include "training/trainer.h"
 
 namespace swav {
@@ -19,6 +20,34 @@ std::string Trainer::first_not_finite() const {
   plan_.head->for_each_activation(visit);
   if (!where.empty()) return where;
   return group_.size() > 1 ? "the gradients, or in another process" : "the gradients";
+}
+
+swav_health Trainer::health() {
+  SWAV_REQUIRE(stepped_, "health is that of a step, and none has been made");
+  swav_health health{};
+  objective_->health(plan_.output, group_, health);
+  health.code_entropy = last_.code_entropy;
+  health.prediction_entropy = last_.prediction_entropy;
+  health.sinkhorn_error = last_.sinkhorn_error;
+  health.queue_age = last_.queue_age;
+  health.similarity = last_.similarity;
+  const EmbeddingSpread spread = embedding_spread(plan_.output.embeddings, plan_.rows(), plan_.shape().dim, group_);
+  health.embedding_rank = spread.rank;
+  health.embedding_deviation = spread.deviation;
+  health.least_deviation = spread.least_deviation;
+  return health;
+}
+
+swav_tensor_health Trainer::tensor_health(int32_t index) const {
+  const size_t count = optimizer_->parameters().size();
+  SWAV_REQUIRE(index >= 0 && size_t(index) < count, "parameter %d of %zu", index, count);
+  int32_t at = 0;
+  for (const TensorEntry& entry : network_.parameters().entries()) {
+    if (entry.kind != SWAV_TENSOR_PARAMETER || at++ != index) continue;
+    const Optimizer::Norms norms = optimizer_->norms(size_t(index));
+    return {entry.name.c_str(), norms.value, norms.gradient, norms.update};
+  }
+  fail(SWAV_ERROR_INTERNAL, "parameters and optimiser do not match");
 }
 
 void Trainer::reset_times() {

@@ -155,6 +155,8 @@ void Trainer::step(const swav_step_input& input, swav_step_report& report) {
     if (input.update) update(input);
   }
   times_.update = report.update_seconds;
+  last_ = report;
+  stepped_ = true;
 }
 
 }  // namespace swav

@@ -25,7 +25,11 @@ class Trainer {
   void step(const swav_step_input& input, swav_step_report& report);
   const swav_memory_plan& memory() const { return plan_.bytes(); }
 
-  // -- report.cpp: where the time of the last step went --
+  // -- report.cpp: figures of the last step, and where its time went --
+  // Throws SWAV_ERROR_ARGUMENT before the first step. Collective.
+  swav_health health();
+  // Of parameter number `index`, in the order of the tensors.
+  swav_tensor_health tensor_health(int32_t index) const;
   swav_step_times step_times() const;
   swav_layer_times layer_times(int32_t index) const;
 
@@ -54,6 +58,8 @@ class Trainer {
   TrainingPlan plan_;
   std::unique_ptr<Optimizer> optimizer_;
   swav_step_times times_{};  // of the last step, beside those of the backbone
+  swav_step_report last_{};  // of the last step that came to its end
+  bool stepped_ = false;
 };
 
 }  // namespace swav
