@@ -245,8 +245,10 @@ void check(const swav_codes_config& config) {
   // 1e-6: scores / epsilon then stay far inside float's range for any cosine; see also the rounding in the header.
   SWAV_REQUIRE(config.epsilon >= float(SWAV_MIN_TEMPERATURE) && config.epsilon <= float(SWAV_MAX_TEMPERATURE),
                "epsilon is %g; %g to %g is allowed", double(config.epsilon), SWAV_MIN_TEMPERATURE, SWAV_MAX_TEMPERATURE);
-  SWAV_REQUIRE(!config.relative || (config.epsilon_floor >= 1e-6f && config.epsilon_floor <= 1e6f),
-               "epsilon_floor is %g; 1e-6 to 1e6 is allowed", double(config.epsilon_floor));
+  SWAV_REQUIRE(!config.relative ||
+                   (config.epsilon_floor >= float(SWAV_MIN_TEMPERATURE) && config.epsilon_floor <= float(SWAV_MAX_TEMPERATURE)),
+               "epsilon_floor is %g; %g to %g is allowed", double(config.epsilon_floor), SWAV_MIN_TEMPERATURE,
+               SWAV_MAX_TEMPERATURE);
   SWAV_REQUIRE(config.iterations >= 1 && config.iterations <= SWAV_MAX_ITERATIONS,
                "Sinkhorn iterations are %d; 1 to %d is allowed", config.iterations, SWAV_MAX_ITERATIONS);
 }
