@@ -58,6 +58,11 @@ struct PretrainCommand: SettingsCommand {
       pretraining.knnTraining = try given.text(of: "knn-train").map { try out.open([$0], labelled: true) }
       pretraining.remarks = plan.reasons + plan.kept + plan.notes
       try show(plan)
+      if pretraining.validation != nil, pretraining.knnTraining == nil, source.classNames.isEmpty {
+        let note = "kNN: the training images have no classes, so each validation image is asked about among the others"
+        print(out.json ? try jsonRow("note", ["note": note]) : "note: " + note)
+        pretraining.remarks.append(note)
+      }
       try PretrainingSession(pretraining, json: out.json).run()
     }
   }

@@ -88,25 +88,4 @@ import Testing
     func file(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + name)) }
     #expect(try file("f.npy") == file("whole.npy"))
   }
-
-  @Test func evaluationsSayWhatTheirFiguresAreWorth() throws {
-    try folder.write("few/class0/1.jpg", picture(kind: 0, number: 40))
-    try folder.write("few/class1/1.jpg", picture(kind: 1, number: 41))
-    func knn(_ arguments: [String]) throws -> TrainerProcess.Outcome {
-      try TrainerProcess.run(["knn"] + arguments + base, in: folder.path)
-    }
-    let few = try knn(["--train", "few", "--val", "images"])
-    #expect(few.output.contains("20-NN (2 voted: there are no more): "), "\(few.output)")
-    #expect(few.output.contains("mean of the classes ") && few.output.contains("largest class 50.00 %"), "\(few.output)")
-    let same = try knn(["--train", "images", "--val", "images", "--json"])
-    let result = try #require(same.objects.last)
-    #expect(result["type"] as? String == "result" && result["command"] as? String == "knn" && result["schema"] as? Int == 1)
-    #expect(result["knn20_voters"] as? Double == 12 && (result["units"] as? [String: String])?["knn20"] == "percent")
-    #expect((result["remarks"] as? [String])?.first?.hasPrefix("12 of 12 validation images are among the training") == true)
-    #expect(same.objects.contains { $0["type"] as? String == "warning" })
-    let alone = try knn(["--val", "images"])
-    #expect(alone.output.contains("12 validation images, each asked about among the others, 2 classes"), "\(alone.output)")
-    let linear = try TrainerProcess.run(["linear", "--val", "images"] + base, in: folder.path)
-    #expect(linear.code == 64 && linear.errors.hasPrefix("error: --train is missing"), "\(linear.errors)")
-  }
 }
