@@ -47,7 +47,8 @@ let package = Package(
     module("SwAVAugmentation", ["CSwAV", "SwAVEngine"]),
     module("SwAVModel", ["CSwAV", "SwAVEngine", "SwAVAugmentation"]),
     module("SwAVData", ["CSwAV", "SwAVEngine", "SwAVAugmentation"], exclude: ["README.md"]),
-    module("SwAVEvaluation", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"]),
+    module(
+      "SwAVEvaluation", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"], exclude: ["README.md"]),
     module(
       "SwAVTraining",
       ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", .product(name: "Yams", package: "Yams")]),
