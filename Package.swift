@@ -55,9 +55,9 @@ let package = Package(
     // Optimised in a debug build as well: it compares and paints pixels.
     .target(
       name: "SwAVInspection",
-      dependencies: ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVTraining"],
+      dependencies: ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"],
       swiftSettings: swiftSettings + [.unsafeFlags(["-O"])]),
-    module("SwAVBenchmark", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVTraining"]),
+    module("SwAVBenchmark", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"]),
     // Optimised in a debug build as well: it paints some hundred million points.
     .target(
       name: "SwAVDemo",
@@ -82,7 +82,7 @@ let package = Package(
       ["SwAVEvaluation", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVModel", "SwAVTestSupport"]),
     tests(
       "SwAVInspectionTests",
-      ["SwAVInspection", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVTraining", "SwAVTestSupport"]),
+      ["SwAVInspection", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVTestSupport"]),
     tests(
       "SwAVTrainingTests",
       ["SwAVTraining", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVModel", "SwAVTestSupport"]),

@@ -3,7 +3,6 @@ import Foundation
 public import SwAVAugmentation
 public import SwAVData
 import SwAVEngine
-import SwAVTraining
 import Synchronization
 
 extension Benchmark {

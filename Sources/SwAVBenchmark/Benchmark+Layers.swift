@@ -1,7 +1,6 @@
 public import SwAVAugmentation
 import SwAVEngine
 public import SwAVModel
-import SwAVTraining
 
 extension Benchmark {
   /// One convolution of one resolution: the medians over steps of its three products.

@@ -2,7 +2,6 @@ import CSwAV
 public import SwAVAugmentation
 import SwAVEngine
 public import SwAVModel
-import SwAVTraining
 
 /// Measurements of the engine's parts, in the form of `bench/torch_baseline.py`: medians over steps after one that warms up.
 public enum Benchmark {

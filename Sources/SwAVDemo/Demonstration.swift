@@ -1,7 +1,7 @@
 import Foundation
 import SwAVAugmentation
 import SwAVData
-public import SwAVEngine
+import SwAVEngine
 import SwAVEvaluation
 import SwAVModel
 public import SwAVTraining
@@ -54,9 +54,18 @@ public struct Demonstration: Sendable {
   public var runFolder: String { directory + "/run" }
   public var neighbourSheet: String { directory + "/neighbours.png" }
 
-  /// Carries it out on the calling thread. nil: `cancellation` stopped the pretraining, after a checkpoint.
-  public func run(cancellation: Cancellation = Cancellation(), report: (Event) throws -> Void = { _ in }) throws -> Report? {
+  /// Carries it out on the calling thread. nil: `control` stopped it; a pretraining goes on from its checkpoint.
+  public func run(control: RunControl = RunControl(), report: (Event) throws -> Void = { _ in }) throws -> Report? {
+    do {
+      return try control.cancellation.watching { try carryOut(control, report) }
+    } catch  where control.isCancelled && PretrainingError(error) == .cancelled {
+      return nil
+    }
+  }
+
+  private func carryOut(_ control: RunControl, _ report: (Event) throws -> Void) throws -> Report? {
     try images.write(to: URL(filePath: directory).appending(path: "images")) {
+      try Cancellation.check()
       try report(.progress(.rendering, done: $0, total: images.count))
     }
     let pair = try Pair(train: ImageFolder(trainFolder), val: ImageFolder(valFolder))
@@ -68,7 +77,7 @@ public struct Demonstration: Sendable {
 
     let pretraining = Pretraining(
       images: pair.train, validation: pair.val, configuration: configuration, output: runFolder)
-    let result = try pretraining.run(cancellation: cancellation) { try report(.pretraining($0)) }
+    let result = try pretraining.run(control: control) { try report(.pretraining($0)) }
     guard result.outcome != .interrupted else { return nil }
 
     let after = try measure(Network.open(weightsAt: runFolder), on: pair, stage: .after, report)

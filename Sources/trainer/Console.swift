@@ -39,9 +39,14 @@ struct Console {
     case .checkpoint: break
     case .badSample(let bad): line("bad image \(bad.name): \(bad.reason); another takes its place")
     case .warning(let text): line("warning: " + text)
-    case .advice(let text): line("advice: " + text)
+    case .withoutEffect(let setting): line("warning: --" + setting.line)
+    case .diagnosis(let diagnosis): line("warning: " + diagnosis.text(Console.flag))
+    case .advice(let advice): line("advice: " + advice.text(Console.flag))
     }
   }
+
+  /// A remedy as it is written on a command line.
+  private static func flag(_ remedy: Remedy) -> String { "--" + remedy.text }
 
   private mutating func showStart(_ start: PretrainingStart) {
     let configuration = start.configuration
@@ -105,7 +110,9 @@ struct Console {
     case .evaluated(let evaluation): print(try jsonRow("evaluation", fields: evaluation.fields))
     case .badSample(let bad): print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason]))
     case .warning(let text): print(try jsonRow("warning", ["warning": text]))
-    case .advice(let text): print(try jsonRow("advice", ["advice": text]))
+    case .withoutEffect(let setting): print(try jsonRow("without_effect", setting))
+    case .diagnosis(let diagnosis): print(try jsonRow("diagnosis", diagnosis))
+    case .advice(let advice): print(try jsonRow("advice", ["advice": advice.text(Console.flag)]))
     case .checkpoint(let step): print(try jsonRow("checkpoint", ["checkpoint": step]))
     case .started(let start):
       print(try jsonRow("start", ["images": start.images, "total_steps": start.totalSteps, "resumed_at": start.resumedAt]))
@@ -129,6 +136,9 @@ struct Console {
       line("finished after \(duration(result.seconds)): \(loss)\(knn)\(rate)")
       if result.badImages > 0 { line("\(result.badImages) bad images were replaced; \(result.output)/log.txt names them") }
       line("weights: \(result.weights)")
+      if let best = result.bestWeights, let epoch = result.bestEpoch, epoch < result.epoch {
+        line("weights of the best kNN (epoch \(epoch)): \(best)")
+      }
       line(
         "next: trainer knn --weights \(result.output) --train DIR --val DIR, or trainer embed DIR --weights \(result.output)")
     }

@@ -26,11 +26,11 @@ struct DemoCommand: ParsableCommand {
       var demonstration = Demonstration(directory: output, seed: seed)
       demonstration.configuration.threads = threads.threads
       demonstration.configuration.workers = threads.workers
-      let cancellation = StopSignal.install()
+      let control = StopSignal.installForRun()
       var view = DemoView(demonstration, json: out.json)
       do {
         view.showOpening()
-        guard let report = try demonstration.run(cancellation: cancellation, report: { try view.show($0) }) else {
+        guard let report = try demonstration.run(control: control, report: { try view.show($0) }) else {
           view.showInterrupted()
           throw ExitCode(StopSignal.exitCode)
         }

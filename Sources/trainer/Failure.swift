@@ -75,6 +75,10 @@ struct Failure: Error {
     case .file: .io
     case .data(let error): code(for: error)
     case .engine(let error): code(for: error)
+    case .unhealthy: .data
+    // Only a signal calls a command off, and its own code comes first.
+    case .cancelled: .defect
+    case .stopped(let cause, _, _, _): code(for: cause)
     }
   }
 

@@ -17,6 +17,10 @@ struct PretrainCommand: SettingsCommand {
       weights.safetensors. The same command again goes on where the last run
       stopped, bit for bit; what is not given is planned for the images.
 
+      SIGINT (Ctrl-C), SIGTERM, SIGQUIT and, unless ignored as by nohup, SIGHUP end
+      the run within seconds, after a checkpoint; a second one ends it at once,
+      with the checkpoint that is there. SIGUSR1 writes a checkpoint and goes on.
+
       SETTINGS ('trainer help settings' shows all; spellings of the published
       program, --nmb_prototypes, --queue_length, ..., are taken as well):
       \(HelpColumns.rows(settings.filter(\.isCommon)))
@@ -104,15 +108,13 @@ struct PretrainingSession {
 
   /// The same without the closing lines.
   func train() throws -> PretrainingResult {
-    let cancellation = StopSignal.install()
+    let control = StopSignal.installForRun()
     var console = Console(json: json)
+    defer { console.finishBar() }
     do {
-      let result = try pretraining.run(cancellation: cancellation) { try console.show($0) }
-      console.finishBar()
-      return result
-    } catch {
-      console.finishBar()
-      throw error
+      return try pretraining.run(control: control) { try console.show($0) }
+    } catch PretrainingError.cancelled {
+      throw ExitCode(StopSignal.exitCode)
     }
   }
 }

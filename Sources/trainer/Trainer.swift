@@ -27,6 +27,7 @@ struct TrainerCommand: ParsableCommand {
     StandardOutput.occupyClosedDescriptors()
     // A closed pipe is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    StopSignal.restoreQuit()
     let code = runCommand()
     Foundation.exit(code == 0 && StandardOutput.hasFailed ? Failure.Code.io.rawValue : code)
   }

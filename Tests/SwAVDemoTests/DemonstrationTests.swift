@@ -103,9 +103,9 @@ import Testing
   @Test func goesOnAfterAnInterruption() throws {
     let (whole, parts) = (TemporaryFolder(), TemporaryFolder())
     let full = try #require(try Self.small(whole.url).run())
-    let cancellation = Cancellation()
-    let stopped = try Self.small(parts.url).run(cancellation: cancellation) { event in
-      if case .pretraining(.step(let step)) = event, step.step == 5 { cancellation.cancel() }
+    let control = RunControl()
+    let stopped = try Self.small(parts.url).run(control: control) { event in
+      if case .pretraining(.step(let step)) = event, step.step == 5 { control.cancel() }
     }
     #expect(stopped?.trained == nil)
     let rest = try #require(try Self.small(parts.url).run())

@@ -2,7 +2,6 @@ import Foundation
 import SwAVAugmentation
 import SwAVData
 import SwAVTestSupport
-import SwAVTraining
 import Testing
 
 @testable import SwAVInspection
@@ -126,17 +125,6 @@ import Testing
     #expect(abs(statistics.mean[0] - want.mean) <= tolerance && abs(statistics.std[0] - want.std) <= tolerance)
     inspection.channels = 3
     #expect(try inspection.run(ImageFolder(folder.path)).statistics?.mean.count == 3)
-  }
-
-  @Test func speedIsThatOfLoadingAndTrainingOneAfterTheOther() throws {
-    for number in 0..<9 { try folder.write("\(number).jpg", try picture(kind: 0, number: number)) }
-    var plan = try PretrainConfiguration.planned(for: DataSummary(count: 9, typicalSide: 40)).configuration
-    (plan.baseWidth, plan.batch, plan.prototypes) = (8, 4, [6])
-    let speed = try SpeedEstimate.measure(ImageFolder(folder.path), configuration: plan, seconds: 0.02)
-    #expect(speed.loadingImagesPerSecond > 0 && speed.trainingImagesPerSecond > 0)
-    let rate = 1 / (1 / speed.loadingImagesPerSecond + 1 / speed.trainingImagesPerSecond)
-    // Two batches of four make an epoch. A handful of operations, each rounded by half an ulp.
-    #expect(abs(speed.epochSeconds * rate - 8) <= 8 * 10 * Double.ulpOfOne)
   }
 
   @Test(.enabled(if: TestData.has("odd"), "no odd.tar in the folder of test data"))

@@ -7,7 +7,7 @@ import Testing
   /// 100 images in 10 seconds.
   private func advice(waited: Double, read: Double, crop: Double, workers: Int = 2, cores: Int = 2) -> String {
     let cost = LoadingCost(images: 100, readSeconds: read, cropSeconds: crop)
-    return LoadingBalance(stepSeconds: 10, waitedSeconds: waited, cost: cost, workers: workers, cores: cores).advice
+    return LoadingBalance(stepSeconds: 10, waitedSeconds: waited, cost: cost, workers: workers, cores: cores).advice.text()
   }
 
   @Test func theStepLimitsWhereItHardlyWaits() {
@@ -18,9 +18,9 @@ import Testing
 
   @Test func loadingLimitsWhereItWaits() {
     let cases: [(String, String)] = [
-      (advice(waited: 5, read: 1, crop: 8, workers: 1), "try --workers 2"),
+      (advice(waited: 5, read: 1, crop: 8, workers: 1), "not every core has a worker; try workers 2"),
       (advice(waited: 5, read: 1, crop: 8), "store the pictures smaller"),
-      (advice(waited: 5, read: 15, crop: 4), "reading is the larger part: more --workers (try 4)"),
+      (advice(waited: 5, read: 15, crop: 4), "more workers help; try workers 4"),
     ]
     for (text, remedy) in cases {
       #expect(text.hasPrefix("loading limits: steps wait for images 50.0 % of the time"))
@@ -29,6 +29,6 @@ import Testing
   }
 
   @Test func nothingMeasuredIsNoTrap() {
-    #expect(!LoadingBalance(stepSeconds: 0, waitedSeconds: 0, cost: .init(), workers: 1, cores: 0).advice.isEmpty)
+    #expect(!LoadingBalance(stepSeconds: 0, waitedSeconds: 0, cost: .init(), workers: 1, cores: 0).advice.text().isEmpty)
   }
 }

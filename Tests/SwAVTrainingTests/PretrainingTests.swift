@@ -1,53 +1,10 @@
 import Foundation
 import SwAVData
-import SwAVEngine
 import SwAVModel
 import SwAVTestSupport
 import Testing
 
 @testable import SwAVTraining
-
-/// A run small enough for a test: 12 pictures, 3 steps an epoch, a ResNet-18 of 8 channels, a queue of two batches.
-struct TinyRun {
-  let folder: TemporaryFolder
-  var configuration: PretrainConfiguration
-
-  init() throws {
-    folder = try TemporaryFolder()
-    try folder.writePictures("images", classes: 2, perClass: 6)
-    var given = PretrainSettings()
-    let values = [
-      ("crops", "2x32+2x16"), ("base-width", "8"), ("hidden", "16"), ("dim", "8"), ("prototypes", "6"), ("batch", "4"),
-      ("epochs", "3"), ("queue", "8"), ("queue-start-epoch", "1"), ("checkpoint-steps", "2"), ("freeze-epochs", "0.5"),
-      ("seed", "5"),
-    ]
-    for (name, value) in values { try given.set(name, to: value) }
-    configuration = try PretrainConfiguration.planned(
-      for: DataSummary(count: 12, typicalSide: 40), given: given
-    ).configuration
-  }
-
-  func pretraining(_ output: String, validates: Bool = false, resume: Pretraining.Resume = .auto) throws -> Pretraining {
-    let images = try ImageFolder(folder.path + "/images")
-    return Pretraining(
-      images: images, validation: validates ? images : nil, configuration: configuration, output: folder.path + "/" + output,
-      resume: resume)
-  }
-
-  func file(_ output: String, _ name: String = "weights.safetensors") throws -> Data {
-    try Data(contentsOf: URL(fileURLWithPath: folder.path + "/\(output)/\(name)"))
-  }
-
-  /// Runs until `steps` steps are done in this process, then asks to stop.
-  func interrupt(_ output: String, after steps: Int) throws -> PretrainingResult {
-    let cancellation = Cancellation()
-    var done = 0
-    return try pretraining(output).run(cancellation: cancellation) { event in
-      if case .step = event { done += 1 }
-      if done == steps { cancellation.cancel() }
-    }
-  }
-}
 
 @Suite(.serialized) struct PretrainingTests {
   @Test func weightsAreTheSameHoweverTheRunWasInterrupted() throws {
@@ -155,17 +112,13 @@ struct TinyRun {
 
   @Test func metricsHaveARowAStepAndAreCutBackAtAResume() throws {
     let run = try TinyRun()
-    // Killed after step 3: the checkpoint of step 2 is what counts, and the row of step 3 goes.
-    struct Killed: Error {}
-    #expect(throws: Killed.self) {
-      _ = try run.pretraining("run").run { event in
-        if case .step(let step) = event, step.step == 3 { throw Killed() }
-      }
+    // As if the process had been killed after step 3: the checkpoint of step 2 is what counts, and the row of step 3 goes.
+    _ = try run.pretraining("whole").run { event in
+      if case .step(let step) = event, step.step == 3 { try run.copy("whole", to: "run") }
     }
+    #expect(try run.rows("run").count == 3)
     #expect(try run.pretraining("run").run().outcome == .finished)
-    let rows = try String(decoding: run.file("run", "metrics.jsonl"), as: UTF8.self).split(separator: "\n").map {
-      try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
-    }
+    let rows = try run.rows("run")
     #expect(rows.compactMap { $0["step"] as? Int } == Array(1...9))
     let keys: Set = [
       "type", "schema", "step", "total_steps", "epoch", "loss", "ln_k", "lr", "images_per_second", "data_wait", "gradient_norm",
@@ -184,11 +137,10 @@ struct TinyRun {
     var run = try TinyRun()
     run.configuration.epochs = 1
     _ = try run.pretraining("run", validates: true).run()
-    let names = try FileManager.default.contentsOfDirectory(atPath: run.folder.path + "/run").sorted()
     #expect(
-      names == [
+      try run.names("run") == [
         "checkpoint", "config.yaml", "environment.json", "events.out.tfevents.swav", "log.txt", "metrics.jsonl",
-        "weights.safetensors",
+        "weights-best.safetensors", "weights.safetensors",
       ])
     let metrics = try String(decoding: run.file("run", "metrics.jsonl"), as: UTF8.self)
     #expect(metrics.contains("\"knn20\":"))
@@ -220,11 +172,12 @@ struct TinyRun {
         return "\(error)"
       }
     }
-    #expect(message(resume: .never).contains("not empty, and --resume is never"))
+    #expect(message(resume: .never).contains("not empty, and resume is never"))
     run.configuration.baseLR *= 2
     run.configuration.epochs = 4
     let changed = message()
     #expect(changed.contains("other settings") && changed.contains("base-lr ") && changed.contains("epochs 3 -> 4"))
+    #expect(changed.contains("A run cannot be made longer") && changed.contains("begins anew, in a folder of its own"))
     run.configuration.baseLR /= 2
     run.configuration.epochs = 3
     try run.folder.write("images/class0/another.jpg", try picture(kind: 0, number: 50))
@@ -248,63 +201,5 @@ struct TinyRun {
       #expect(named == path)
       #expect(try run.file("run", "checkpoint").count == length)
     }
-  }
-
-  @Test func foreignFoldersAreNotTouched() throws {
-    let run = try TinyRun()
-    try run.folder.write("letters/mother.txt", [1])
-    let error = #expect(throws: PretrainingError.self) { try run.pretraining("letters").run() }
-    #expect(error?.description.contains("not the folder of a run") == true)
-    #expect(try FileManager.default.contentsOfDirectory(atPath: run.folder.path + "/letters") == ["mother.txt"])
-  }
-
-  @Test func eventsArriveAndEndingTheIterationStopsTheRun() async throws {
-    let run = try TinyRun()
-    var steps: [Int] = []
-    for try await event in try run.pretraining("run").events() {
-      if case .step(let step) = event { steps.append(step.step) }
-      if steps.count == 2 { break }
-    }
-    #expect(steps == [1, 2])
-    // The run ends on its own thread, some steps later; then the folder is free, and the rest is done.
-    var last: Int?
-    for attempt in 0..<200 {
-      do {
-        for try await event in try run.pretraining("run").events() { if case .step(let step) = event { last = step.step } }
-        break
-      } catch PretrainingError.outputInUse {
-        try await Task.sleep(for: .milliseconds(50))
-        #expect(attempt < 199, "the run did not end")
-      }
-    }
-    #expect(last == 9 || last == nil)
-    let whole = try TinyRun()
-    _ = try whole.pretraining("whole").run()
-    #expect(try run.file("run") == whole.file("whole"))
-  }
-
-  @Test func aProgramTrainsOnImagesOfItsOwn() async throws {
-    /// Pictures that are made when they are asked for; one of them cannot be had.
-    struct Stripes: ImageSource {
-      var count: Int { 12 }
-      func name(of sample: Int) -> String { "stripes \(sample)" }
-      func bytes(of sample: Int) throws -> [UInt8] {
-        if sample == 5 { throw CocoaError(.fileReadNoSuchFile) }
-        return try picture(kind: sample % 2, number: sample)
-      }
-    }
-    let run = try TinyRun()
-    let pretraining = Pretraining(
-      images: Stripes(), configuration: run.configuration, output: run.folder.path + "/own")
-    var (steps, bad) = (0, [String]())
-    for try await event in pretraining.events() {
-      switch event {
-      case .step: steps += 1
-      case .badSample(let sample): bad.append(sample.name)
-      default: break
-      }
-    }
-    #expect(steps == 9 && bad == ["stripes 5"])
-    #expect(try run.file("own").count > 0)
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import SwAVEngine
 import SwAVTestSupport
 import Testing
 
@@ -52,20 +53,20 @@ import Testing
     #expect(longer.length == 10)
   }
 
-  @Test func oneProcessAtATimeHoldsARun() throws {
-    let folder = try TemporaryFolder()
-    let first = try AppendFile(folder.path + "/log.txt", keeping: 0)
-    let isFirst = first.lock()
-    #expect(isFirst)
-    let second = try AppendFile(folder.path + "/log.txt", keeping: 0)
-    let isSecond = second.lock()
-    #expect(!isSecond)
-  }
-
   @Test func aFullDiskIsNamed() throws {
     var full = try AppendFile("/dev/full", keeping: 0)
     let error = #expect(throws: PretrainingError.self) { try full.append(line: "x") }
     #expect(error == .file(path: "/dev/full", reason: "No space left on device"))
+  }
+
+  @Test func whatCannotBeWrittenIsToldOnceUntilItCanBeAgain() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createSymbolicLink(atPath: folder.path + "/log.txt", withDestinationPath: "/dev/full")
+    var records = try RunRecords(
+      RunFolder(path: folder.path), state: TrainingState(of: PretrainConfiguration(), data: .init(count: 7, hash: "00")))
+    for line in ["a", "b", "c"] { records.log(line) }
+    #expect(records.takeTroubles() == ["\(folder.path)/log.txt: No space left on device"])
+    #expect(records.takeTroubles().isEmpty)
   }
 
   @Test func theNoteReadsBackAndForeignOnesAreRefused() throws {
@@ -85,41 +86,5 @@ import Testing
     #expect(
       try jsonRow("result", command: "knn", Value()) == #"{"command":"knn","knn_accuracy":1.5,"schema":1,"type":"result"}"#)
     #expect(try jsonRow("note", fields: ["knn20": 1.5, "name": "a"]) == #"{"knn20":1.5,"name":"a","schema":1,"type":"note"}"#)
-  }
-}
-
-@Suite struct CollapseMonitorTests {
-  private func warnings(loss: Double, entropy: Double, steps: Int, epsilon: String = "0.05") throws -> [String] {
-    var (monitor, configuration) = (CollapseMonitor(patience: 5), PretrainConfiguration())
-    var given = PretrainSettings()
-    try given.set("epsilon", to: epsilon)
-    try given.apply(to: &configuration)
-    return (0..<steps).compactMap { _ in
-      monitor.observe(loss: loss, lnK: 4.605, codeEntropy: entropy, scoreSpread: 0.004, configuration: configuration)
-    }
-  }
-
-  @Test func warnsOnceWhenTheLossStaysAtLnK() throws {
-    let warnings = try warnings(loss: 4.606, entropy: 0.999, steps: 20)
-    #expect(warnings.count == 1)
-    let text = try #require(warnings.first)
-    #expect(text.contains("ln K = 4.605") && text.contains("(1) --epsilon relative:0.5") && text.contains("(2) --base-lr"))
-    #expect(!text.contains("\n"))
-    #expect(try self.warnings(loss: 4.606, entropy: 0.999, steps: 9, epsilon: "relative:0.5")[0].contains("relative:0.25"))
-  }
-
-  @Test func isSilentWhileTheCodesSaySomething() throws {
-    #expect(try warnings(loss: 4.606, entropy: 0.8, steps: 50).isEmpty)
-    #expect(try warnings(loss: 4.4, entropy: 0.999, steps: 50).isEmpty)
-    #expect(try warnings(loss: 4.606, entropy: 0.999, steps: 4).isEmpty)
-  }
-
-  @Test func aStepThatLeavesTheBandBeginsAnew() throws {
-    var monitor = CollapseMonitor(patience: 3)
-    let losses = [4.605, 4.605, 4.2, 4.605, 4.605, 4.605]
-    let warned = losses.map {
-      monitor.observe(loss: $0, lnK: 4.605, codeEntropy: 1, scoreSpread: 0, configuration: .init()) != nil
-    }
-    #expect(warned == [false, false, false, false, false, true])
   }
 }

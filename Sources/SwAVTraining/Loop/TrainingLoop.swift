@@ -1,4 +1,3 @@
-import Foundation
 import SwAVData
 import SwAVEngine
 import SwAVEvaluation
@@ -11,12 +10,16 @@ struct TrainingLoop: ~Copyable {
   let files: RunFolder
   let stepsPerEpoch: Int
   let totalSteps: Int
+  /// What the kNN accuracy is measured on; nil without validation images.
   let evaluated: EvaluationImages?
+  private let lock: RunLock
   var state: TrainingState
   /// Nil when the run was finished before.
   var work: Work?
   /// Of the last step here.
   var lastLoss: Double?
+  /// The step that the checkpoint on the disk is of; nil where there is none.
+  var savedStep: Int?
 
   /// What is open while the run goes on.
   struct Work: ~Copyable {
@@ -24,9 +27,11 @@ struct TrainingLoop: ~Copyable {
     var trainer: Trainer
     let loader: Loader
     var records: RunRecords
+    /// What evaluations remarked and was told.
+    var remarks: Set<String> = []
   }
 
-  /// Opens the folder, restores the checkpoint where there is one, makes the memory plan. Trains nothing yet.
+  /// Takes the folder, restores the checkpoint where there is one, makes the memory plan. Trains nothing yet.
   init(_ pretraining: Pretraining) throws {
     let configuration = pretraining.configuration
     let files = RunFolder(path: pretraining.output)
@@ -34,16 +39,22 @@ struct TrainingLoop: ~Copyable {
     let count = images.drawCount
     try configuration.validate(for: DataSummary(count: count, typicalSide: 0))
     let evaluated = try pretraining.evaluationImages()
+    try files.requireUsable(pretraining.resume)
+    try makeFolder(files.path)
+    let lock = try RunLock(files)
     let identity = try images.identity()
     let restored = try files.restoredState(pretraining, identity: identity)
-    let state = restored ?? TrainingState(of: configuration, data: identity)
-    let work =
-      state.isFinished && fileExists(files.weights)
-      ? nil : try Work(pretraining, images, files: files, state: state, isResumed: restored != nil)
+    var state = restored ?? TrainingState(of: configuration, data: identity)
+    let stepsPerEpoch = count / configuration.batch
+    let totalSteps = stepsPerEpoch * configuration.epochs
+    (state.stepsPerEpoch, state.totalSteps) = (stepsPerEpoch, totalSteps)
+    if let evaluated, state.step == 0 { try TrainingLoop.requireReadable(evaluated.val, configuration) }
+    let isDone = state.isFinished && fileExists(files.weights) && (evaluated == nil || state.owesEvaluation != true)
+    let work = isDone ? nil : try Work(pretraining, images, files: files, state: state, isResumed: restored != nil)
+    savedStep = restored?.step
     (self.pretraining, self.configuration, self.files, self.evaluated) = (pretraining, configuration, files, evaluated)
-    stepsPerEpoch = count / configuration.batch
-    totalSteps = stepsPerEpoch * configuration.epochs
-    self.state = state
+    (self.stepsPerEpoch, self.totalSteps, self.state) = (stepsPerEpoch, totalSteps, state)
+    self.lock = lock
     self.work = work
   }
 }
@@ -57,15 +68,14 @@ extension TrainingLoop.Work {
     try network.describeInput(configuration.input)
     var trainer = try Trainer(network, configuration.trainer)
     if isResumed { try trainer.load(files.checkpoint) }
-    try makeFolder(files.path)
-    let records = try RunRecords(files, state: state)
-    let workers = configuration.workers > 0 ? configuration.workers : availableCores()
-    let environment = try Environment(images: state.data, workers: workers)
+    let environment = try Environment(images: state.data, workers: configuration.readers)
+    // First of all: by it the folder is known as that of a run.
     try replaceFile(files.configuration, with: configuration.yaml)
     try replaceFile(files.environment, with: environment.json)
+    let records = try RunRecords(files, state: state)
     var loading = Loader.Configuration(
       recipe: configuration.recipe, seed: configuration.seed, batch: configuration.batch, epochs: configuration.epochs,
-      workers: workers, maxBadShare: configuration.maxBad)
+      workers: configuration.readers, maxBadShare: configuration.maxBad)
     loading.readTimeout = configuration.readTimeout
     loading.start = state.position
     loading.knownBad = state.badSamples
@@ -76,20 +86,52 @@ extension TrainingLoop.Work {
   }
 }
 
+extension PretrainConfiguration {
+  /// Threads that read and decode.
+  var readers: Int { workers > 0 ? workers : availableCores() }
+}
+
 extension TrainingLoop {
-  mutating func run(
-    cancellation: Cancellation, report: (PretrainingEvent) throws -> Void
-  ) throws -> PretrainingResult {
+  mutating func run(control: RunControl, report: (PretrainingEvent) throws -> Void) throws -> PretrainingResult {
     guard var work = work.take() else { return result(.alreadyFinished, rate: nil) }
+    var pace = StepClock(batch: configuration.batch, secondsBefore: state.seconds)
+    do {
+      try begin(&work, report)
+      try train(&work, &pace, control, report)
+      try finish(&work, &pace, report)
+      return result(.finished, rate: pace.meanRate)
+    } catch let error as EngineError where error.code == .cancelled && control.isCancelled {
+      do {
+        return try stop(&work, pace, report)
+      } catch {
+        throw keep(error, &work, report)
+      }
+    } catch {
+      throw keep(error, &work, report)
+    }
+  }
+
+  /// Says what is about to happen, and does what an earlier process owes.
+  private mutating func begin(_ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
+    try tell(.started(try start(work)), &work, report)
+    if let remark = lock.remark { try tell(.warning(remark), &work, report) }
+    for remark in pretraining.images.remarks where remark.concernsSamples { work.records.log("images: " + remark.text) }
+    guard state.step == 0 else { return }
+    for remark in pretraining.remarks { work.records.log(remark) }
+    for setting in configuration.valuesWithoutEffect(images: stepsPerEpoch * configuration.batch) {
+      try tell(.withoutEffect(setting), &work, report)
+    }
+  }
+
+  private mutating func train(
+    _ work: inout Work, _ pace: inout StepClock, _ control: RunControl, _ report: (PretrainingEvent) throws -> Void
+  ) throws {
     let schedule = configuration.schedule(stepsPerEpoch: stepsPerEpoch)
     let frozenSteps = configuration.frozenSteps(stepsPerEpoch: stepsPerEpoch)
-    var pace = StepClock(batch: configuration.batch, secondsBefore: state.seconds)
-    var (monitor, hasAdvised) = (CollapseMonitor(), false)
-    try tell(try start(work), &work, report)
-    for remark in pretraining.remarks where state.step == 0 { try work.records.log(remark) }
-    for remark in pretraining.images.remarks where remark.concernsSamples { try work.records.log("images: " + remark.text) }
-
+    var (monitor, hasAdvised) = (HealthMonitor(configuration), false)
+    if state.step < totalSteps { try evaluateIfOwed(&work, &pace, report) }
     for step in state.step..<totalSteps {
+      try Cancellation.check()
       let epoch = step / stepsPerEpoch
       let input = StepInput(
         learningRate: try schedule.rate(at: step), freezesPrototypes: step < frozenSteps,
@@ -101,50 +143,23 @@ extension TrainingLoop {
       lastLoss = found.loss
       try tell(.step(progress(found, input, pace)), &work, report)
       for bad in work.loader.takeNewBadSamples() { try tell(.badSample(bad), &work, report) }
-      let warning = monitor.observe(
-        loss: found.loss, lnK: configuration.lnK, codeEntropy: found.codeEntropy, scoreSpread: found.scoreSpread,
-        configuration: configuration)
-      if let warning { try tell(.warning(warning), &work, report) }
-
-      if state.position.batch == 0, !hasAdvised {
+      for diagnosis in monitor.observe(HealthFigures(found, rate: input.learningRate)) {
+        try tell(.diagnosis(diagnosis), &work, report)
+      }
+      if state.position.batch == 0 {
+        if !hasAdvised { try tell(.advice(advice(work, pace)), &work, report) }
         hasAdvised = true
-        try tell(advice(work, pace), &work, report)
+        if isEvaluationDue(afterEpoch: epoch) { state.owesEvaluation = true }
+        try keepWeights(afterEpoch: epoch + 1, &work, report)
       }
-
-      let stops = cancellation.isCancelled && state.step < totalSteps
-      if !stops, state.position.batch == 0, isEvaluationDue(afterEpoch: epoch) {
-        try tell(.evaluated(try evaluate(work.network)), &work, report)
-        pace.skip()
-      }
-      if stops || state.step == totalSteps { break }
-      if isCheckpointDue(pace) {
+      guard state.step < totalSteps else { break }
+      // Before an evaluation, so that whatever becomes of that, the epoch is not lost.
+      if control.takeCheckpointRequest() || state.owesEvaluation == true || isCheckpointDue(pace) {
         try saveCheckpoint(&work, report)
         pace.markCheckpoint()
       }
+      try evaluateIfOwed(&work, &pace, report)
     }
-    return try finish(&work, pace, report)
-  }
-
-  /// Writes the weights, then the checkpoint: a run counts as finished only once its weights are there.
-  private mutating func finish(
-    _ work: inout Work, _ pace: StepClock, _ report: (PretrainingEvent) throws -> Void
-  ) throws -> PretrainingResult {
-    work.loader.stop()
-    try work.network.save(to: files.weights)
-    state.isFinished = state.step == totalSteps
-    try saveCheckpoint(&work, report)
-    let outcome: PretrainingResult.Outcome = state.isFinished ? .finished : .interrupted
-    try work.records.log("\(outcome.rawValue) at step \(state.step) of \(totalSteps)")
-    return result(outcome, rate: pace.meanRate)
-  }
-
-  private mutating func saveCheckpoint(_ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
-    state.badSamples = work.loader.badSamples
-    // Logged first, so that the lengths that the checkpoint remembers include the line.
-    try work.records.log("checkpoint at step \(state.step)")
-    try work.records.flush(into: &state)
-    try work.trainer.save(to: files.checkpoint, note: try state.note)
-    try report(.checkpoint(step: state.step))
   }
 
   private func isCheckpointDue(_ pace: StepClock) -> Bool {
@@ -152,18 +167,13 @@ extension TrainingLoop {
     return steps > 0 && state.step % steps == 0 || minutes > 0 && pace.secondsSinceCheckpoint >= 60 * minutes
   }
 
-  private func isEvaluationDue(afterEpoch epoch: Int) -> Bool {
-    guard evaluated != nil else { return false }
-    let every = configuration.knnEvery
-    return epoch + 1 == configuration.epochs || every > 0 && (epoch + 1) % every == 0
-  }
-
-  /// Records an event in the run's files and passes it on.
-  private func tell(
-    _ event: PretrainingEvent, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void
-  ) throws {
-    try work.records.record(event)
+  /// Records an event in the run's files and passes it on, with what could not be recorded.
+  func tell(_ event: PretrainingEvent, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
+    work.records.record(event)
     try report(event)
+    for trouble in work.records.takeTroubles() {
+      try report(.warning("\(trouble); the run goes on without what could not be written there"))
+    }
   }
 }
 

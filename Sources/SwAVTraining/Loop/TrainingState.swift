@@ -13,15 +13,21 @@ struct TrainingState: Codable, Sendable, Equatable {
   /// The resolved configuration, name and value.
   var configuration: [String: String]
   var data: DataIdentity
+  /// Of the run, to tell how far it is. nil in checkpoints from before these were noted, here and below.
+  var totalSteps: Int?
+  var stepsPerEpoch: Int?
   /// Lengths of the run's files; what was written later is cut off.
   var metricsBytes = 0
-  var logBytes = 0
   var eventBytes = 0
   /// Samples found to be bad so far.
   var badSamples: [Int] = []
   var latestKNN: Double?
   var bestKNN: Double?
   var bestKNNEpoch: Int?
+  /// The evaluation after the last step was due and is not done.
+  var owesEvaluation: Bool?
+  /// The step that weights.safetensors is of.
+  var weightsStep: Int?
   /// Seconds of training so far, in all processes.
   var seconds = 0.0
   var isFinished = false

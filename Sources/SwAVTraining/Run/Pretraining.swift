@@ -1,19 +1,23 @@
-import Foundation
 public import SwAVData
-public import SwAVEngine
 
 /// A pretraining run: images, settings, a folder for what comes out.
 ///
 ///     let images = try ImageFolder("photos")
 ///     let plan = try PretrainConfiguration.planned(for: DataSummary(of: images))
-///     let run = Pretraining(images: images, configuration: plan.configuration, output: "run")
-///     for try await event in run.events() {
+///     let pretraining = Pretraining(images: images, configuration: plan.configuration, output: "run")
+///     let result = try pretraining.run { event in
 ///       if case .step(let step) = event { print(step.step, step.loss) }
 ///     }
 ///
-/// The folder holds config.yaml, metrics.jsonl, log.txt, environment.json, a TensorBoard event file, checkpoint and, at the
-/// end, weights.safetensors. The weights depend on the images and the settings of scope `.training` only: not on threads,
-/// workers, time, place, or on how often the run was interrupted.
+/// ``PretrainingRun`` does the same on a thread of its own, for programs that wait with `await`.
+///
+/// The folder holds config.yaml, metrics.jsonl, log.txt, environment.json, a TensorBoard event file, checkpoint, with a
+/// validation set weights-best.safetensors and, when the run has ended, weights.safetensors. The weights depend on the images and the
+/// settings of scope `.training` only: not on threads, workers, time, place, or on how often the run was interrupted.
+///
+/// Nothing is lost on an error: what is not finite, too many bad images, a disk that hangs or is full end the run, where they do,
+/// with the last good step as checkpoint and weights; ``PretrainingError/stopped(cause:step:totalSteps:kept:)`` says so. Logs that
+/// cannot be written and evaluations that fail are warnings.
 public struct Pretraining: Sendable {
   /// What to do when the folder holds a run.
   public enum Resume: String, Sendable, CaseIterable {
@@ -44,35 +48,20 @@ public struct Pretraining: Sendable {
     (self.output, self.resume) = (output, resume)
   }
 
-  /// Trains on the calling thread until the last step, or until `cancellation` says so: then the step under way is
-  /// finished and a checkpoint written. `report` is called on the same thread; what it throws ends the run.
+  /// Trains on the calling thread until the last step, or until `control` says so. `report` is called on the same thread; what it
+  /// throws ends the run, after a checkpoint, and is thrown on.
+  ///
+  /// Throws ``PretrainingError``, and before the first step ``PretrainingError/cancelled``.
   public func run(
-    cancellation: Cancellation = Cancellation(), report: (PretrainingEvent) throws -> Void = { _ in }
+    control: RunControl = RunControl(), report: (PretrainingEvent) throws -> Void = { _ in }
   ) throws -> PretrainingResult {
     try asPretrainingError {
       try Runtime.withThreads(configuration.threads) {
-        var loop = try TrainingLoop(self)
-        return try loop.run(cancellation: cancellation, report: report)
-      }
-    }
-  }
-
-  /// Trains on a thread of its own and tells what happens. Ending the iteration, or cancelling the task that iterates, ends
-  /// the run after the step under way with a checkpoint; iterating anew goes on from there.
-  public func events() -> AsyncThrowingStream<PretrainingEvent, any Error> {
-    AsyncThrowingStream { continuation in
-      let cancellation = Cancellation()
-      continuation.onTermination = { _ in cancellation.cancel() }
-      let thread = Thread {
-        let result = Result { try run(cancellation: cancellation) { continuation.yield($0) } }
-        switch result {
-        case .success: continuation.finish()
-        case .failure(let error): continuation.finish(throwing: error)
+        try control.cancellation.watching {
+          var loop = try TrainingLoop(self)
+          return try loop.run(control: control, report: report)
         }
       }
-      thread.name = "swav-pretrain"
-      thread.stackSize = 8 << 20
-      thread.start()
     }
   }
 }

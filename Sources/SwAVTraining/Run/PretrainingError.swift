@@ -21,21 +21,52 @@ public enum PretrainingError: Error, Sendable, Equatable, CustomStringConvertibl
   case file(path: String, reason: String)
   case data(DataError)
   case engine(EngineError)
+  /// A disease that the settings say ends a run.
+  case unhealthy(Diagnosis)
+  /// Called off before the first step.
+  case cancelled
+  /// The run ended early for a reason. `kept` says what is on the disk.
+  indirect case stopped(cause: PretrainingError, step: Int, totalSteps: Int, kept: String)
 
   public var description: String {
     switch self {
     case .setting(let origin, let value, let allowed): "\(origin) is '\(value)'; \(allowed)"
     case .unknownSetting(let origin, let nearest):
-      "\(origin) is no setting" + (nearest.map { "; did you mean '\($0)'?" } ?? "; --print-config shows all")
+      "\(origin) is no setting" + (nearest.map { "; did you mean '\($0)'?" } ?? "")
     case .settingsFile(let path, let reason): "\(path): \(reason)"
     case .outputInUse(let path, let reason): "\(path): \(reason)"
     case .settingsChanged(let path, let differences):
-      "\(path) was made with other settings (\(differences.joined(separator: ", "))): use those, or another --output"
+      "\(path) was made with other settings (\(differences.joined(separator: ", "))): use those, or another folder"
+        + PretrainingError.explanation(of: differences)
     case .dataChanged(let path, let reason): "\(path) was made from other images: \(reason)"
     case .checkpoint(let path, let reason): "\(path): \(reason)"
     case .file(let path, let reason): "\(path): \(reason)"
     case .data(let error): error.description
     case .engine(let error): error.description
+    case .unhealthy(let diagnosis): diagnosis.text()
+    case .cancelled: "called off before the first step"
+    case .stopped(let cause, let step, let totalSteps, let kept):
+      "stopped after step \(step) of \(totalSteps): \(cause.description); \(kept)"
+    }
+  }
+
+  /// Why a change that people expect to be possible is none.
+  private static func explanation(of differences: [String]) -> String {
+    guard differences.contains(where: { $0.hasPrefix("epochs ") }) else { return "" }
+    return
+      ". A run cannot be made longer: its learning rate has gone down to the end that was planned, and more steps at that rate "
+      + "would learn next to nothing; a run of so many epochs begins anew, in a folder of its own"
+  }
+}
+
+extension PretrainingError {
+  /// An error of a lower module as one of this one; nil for others.
+  package init?(_ error: any Error) {
+    switch error {
+    case let error as PretrainingError: self = error
+    case let error as DataError: self = .data(error)
+    case let error as EngineError: self = error.code == .cancelled ? .cancelled : .engine(error)
+    default: return nil
     }
   }
 }
@@ -44,9 +75,7 @@ public enum PretrainingError: Error, Sendable, Equatable, CustomStringConvertibl
 func asPretrainingError<R>(_ body: () throws -> R) throws -> R {
   do {
     return try body()
-  } catch let error as DataError {
-    throw PretrainingError.data(error)
-  } catch let error as EngineError {
-    throw PretrainingError.engine(error)
+  } catch {
+    throw PretrainingError(error) ?? error
   }
 }

@@ -13,10 +13,14 @@ public enum PretrainingEvent: Sendable {
   case checkpoint(step: Int)
   /// An image that was replaced by another one; each is named once.
   case badSample(BadSample)
-  /// Something to know; one line.
+  /// Something that went wrong without ending the run; one line.
   case warning(String)
-  /// Which of the two limits, the step or loading, and what helps; one line, after the first epoch of a process.
-  case advice(String)
+  /// At the start: a value that does nothing in this run.
+  case withoutEffect(SettingWithoutEffect)
+  /// Something is wrong with what is learned; each disease is told once by a process.
+  case diagnosis(Diagnosis)
+  /// Which of the two limits, the step or loading, and what helps; after the first epoch of a process.
+  case advice(Advice)
 }
 
 public struct PretrainingStart: Sendable {
@@ -54,7 +58,7 @@ public struct StepProgress: Codable, Sendable, Equatable {
   public var queueUsed: Bool
   /// Seconds of training so far, in all processes.
   public var seconds: Double
-  /// Seconds until the last step at the present rate.
+  /// Seconds until the end at the present rate, evaluations included once there was one.
   public var secondsLeft: Double
 }
 
@@ -79,36 +83,4 @@ public struct EvaluationProgress: Sendable, Equatable {
     ]
     return report.fields.merging(own) { $1 }
   }
-}
-
-/// How a run ended.
-public struct PretrainingResult: Codable, Sendable, Equatable {
-  public enum Outcome: String, Codable, Sendable {
-    /// The last step is done and the weights are written.
-    case finished
-    /// Stopped on request, after a checkpoint.
-    case interrupted
-    /// The folder held a finished run; nothing was done.
-    case alreadyFinished = "already_finished"
-  }
-
-  public var outcome: Outcome
-  public var step: Int
-  public var totalSteps: Int
-  /// Epochs completed.
-  public var epoch: Int
-  /// Of the last step of this process; nil when there was none.
-  public var loss: Double?
-  public var lnK: Double
-  /// The latest and the best kNN accuracy, where there is a validation set.
-  public var knn20: Double?
-  public var bestKnn20: Double?
-  /// Mean over the steps of this process.
-  public var imagesPerSecond: Double?
-  public var seconds: Double
-  /// Images that were replaced by others.
-  public var badImages: Int
-  public var peakRssGib: Double
-  public var output: String
-  public var weights: String
 }

@@ -1,3 +1,4 @@
+import Glibc
 public import SwAVAugmentation
 import SwAVData
 public import SwAVModel
@@ -90,6 +91,8 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var checkpointMinutes = 5.0
   /// kNN accuracy every so many epochs where there is a validation set; 0: at the end only.
   public var knnEvery = 1
+  /// Keep the weights of every so many epochs in a file of their own; 0: of none.
+  public var keepEvery = 0
 
   public init() {}
 }
@@ -166,6 +169,8 @@ extension PretrainConfiguration {
     freezeSteps ?? Int((freezeEpochs * Double(stepsPerEpoch)).rounded())
   }
 
-  /// ln K of the first set of prototypes: the loss of codes that say nothing.
-  public var lnK: Double { naturalLogarithm(Double(max(1, prototypes.first ?? 1))) }
+  /// The loss of predictions that say nothing: ln K, the mean over the sets of prototypes, as the loss is.
+  public var lnK: Double {
+    prototypes.isEmpty ? 0 : prototypes.reduce(0) { $0 + log(Double(max(1, $1))) } / Double(prototypes.count)
+  }
 }

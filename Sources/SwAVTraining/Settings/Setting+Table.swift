@@ -161,5 +161,7 @@ extension Setting {
     number("checkpoint-minutes", \.checkpointMinutes, .from(0))
       .says("Checkpoint every so many minutes; 0: never by time.", value: "m"),
     integer("knn-every", \.knnEvery, 0...1_000_000).says("kNN accuracy every so many epochs, if val is given; 0: at the end."),
+    integer("keep-every", \.keepEvery, 0...1_000_000).says("Keep the weights of every so many epochs; 0: none.")
+      .mistaken(for: "save-every", "save-freq"),
   ].about(.execution, scope: .running)
 }

@@ -22,7 +22,7 @@ struct Stripes: ImageSource {
   func name(of sample: Int) -> String { "stripes number \(sample)" }
 }
 
-// train RUN: two epochs of a small network, then one more, given up after its first step. The weights end up in RUN.
+// train RUN: two epochs of a small network, then one more, cancelled after its first step. The weights end up in RUN.
 guard CommandLine.arguments.count == 2 else {
   print("usage: train RUN")
   exit(64)
@@ -33,8 +33,9 @@ do {
   configuration.crops = try CropGroup.parse("2x32+2x24")
   configuration.epochs = 2
   configuration.baseWidth = 16
-  let run = Pretraining(images: images, configuration: configuration, output: CommandLine.arguments[1])
-  for try await event in run.events() {
+  let output = CommandLine.arguments[1]
+  let run = PretrainingRun(Pretraining(images: images, configuration: configuration, output: output))
+  for try await event in run.events {
     switch event {
     case .started(let start): print("\(start.totalSteps) steps of \(configuration.batch) images")
     case .step(let step): print("step \(step.step): loss \(step.loss)")
@@ -42,14 +43,14 @@ do {
     }
   }
 
-  // Leaving the loop, or cancelling the task that runs it, stops the training after the step under way.
-  let other = Pretraining(images: images, configuration: configuration, output: CommandLine.arguments[1] + "-cancelled")
-  for try await event in other.events() {
-    if case .step(let step) = event {
-      print("cancelled after step \(step.step)")
-      break
-    }
+  print("weights: \(try await run.value.weights)")
+
+  // A run that is cancelled undoes the step under way, and its value comes after the checkpoint.
+  let other = PretrainingRun(Pretraining(images: images, configuration: configuration, output: output + "-cancelled"))
+  for try await event in other.events {
+    if case .step = event { other.cancel() }
   }
+  print("cancelled after step \(try await other.value.step)")
 } catch {
   print("train: \(error)")
   exit(1)

@@ -2,8 +2,6 @@ import Foundation
 import Glibc
 import SwAVEngine
 
-func naturalLogarithm(_ value: Double) -> Double { log(value) }
-
 /// The middle one; of an even number the upper of the two. 0 of none.
 package func median(_ values: [Double]) -> Double {
   values.isEmpty ? 0 : values.sorted()[values.count / 2]
@@ -21,3 +19,6 @@ package func peakResidentGiB() -> Double {
 
 /// A number with so many digits behind the point.
 package func decimals(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+
+/// A number with three digits that count: "0.00123", "1.2e-07".
+package func scientific(_ value: Double) -> String { String(format: "%.3g", value) }

@@ -1,7 +1,6 @@
 public import SwAVData
 import SwAVEngine
 import SwAVModel
-public import SwAVTraining
 
 /// How fast a pretraining would go on this machine: measured with a few batches of the real images and a few steps.
 public struct SpeedEstimate: Codable, Sendable, Equatable {

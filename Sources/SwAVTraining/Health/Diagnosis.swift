@@ -1,0 +1,70 @@
+/// A setting to change, and to what.
+public struct Remedy: Codable, Sendable, Equatable {
+  /// Of the table of settings.
+  public var setting: String
+  /// As text.
+  public var value: String
+  /// Why it may help; a few words, or empty.
+  public var reason: String
+
+  public init(_ setting: String, _ value: String, reason: String = "") {
+    (self.setting, self.value, self.reason) = (setting, value, reason)
+  }
+
+  /// "epsilon relative:0.5".
+  public var text: String { "\(setting) \(value)" }
+}
+
+extension [Remedy] {
+  /// "(1) epsilon relative:0.5 (2) base-lr 0.0003, smaller steps". `word` says how a setting and its value are written, as a
+  /// command would have it a flag.
+  func numbered(_ word: (Remedy) -> String) -> String {
+    enumerated().map { number, remedy in
+      "(\(number + 1)) \(word(remedy))" + (remedy.reason.isEmpty ? "" : ", \(remedy.reason)")
+    }.joined(separator: " ")
+  }
+}
+
+/// Something that is wrong with a run: its name, the figures that show it, and what helps.
+public struct Diagnosis: Codable, Sendable, Equatable {
+  /// One or two words: "uniform codes". The same disease always has the same name.
+  public var name: String
+  /// The figures that show it, as a sentence.
+  public var evidence: String
+  /// The likeliest first.
+  public var remedies: [Remedy]
+
+  public init(_ name: String, evidence: String, remedies: [Remedy]) {
+    (self.name, self.evidence, self.remedies) = (name, evidence, remedies)
+  }
+
+  /// All in one line; `word` says how a remedy is written.
+  public func text(_ word: (Remedy) -> String = \.text) -> String {
+    "\(name): \(evidence)" + (remedies.isEmpty ? "" : ". Try, in this order: \(remedies.numbered(word))")
+  }
+}
+
+/// Which of the two limits, the step or loading, and what helps.
+public struct Advice: Codable, Sendable, Equatable {
+  /// One line.
+  public var finding: String
+  public var remedies: [Remedy]
+
+  public func text(_ word: (Remedy) -> String = \.text) -> String {
+    finding + (remedies.isEmpty ? "" : "; try \(remedies.map(word).joined(separator: " or "))")
+  }
+}
+
+/// A value that cannot take effect in the run that it was given for.
+public struct SettingWithoutEffect: Codable, Sendable, Equatable {
+  /// Of the setting.
+  public var name: String
+  /// As text.
+  public var value: String
+  public var reason: String
+
+  public init(_ name: String, value: String, reason: String) { (self.name, self.value, self.reason) = (name, value, reason) }
+
+  /// "freeze-steps 5005: the run has 8 steps, so the prototypes never learn".
+  public var line: String { "\(name) \(value): \(reason)" }
+}

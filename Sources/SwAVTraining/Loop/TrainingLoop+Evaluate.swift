@@ -1,0 +1,104 @@
+import SwAVData
+import SwAVEngine
+import SwAVEvaluation
+import SwAVModel
+
+extension TrainingLoop {
+  /// Images of the training set, evenly spaced, that make the bank at most.
+  private static let bankLimit = 10_000
+  /// Images that are looked at before the first step.
+  private static let lookLimit = 32
+
+  func isEvaluationDue(afterEpoch epoch: Int) -> Bool {
+    guard evaluated != nil else { return false }
+    let every = configuration.knnEvery
+    return epoch + 1 == configuration.epochs || every > 0 && (epoch + 1) % every == 0
+  }
+
+  /// Evaluations from the epoch of the last step on.
+  var evaluationsLeft: Int {
+    guard evaluated != nil else { return 0 }
+    return ((state.step - 1) / stepsPerEpoch..<configuration.epochs).count { isEvaluationDue(afterEpoch: $0) }
+  }
+
+  /// Decodes some of the validation images, so that a set that cannot be measured is known before the first step.
+  static func requireReadable(_ source: any ImageSource, _ configuration: PretrainConfiguration) throws {
+    var options = ReadingOptions(workers: configuration.readers)
+    options.readTimeout = configuration.readTimeout
+    let samples = spread(lookLimit, over: source.count)
+    let look = try Features.thumbnails(of: source, samples: samples, size: 16, options: options)
+    guard look.count == 0, let first = look.bad.first else { return }
+    throw DataError(
+      .unusable,
+      "validation: none of \(samples.count) images looked at can be read; the first: \(first.name): \(first.reason)")
+  }
+
+  /// The evaluation that is due, if one is. One that fails is a warning: what was learned does not depend on it.
+  mutating func evaluateIfOwed(
+    _ work: inout Work, _ pace: inout StepClock, _ report: (PretrainingEvent) throws -> Void
+  ) throws {
+    guard state.owesEvaluation == true, let evaluated else { return }
+    let found: Measured
+    do {
+      found = try measure(work.network, evaluated)
+    } catch let error as EngineError where error.code == .cancelled {
+      throw error
+    } catch {
+      state.owesEvaluation = nil
+      pace.skip()
+      return try tell(
+        .warning("no kNN after epoch \(state.step / stepsPerEpoch): \(errorLine(error)); training does not need it"), &work,
+        report)
+    }
+    pace.evaluationSeconds = found.seconds
+    pace.skip()
+    try tellRemarks(of: found.report, &work, report)
+    let epoch = state.step / stepsPerEpoch
+    state.owesEvaluation = nil
+    state.latestKNN = found.accuracy
+    let isBest = found.accuracy > state.bestKNN ?? -1
+    if isBest { (state.bestKNN, state.bestKNNEpoch) = (found.accuracy, epoch) }
+    let progress = EvaluationProgress(
+      step: state.step, epoch: epoch, report: found.report, knn20: found.accuracy, bestKnn20: state.bestKNN ?? found.accuracy,
+      bestEpoch: state.bestKNNEpoch ?? epoch, evaluationSeconds: found.seconds)
+    try tell(.evaluated(progress), &work, report)
+    if isBest { try saveAside(files.bestWeights, &work, report) }
+    pace.skip()
+  }
+
+  private struct Measured {
+    var report: EvaluationReport
+    /// Percent right, 0...100.
+    var accuracy: Double
+    var seconds: Double
+  }
+
+  /// kNN accuracy of the network as it stands. Reads batch-norm buffers and changes none.
+  private func measure(_ network: Network, _ images: EvaluationImages) throws -> Measured {
+    let start = ContinuousClock.now
+    var evaluation = FrozenEvaluation([NearestNeighbours()])
+    evaluation.trainLimit = TrainingLoop.bankLimit
+    evaluation.includesRawPixels = false
+    evaluation.reading = ReadingOptions(workers: configuration.readers)
+    evaluation.reading.readTimeout = configuration.readTimeout
+    let report = try evaluation.run(images, network: network)
+    return Measured(
+      report: report, accuracy: report.results[0].figures[0].value, seconds: (ContinuousClock.now - start) / .seconds(1))
+  }
+
+  /// What there is to know beside the figures, and images that the evaluation left out: each once.
+  private func tellRemarks(
+    of evaluation: EvaluationReport, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void
+  ) throws {
+    let all = evaluation.remarks + evaluation.bad.map { "evaluation leaves out \($0.name): \($0.reason)" }
+    for text in all where work.remarks.insert(text).inserted { try tell(.warning(text), &work, report) }
+  }
+}
+
+extension Pretraining {
+  /// What the kNN accuracy is measured on; nil without validation images.
+  func evaluationImages() throws(DataError) -> EvaluationImages? {
+    guard let validation else { return nil }
+    return try EvaluationImages(train: knnTraining ?? (images.classNames.isEmpty ? nil : images), val: validation)
+  }
+}

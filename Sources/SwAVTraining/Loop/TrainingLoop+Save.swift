@@ -1,0 +1,119 @@
+import Glibc
+import SwAVEngine
+import SwAVModel
+
+// What is on the disk when a run ends, in whatever way.
+extension TrainingLoop {
+  /// After the last step: the weights, then the checkpoint, then what is only measured. A run counts as finished only once its
+  /// weights are there, and is lost to nothing from then on.
+  mutating func finish(
+    _ work: inout Work, _ pace: inout StepClock, _ report: (PretrainingEvent) throws -> Void
+  ) throws {
+    work.loader.stop()
+    if !state.isFinished {
+      try writeWeights(work)
+      state.isFinished = true
+      try writeCheckpoint(&work, report)
+    }
+    if state.owesEvaluation == true, evaluated != nil {
+      try evaluateIfOwed(&work, &pace, report)
+      try writeCheckpoint(&work, report)
+    }
+    work.records.log("finished at step \(state.step) of \(totalSteps)")
+    work.records.flushLog()
+  }
+
+  /// After a request to stop: the last step that is whole is on the disk.
+  mutating func stop(
+    _ work: inout Work, _ pace: StepClock, _ report: (PretrainingEvent) throws -> Void
+  ) throws -> PretrainingResult {
+    work.loader.stop()
+    if savedStep != state.step || state.weightsStep != state.step {
+      try writeWeights(work)
+      try writeCheckpoint(&work, report)
+    }
+    work.records.log("interrupted at step \(state.step) of \(totalSteps)")
+    work.records.flushLog()
+    return result(.interrupted, rate: pace.meanRate)
+  }
+
+  /// After an error: saves what is sound, says so in the log, and gives the error to throw.
+  mutating func keep(_ error: any Error, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void) -> any Error {
+    work.records.log("error: \(errorLine(error))")
+    work.loader.stop()
+    let kept = save(&work, report)
+    work.records.log("stopped at step \(state.step) of \(totalSteps): \(kept)")
+    work.records.flushLog()
+    guard let cause = PretrainingError(error) else { return error }
+    return PretrainingError.stopped(cause: cause, step: state.step, totalSteps: totalSteps, kept: kept)
+  }
+
+  /// What is on the disk after an attempt to save everything.
+  private mutating func save(_ work: inout Work, _ report: (PretrainingEvent) throws -> Void) -> String {
+    var reasons: [String] = []
+    func attempt(_ body: () throws -> Void) {
+      do { try body() } catch { reasons.append(errorLine(error)) }
+    }
+    if state.weightsStep != state.step { attempt { try writeWeights(work) } }
+    // A report that fails is no failure of the checkpoint.
+    if savedStep != state.step { attempt { try writeCheckpoint(&work) { event in try? report(event) } } }
+    let checkpoint = savedStep.map { "\(files.checkpoint) holds step \($0)" } ?? "there is no checkpoint"
+    return Set(reasons).isEmpty ? checkpoint : "\(checkpoint) (\(Set(reasons).sorted().joined(separator: "; ")))"
+  }
+
+  /// A checkpoint on the way: one that fails is a warning, and the one before it is as it was.
+  mutating func saveCheckpoint(_ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
+    do {
+      try writeCheckpoint(&work, report)
+    } catch let error where PretrainingError(error) != nil {
+      let last = savedStep.map { "the last good one is of step \($0)" } ?? "there is none yet"
+      try tell(.warning("no checkpoint at step \(state.step): \(errorLine(error)); \(last)"), &work, report)
+    }
+  }
+
+  private mutating func writeCheckpoint(_ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
+    try TrainingLoop.requireFinite(work.network)
+    state.badSamples = work.loader.badSamples
+    work.records.flush(into: &state)
+    try work.trainer.save(to: files.checkpoint, note: try state.note)
+    savedStep = state.step
+    // Nobody should take weights of an earlier step for the newest.
+    if state.weightsStep != state.step { unlink(files.weights) }
+    try tell(.checkpoint(step: state.step), &work, report)
+  }
+
+  private mutating func writeWeights(_ work: borrowing Work) throws {
+    try TrainingLoop.requireFinite(work.network)
+    try work.network.save(to: files.weights)
+    state.weightsStep = state.step
+  }
+
+  /// Every so many epochs, where the settings say so.
+  mutating func keepWeights(
+    afterEpoch epoch: Int, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void
+  ) throws {
+    guard configuration.keepEvery > 0, epoch % configuration.keepEvery == 0 else { return }
+    try saveAside(files.weights(afterEpoch: epoch), &work, report)
+  }
+
+  /// Weights beside the run's own; where they cannot be written that is a warning.
+  mutating func saveAside(
+    _ path: String, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void
+  ) throws {
+    do {
+      try TrainingLoop.requireFinite(work.network)
+      try work.network.save(to: path)
+    } catch {
+      try tell(.warning("no weights: \(errorLine(error))"), &work, report)
+    }
+  }
+
+  /// A step whose update made a value that is not finite shows in the next one only; what was saved before it stays.
+  private static func requireFinite(_ network: borrowing Network) throws(EngineError) {
+    for index in 0..<(try network.info().tensorCount) {
+      let tensor = try network.tensor(at: index)
+      guard let bad = tensor.values.firstIndex(where: { !$0.isFinite }) else { continue }
+      throw EngineError(code: .numeric, message: "\(tensor.name)[\(bad)] is \(tensor.values[bad]); it is not saved")
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import SwAVData
+import SwAVTestSupport
+import Testing
+
+@testable import SwAVTraining
+
+@Suite struct SpeedEstimateTests {
+  @Test func speedIsThatOfLoadingAndTrainingOneAfterTheOther() throws {
+    let folder = try TemporaryFolder()
+    for number in 0..<9 { try folder.write("\(number).jpg", try picture(kind: 0, number: number)) }
+    var plan = try PretrainConfiguration.planned(for: DataSummary(count: 9, typicalSide: 40)).configuration
+    (plan.baseWidth, plan.batch, plan.prototypes) = (8, 4, [6])
+    let speed = try SpeedEstimate.measure(ImageFolder(folder.path), configuration: plan, seconds: 0.02)
+    #expect(speed.loadingImagesPerSecond > 0 && speed.trainingImagesPerSecond > 0)
+    let rate = 1 / (1 / speed.loadingImagesPerSecond + 1 / speed.trainingImagesPerSecond)
+    // Two batches of four make an epoch. A handful of operations, each rounded by half an ulp.
+    #expect(abs(speed.epochSeconds * rate - 8) <= 8 * 10 * Double.ulpOfOne)
+  }
+}
