@@ -10,7 +10,7 @@ extension TrainingLoop {
     _ work: inout Work, _ pace: inout StepClock, _ report: (PretrainingEvent) throws -> Void
   ) throws {
     work.loader.stop()
-    if !state.isFinished {
+    if !state.isFinished || !fileExists(files.weights) {
       try writeWeights(work)
       state.isFinished = true
       try writeCheckpoint(&work, report)
