@@ -56,21 +56,6 @@ import Testing
     #expect(steps("killed") == 12)
   }
 
-  @Test(arguments: [(SIGINT, Int32(130)), (SIGTERM, Int32(143))])
-  func aSignalFinishesTheStepAndWritesACheckpoint(_ signal: Int32, _ code: Int32) throws {
-    try folder.writePictures("images", perClass: 6)
-    let many = ["--epochs", "4000", "--json"]
-    let outcome = try pretrain("run", many) { process in
-      wait(for: 2, of: "run", process)
-      kill(process.processIdentifier, signal)
-    }
-    #expect(outcome.code == code, "\(outcome.errors)")
-    let result = try #require(outcome.objects.last)
-    #expect(result["outcome"] as? String == "interrupted")
-    #expect(result["step"] as? Int == steps("run"))
-    #expect(FileManager.default.fileExists(atPath: folder.path + "/run/checkpoint"))
-  }
-
   @Test func jsonGivesAnObjectALineAndTheResultLast() throws {
     try folder.writePictures("images", perClass: 6)
     try folder.write("images/class0/broken.jpg", Array("no picture".utf8))

@@ -99,6 +99,19 @@ import Testing
   }
 }
 
+/// Pictures of which each is black all over.
+private struct Black: ImageSource {
+  private let jpeg: [UInt8]
+
+  init() throws {
+    jpeg = try Image.encodeJPEG([UInt8](repeating: 0, count: 40 * 40 * 3), width: 40, height: 40, channels: 3)
+  }
+
+  var count: Int { 12 }
+  func name(of sample: Int) -> String { "black \(sample)" }
+  func bytes(of sample: Int) -> [UInt8] { jpeg }
+}
+
 @Suite(.serialized) struct HealthOfRunsTests {
   private func diagnoses(_ run: TinyRun, _ images: any ImageSource) throws -> [(step: Int, name: String)] {
     var (found, step) = ([(step: Int, name: String)](), 0)
@@ -110,18 +123,24 @@ import Testing
   }
 
   @Test func blackPicturesAreNamedWithinTwoHundredSteps() throws {
-    struct Black: ImageSource {
-      let jpeg: [UInt8]
-      var count: Int { 12 }
-      func name(of sample: Int) -> String { "black \(sample)" }
-      func bytes(of sample: Int) -> [UInt8] { jpeg }
-    }
     var run = try TinyRun()
     run.configuration.epochs = 66
-    let black = Black(jpeg: try Image.encodeJPEG([UInt8](repeating: 0, count: 40 * 40 * 3), width: 40, height: 40, channels: 3))
-    let found = try diagnoses(run, black)
+    let found = try diagnoses(run, Black())
     #expect(found.map(\.name) == ["collapse to one point"])
     #expect(found.allSatisfy { $0.step <= 200 })
+  }
+
+  @Test func aDiagnosisEndsTheRunWhereTheSettingsSaySo() throws {
+    var run = try TinyRun()
+    (run.configuration.epochs, run.configuration.onCollapse) = (66, .stop)
+    let error = #expect(throws: PretrainingError.self) {
+      try Pretraining(images: Black(), configuration: run.configuration, output: run.folder.path + "/black").run()
+    }
+    guard case .stopped(.unhealthy(let diagnosis), let step, _, let kept) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(diagnosis.name == "collapse to one point" && step <= 200 && kept.hasSuffix("checkpoint holds step \(step)"))
   }
 
   @Test func aRunThatIsWellGetsNoAlarm() throws {

@@ -1,5 +1,6 @@
 import Foundation
 import SwAVData
+import SwAVEngine
 import SwAVModel
 import SwAVTestSupport
 import Testing

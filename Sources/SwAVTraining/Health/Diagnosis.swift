@@ -25,6 +25,14 @@ extension [Remedy] {
   }
 }
 
+/// What a diagnosis leads to.
+public enum OnCollapse: String, Sendable, CaseIterable {
+  /// It is told, and the run goes on.
+  case warn
+  /// The run ends, with its last step as checkpoint and weights.
+  case stop
+}
+
 /// Something that is wrong with a run: its name, the figures that show it, and what helps.
 public struct Diagnosis: Codable, Sendable, Equatable {
   /// One or two words: "uniform codes". The same disease always has the same name.

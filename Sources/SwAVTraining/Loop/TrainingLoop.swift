@@ -145,6 +145,7 @@ extension TrainingLoop {
       for bad in work.loader.takeNewBadSamples() { try tell(.badSample(bad), &work, report) }
       for diagnosis in monitor.observe(HealthFigures(found, rate: input.learningRate)) {
         try tell(.diagnosis(diagnosis), &work, report)
+        if configuration.onCollapse == .stop { throw PretrainingError.unhealthy(diagnosis) }
       }
       if state.position.batch == 0 {
         if !hasAdvised { try tell(.advice(advice(work, pace)), &work, report) }

@@ -1,4 +1,5 @@
 public import SwAVData
+import SwAVEngine
 
 /// A pretraining run: images, settings, a folder for what comes out.
 ///

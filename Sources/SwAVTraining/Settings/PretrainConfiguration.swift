@@ -93,6 +93,8 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var knnEvery = 1
   /// Keep the weights of every so many epochs in a file of their own; 0: of none.
   public var keepEvery = 0
+  /// What a diagnosis leads to.
+  public var onCollapse = OnCollapse.warn
 
   public init() {}
 }

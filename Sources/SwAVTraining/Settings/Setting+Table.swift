@@ -163,5 +163,6 @@ extension Setting {
     integer("knn-every", \.knnEvery, 0...1_000_000).says("kNN accuracy every so many epochs, if val is given; 0: at the end."),
     integer("keep-every", \.keepEvery, 0...1_000_000).says("Keep the weights of every so many epochs; 0: none.")
       .mistaken(for: "save-every", "save-freq"),
+    choice("on-collapse", \.onCollapse).says("warn, or stop: end a run that learns nothing."),
   ].about(.execution, scope: .running)
 }
