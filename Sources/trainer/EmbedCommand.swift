@@ -79,7 +79,7 @@ struct EmbedCommand: ParsableCommand {
   }
 
   private func opened(for source: any ImageSource) throws -> Network {
-    let opened = try network.open()
+    let opened = try network.open(json: out.json, says: output != "-")
     guard try inference.inference() == .int8 else { return opened }
     return try opened.quantized(on: try inference.calibration() ?? source, size: network.size, options: threads.reading)
   }

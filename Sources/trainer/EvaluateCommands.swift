@@ -21,8 +21,19 @@ struct WeightsOptions: ParsableArguments {
     if let size, !(8...1024).contains(size) { throw ValidationError("--size is \(size); 8 to 1024 are allowed") }
   }
 
-  func open() throws -> Network {
-    guard weights == "untrained" else { return try Network.open(weightsAt: weights) }
+  /// Opens the network and, unless nothing is to be printed, says of a run's weights which they are.
+  func open(json: Bool, says: Bool = true) throws -> Network {
+    guard weights == "untrained" else {
+      let file = try WeightsFile(at: weights)
+      let network = try file.open()
+      guard says else { return network }
+      if json {
+        print(try jsonRow("weights", file))
+      } else if let progress = file.progress {
+        print("weights: \(file.path), \(progress)")
+      }
+      return network
+    }
     guard let architecture = Architecture(rawValue: arch) else {
       throw ValidationError(
         "--arch is '\(arch)'; one of \(Architecture.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
@@ -94,7 +105,7 @@ struct EvaluationOptions: ParsableArguments {
       let report = try endingOnSignal(stopped: "nothing was measured", json: out.json) {
         let images = try EvaluationImages(
           train: train.map { try out.open([$0], labelled: true) }, val: out.open([val], labelled: true))
-        let network = try network.open()
+        let network = try network.open(json: out.json)
         var console = Console(json: out.json)
         defer { console.finishBar() }
         return try evaluation.run(images, network: network) { console.showProgress($0, done: $1, total: $2) }

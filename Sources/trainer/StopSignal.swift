@@ -19,8 +19,6 @@ enum StopSignal {
   @discardableResult static func install() -> Cancellation {
     // Made before a signal can come: initialising it inside a handler would not be safe.
     _ = control
-    received.store(0, ordering: .relaxed)
-    receivedAt.store(0, ordering: .relaxed)
     for number in [SIGINT, SIGTERM, SIGQUIT, SIGHUP] {
       let before = signal(number) { StopSignal.take($0) }
       if number == SIGHUP && isIgnoring(before) { signal(number, SIG_IGN) }

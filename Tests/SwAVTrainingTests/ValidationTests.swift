@@ -117,10 +117,11 @@ import Testing
     var (warnings, counts) = ([String](), [Int]())
     _ = try self.run(run, "run", val: "val") { event in
       if case .warning(let text) = event { warnings.append(text) }
-      if case .evaluated(let evaluation) = event { counts.append(evaluation.badImages) }
+      if case .evaluated(let evaluation) = event { counts.append(evaluation.report.bad.count) }
     }
     #expect(counts == [1, 1, 1])
-    #expect(warnings.count == 1 && warnings[0].hasPrefix("evaluation leaves out class1/torn.jpg: "))
+    #expect(warnings.count { $0.hasPrefix("evaluation leaves out class1/torn.jpg: ") } == 1)
+    #expect(warnings.count == Set(warnings).count)
   }
 
   @Test func theTimeThatIsLeftCountsEvaluations() {

@@ -3,7 +3,7 @@ import SwAVData
 public import SwAVModel
 
 /// A file of weights, and how far the run was that it comes from.
-public struct WeightsFile: Sendable, Equatable {
+public struct WeightsFile: Encodable, Sendable, Equatable {
   public let path: String
   /// Whether it is the checkpoint of a run, which holds more than weights.
   public let isCheckpoint: Bool
