@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import SwAVEngine
 
 /// The middle one; of an even number the upper of the two. 0 of none.
 package func median(_ values: [Double]) -> Double {
