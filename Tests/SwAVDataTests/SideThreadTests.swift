@@ -66,6 +66,9 @@ import Testing
       #expect(error?.kind == .cancelled, "\(path)")
       #expect(try openImages(path).count == 600)
     }
+    let images = try ImageFolder(folder.path)
+    let error = #expect(throws: DataError.self) { try cancellation.watching { try images.identity() } }
+    #expect(error?.kind == .cancelled)
     var scan = FolderScan(root: folder.path) { true }
     #expect(throws: DataError.calledOff(folder.path)) { try scan.run() }
     var index = TarIndex { true }
