@@ -516,19 +516,20 @@ typedef struct swav_health {
   int64_t duplicate_prototypes; /* cosine of 0.95 or more with one before them, now */
   double code_entropy, prediction_entropy, sinkhorn_error, similarity; /* as in swav_step_report */
   int64_t queue_age;
-  double embedding_rank;      /* RankMe (Garrido et al., 2023): exp of the entropy of the singular values of the embeddings of all
-                                 crops, over their sum: 1 to min(rows, D). At most 2048 rows are looked at */
+  double embedding_rank; /* RankMe (Garrido et al., 2023): exp of the entropy of the singular values of the embeddings of all
+                            crops, over their sum: 1 to min(rows, D). At most 2048 rows are looked at */
   double embedding_deviation; /* standard deviation of a coordinate of the embeddings times sqrt(D), mean over coordinates: 1 is
                                  spread alike in all directions, 0 collapse */
   double least_deviation;     /* the smallest of these */
 } swav_health;
 
-/* Some milliseconds for D and K of the published recipe; not meant for every step. SWAV_ERROR_ARGUMENT before the first step. */
+/* Some milliseconds for D and K of the published recipe; not meant for every step. SWAV_ERROR_ARGUMENT before the first step.
+ */
 swav_status swav_trainer_health(swav_trainer *trainer, swav_health *health);
 
 /* One parameter in the last step. */
 typedef struct swav_tensor_health {
-  const char *name; /* as in swav_tensor; the network's memory */
+  const char *name;     /* as in swav_tensor; the network's memory */
   double value_norm;    /* now */
   double gradient_norm; /* 0 where it was frozen */
   double update_norm;   /* of what the last step added to it; 0 where it was frozen or the step made no update */
