@@ -75,7 +75,7 @@ struct EmbedCommand: ParsableCommand {
   private func source() throws -> any ImageSource {
     if images == ["-"] { return try pathsFromStandardInput() }
     // What is printed is rows then, and nothing else.
-    return output == "-" ? try openImages(images) : try out.open(images)
+    return output == "-" ? try openImages(images) : try out.open(images, labelled: true)
   }
 
   private func opened(for source: any ImageSource) throws -> Network {
