@@ -61,7 +61,6 @@ import Testing
     let cancellation = Cancellation()
     cancellation.cancel()
     for path in [folder.path, folder.path + "/x.tar"] {
-      // Either the search noticed it, or the caller did not wait for it.
       let error = #expect(throws: DataError.self) { try cancellation.watching { try openImages(path) } }
       #expect(error?.kind == .cancelled, "\(path)")
       #expect(try openImages(path).count == 600)

@@ -9,6 +9,7 @@ import Synchronization
 package func onSideThread<R: Sendable>(
   _ what: String, _ body: @escaping @Sendable (_ isCancelled: @escaping @Sendable () -> Bool) throws -> R
 ) throws -> R {
+  if Cancellation.isCurrentCancelled { throw DataError.calledOff(what) }
   let work = SideWork<R>()
   let thread = Thread { work.run(body) }
   thread.name = "swav-aside"
