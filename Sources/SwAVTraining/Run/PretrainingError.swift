@@ -64,7 +64,7 @@ extension PretrainingError {
   package init?(_ error: any Error) {
     switch error {
     case let error as PretrainingError: self = error
-    case let error as DataError: self = .data(error)
+    case let error as DataError: self = error.kind == .cancelled ? .cancelled : .data(error)
     case let error as EngineError: self = error.code == .cancelled ? .cancelled : .engine(error)
     default: return nil
     }
