@@ -349,7 +349,8 @@ typedef struct swav_input_description {
 swav_status swav_network_input(const swav_network *network, swav_input_description *input);
 swav_status swav_network_describe_input(swav_network *network, const swav_input_description *input);
 
-/* Writes all tensors as safetensors: to a file aside, flushed, renamed. Metadata: architecture, stem, input size, mean, std. */
+/* Writes all tensors as safetensors: to a file aside, flushed, renamed. Metadata: architecture, stem, input size, mean, std.
+ * SWAV_ERROR_NUMERIC when a parameter or buffer is not finite: what was in the file stays. */
 swav_status swav_network_save(const swav_network *network, const char *path);
 
 typedef enum swav_output {
@@ -565,7 +566,8 @@ typedef struct swav_layer_times {
 swav_status swav_trainer_layer_times(const swav_trainer *trainer, int32_t index, swav_layer_times *times);
 
 /* Writes everything a later process needs to go on (network, buffers, optimiser, queue) and `note`, a text of the caller's (may
- * be NULL), as one safetensors file: to a file aside, flushed, renamed. */
+ * be NULL), as one safetensors file: to a file aside, flushed, renamed. SWAV_ERROR_NUMERIC when a parameter or buffer is not
+ * finite: the file stays as it was. */
 swav_status swav_trainer_save(const swav_trainer *trainer, const char *path, const char *note);
 
 /* Restores what swav_trainer_save wrote, into a trainer of the same configuration. Fails and changes nothing when the file does

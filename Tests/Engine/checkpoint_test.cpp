@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "temporary_folder.h"
 #include "training_bench.h"
@@ -262,4 +263,27 @@ TEST_CASE("a disk that fills up while a checkpoint is written leaves the one bef
   std::signal(SIGXFSZ, handler);
   REQUIRE(swav_trainer_save(bench.trainer, saved.path.c_str(), "after") == SWAV_OK);
   CHECK(read_bytes(saved.path) != before);
+}
+
+TEST_CASE("what is not finite is not saved, and the file that is there stays") {
+  const TemporaryFolder folder;
+  const std::string checkpoint = folder / "checkpoint", weights = folder / "weights";
+  TrainingBench bench(small_network(), small_training());
+  bench.step(0);
+  REQUIRE(swav_trainer_save(bench.trainer, checkpoint.c_str(), "good") == SWAV_OK);
+  REQUIRE(swav_network_save(bench.network, weights.c_str()) == SWAV_OK);
+  const std::string before[] = {read_bytes(checkpoint), read_bytes(weights)};
+  for (const char* name : {"layer1.0.conv1.weight", "bn1.running_mean", "prototypes.weight"}) {
+    CAPTURE(name);
+    float* values = static_cast<float*>(tensor_of(bench.network, name).data);
+    const float good = values[2];
+    values[2] = std::numeric_limits<float>::infinity();
+    CHECK(swav_trainer_save(bench.trainer, checkpoint.c_str(), "bad") == SWAV_ERROR_NUMERIC);
+    CHECK(std::string(swav_error_message()).find(std::string(name) + " holds inf at index 2") == 0);
+    CHECK(swav_network_save(bench.network, weights.c_str()) == SWAV_ERROR_NUMERIC);
+    values[2] = good;
+    CHECK(read_bytes(checkpoint) == before[0]);
+    CHECK(read_bytes(weights) == before[1]);
+  }
+  CHECK(swav_trainer_save(bench.trainer, checkpoint.c_str(), "good") == SWAV_OK);
 }

@@ -5,6 +5,7 @@
 #include "base/number.h"
 #include "base/status.h"
 #include "io/safetensors.h"
+#include "network/finite.h"
 #include "network/network.h"
 
 namespace swav {
@@ -223,6 +224,7 @@ std::map<std::string, std::string> weights_metadata(const Network& network) {
 }
 
 void save_weights(const Network& network, const std::string& path) {
+  require_finite(network.parameters());
   std::vector<TensorSource> tensors;
   for (const TensorEntry& entry : network.parameters().entries()) {
     const DataType type = entry.kind == SWAV_TENSOR_COUNTER ? DataType::i64 : DataType::f32;

@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "base/status.h"
 #include "io/safetensors.h"
+#include "network/finite.h"
 #include "training/trainer.h"
 
 namespace swav {
@@ -69,6 +70,7 @@ std::string Trainer::settings_text() const {
 }
 
 void Trainer::save(const std::string& path, const std::string& note) const {
+  swav::require_finite(network_.parameters());
   std::vector<TensorSource> tensors;
   std::vector<int64_t> steps;
   for (const ParameterView& view : optimizer_->parameters()) steps.push_back(view.steps);

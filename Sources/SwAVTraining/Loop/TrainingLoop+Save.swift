@@ -72,7 +72,6 @@ extension TrainingLoop {
   }
 
   private mutating func writeCheckpoint(_ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
-    try TrainingLoop.requireFinite(work.network)
     state.badSamples = work.loader.badSamples
     work.records.flush(into: &state)
     try work.trainer.save(to: files.checkpoint, note: try state.note)
@@ -83,7 +82,6 @@ extension TrainingLoop {
   }
 
   private mutating func writeWeights(_ work: borrowing Work) throws {
-    try TrainingLoop.requireFinite(work.network)
     try work.network.save(to: files.weights)
     state.weightsStep = state.step
   }
@@ -101,19 +99,9 @@ extension TrainingLoop {
     _ path: String, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void
   ) throws {
     do {
-      try TrainingLoop.requireFinite(work.network)
       try work.network.save(to: path)
     } catch {
       try tell(.warning("no weights: \(errorLine(error))"), &work, report)
-    }
-  }
-
-  /// A step whose update made a value that is not finite shows in the next one only; what was saved before it stays.
-  private static func requireFinite(_ network: borrowing Network) throws(EngineError) {
-    for index in 0..<(try network.info().tensorCount) {
-      let tensor = try network.tensor(at: index)
-      guard let bad = tensor.values.firstIndex(where: { !$0.isFinite }) else { continue }
-      throw EngineError(code: .numeric, message: "\(tensor.name)[\(bad)] is \(tensor.values[bad]); it is not saved")
     }
   }
 }
