@@ -76,7 +76,7 @@ let package = Package(
       name: "SwAVTestSupport", dependencies: ["SwAVAugmentation"], path: "Tests/SwAVTestSupport", swiftSettings: swiftSettings),
     tests("SwAVAugmentationTests", ["SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVDataTests", ["SwAVData", "SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
-    tests("SwAVModelTests", ["SwAVModel", "SwAVEngine", "SwAVTestSupport"]),
+    tests("SwAVModelTests", ["SwAVModel", "SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
     tests(
       "SwAVEvaluationTests",
       ["SwAVEvaluation", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVModel", "SwAVTestSupport"]),

@@ -12,10 +12,12 @@
  *     swav_network_embed_bytes(network, jpeg, jpeg_size, 224, SWAV_OUTPUT_FEATURES, features);
  *     swav_network_destroy(network);
  *
- * Threads: every function may be called from any thread. Calls that compute (network, trainer, objective, evaluation)
- * are carried out one after the other by one engine thread, which owns the team of worker threads, so several handles share
- * the team and a handle needs no lock. Image functions run on the calling thread and in parallel with everything else; an image
- * handle belongs to one thread at a time. Destroying a handle while another call uses it is an error of the caller.
+ * Threads: every function may be called from any thread, and no handle needs a lock. Calls on networks and trainers, and those
+ * of the objective and the evaluation, are carried out one after the other by one engine thread, which owns the team of worker
+ * threads: a call sees the whole of those before it and nothing of those after it. What looks only at what never changes
+ * (swav_network_describe, _tensor, swav_trainer_memory) does not wait for its turn. Image functions run on the calling thread,
+ * in parallel with everything else; an image never changes, so several threads may read one. Destroying a handle while another
+ * call uses it is an error of the caller.
  * A calling thread needs SWAV_STACK_BYTES of stack.
  * Processes: fork() waits for the computing call under way, if there is one, and then both processes may go on with all
  * handles, each with its own copy; the child starts threads of its own when it first computes. A copy made without the handlers
@@ -36,8 +38,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A caller in C may pass any int for an enumerator, and the functions refuse those they do not know. C++ allows that for an
+ * enumeration of a fixed type only. */
 #ifdef __cplusplus
+#define SWAV_OF_INT : int
 extern "C" {
+#else
+#define SWAV_OF_INT
 #endif
 
 /* ---- Status and runtime ------------------------------------------------------------------------------------------- */
@@ -47,7 +54,7 @@ extern "C" {
 /* What the functions use of the calling thread's stack, at most; a tenth of it in most calls. */
 #define SWAV_STACK_BYTES 131072
 
-typedef enum swav_status {
+typedef enum swav_status SWAV_OF_INT {
   SWAV_OK = 0,
   SWAV_ERROR_ARGUMENT = 1,    /* a value outside what the function's comment allows; the message names it */
   SWAV_ERROR_IO = 2,          /* the operating system refused to open, read, write, flush or rename a file */
@@ -112,7 +119,7 @@ bool swav_is_cancelled(void);
 /* A decoded picture: 8 or 16 bit samples, [height][width][channels], upright (EXIF orientation applied). */
 typedef struct swav_image swav_image;
 
-typedef enum swav_image_format {
+typedef enum swav_image_format SWAV_OF_INT {
   SWAV_FORMAT_UNKNOWN = 0,
   SWAV_FORMAT_JPEG = 1,
   SWAV_FORMAT_PNG = 2,
@@ -179,7 +186,7 @@ typedef struct swav_crop_group {
 } swav_crop_group;
 
 /* How the arithmetic of a crop is carried out. */
-typedef enum swav_precision {
+typedef enum swav_precision SWAV_OF_INT {
   SWAV_PRECISION_FAST = 0, /* vector kernels: 0.003 of 255 levels off on average over whole chains, 1 at the 99.9th percentile;
                               with reduced decoding of large photos 0.3 and 6. 16-bit images take the exact path */
   SWAV_PRECISION_EXACT = 1 /* Pillow's results to the bit: the readable twin */
@@ -205,7 +212,7 @@ typedef struct swav_recipe {
  * grayscale 0.2, blur 0.5 of 0.1..2, mean (0.485, 0.456, 0.406), std (0.228, 0.224, 0.225), fast. */
 swav_recipe swav_recipe_default(void);
 
-typedef enum swav_color_operation {
+typedef enum swav_color_operation SWAV_OF_INT {
   SWAV_COLOR_BRIGHTNESS = 0,
   SWAV_COLOR_CONTRAST = 1,
   SWAV_COLOR_SATURATION = 2,
@@ -261,6 +268,9 @@ uint64_t swav_epoch_order(uint64_t seed, uint64_t epoch, uint64_t count, uint64_
 
 /* What the checks below allow at most. Other languages take the ranges of their settings from here. */
 #define SWAV_MAX_HEADS 8
+/* Pixels a side of the images that a network takes. */
+#define SWAV_MIN_SIDE 8
+#define SWAV_MAX_SIDE 16384
 #define SWAV_MAX_BASE_WIDTH 512
 #define SWAV_MAX_HIDDEN 65536
 #define SWAV_MAX_DIM 16384
@@ -269,7 +279,7 @@ uint64_t swav_epoch_order(uint64_t seed, uint64_t epoch, uint64_t count, uint64_
 /* A ResNet v1.5 with projection head and prototypes, its parameters and its batch-norm buffers. */
 typedef struct swav_network swav_network;
 
-typedef enum swav_stem {
+typedef enum swav_stem SWAV_OF_INT {
   SWAV_STEM_IMAGENET = 0, /* 7x7 stride 2, batch-norm, ReLU, 3x3 stride 2 max-pool */
   SWAV_STEM_SMALL = 1     /* 3x3 stride 1, batch-norm, ReLU: for images of 32 to 64 pixels */
 } swav_stem;
@@ -292,6 +302,9 @@ swav_network_config swav_network_config_default(void);
 /* Initialised as the reference does (Kaiming-normal convolutions, uniform linear layers), from counter-based random numbers. */
 swav_status swav_network_create(const swav_network_config *config, uint64_t seed, swav_network **network);
 
+/* A network of its own with equal tensors, input description and calibration. */
+swav_status swav_network_copy(const swav_network *network, swav_network **copy);
+
 /* NULL does nothing. */
 void swav_network_destroy(swav_network *network);
 
@@ -304,26 +317,28 @@ typedef struct swav_network_info {
 
 swav_status swav_network_describe(const swav_network *network, swav_network_info *info);
 
-typedef enum swav_tensor_kind {
+typedef enum swav_tensor_kind SWAV_OF_INT {
   SWAV_TENSOR_PARAMETER = 0, /* float32, learned */
   SWAV_TENSOR_BUFFER = 1,    /* float32, running mean or variance of a batch-norm */
   SWAV_TENSOR_COUNTER = 2    /* int64 scalar, num_batches_tracked */
 } swav_tensor_kind;
 
-/* A view of one tensor in torchvision's order (convolutions [out][in][height][width]). Borrowed from the network; writing
- * through `data` is allowed until the next call that computes with the network. To write after that, ask for the view again:
- * inference keeps weights in a form of its own, and asking tells it to look whether they changed. */
+/* What one tensor is; its numbers are in torchvision's order (convolutions [out][in][height][width]). Never changes. */
 typedef struct swav_tensor {
-  const char *name; /* torchvision's key, "projection_head.*" or "prototypes.weight" */
+  const char *name; /* torchvision's key, "projection_head.*" or "prototypes.weight"; the network's memory */
   swav_tensor_kind kind;
   int32_t rank;
   int64_t shape[4];
-  int64_t count;
-  void *data;      /* float*, or int64_t* for a counter */
-  float *gradient; /* of the last training step, same shape; NULL for buffers and before the first step */
+  int64_t count; /* of numbers */
 } swav_tensor;
 
-swav_status swav_network_tensor(swav_network *network, int64_t index, swav_tensor *tensor);
+/* index 0 to swav_network_info.tensor_count - 1. */
+swav_status swav_network_tensor(const swav_network *network, int64_t index, swav_tensor *tensor);
+
+/* Copies the numbers of a tensor out of the network or into it: `count` floats, or one int64_t of a counter; count is the
+ * tensor's. What is computed after a write is computed with it. */
+swav_status swav_network_read_tensor(const swav_network *network, int64_t index, void *values, int64_t count);
+swav_status swav_network_write_tensor(swav_network *network, int64_t index, const void *values, int64_t count);
 
 /* What loading found; lists are truncated with "...". */
 typedef struct swav_load_report {
@@ -353,37 +368,38 @@ swav_status swav_network_describe_input(swav_network *network, const swav_input_
  * SWAV_ERROR_NUMERIC when a parameter or buffer is not finite: what was in the file stays. */
 swav_status swav_network_save(const swav_network *network, const char *path);
 
-typedef enum swav_output {
+typedef enum swav_output SWAV_OF_INT {
   SWAV_OUTPUT_FEATURES = 0,   /* pooled backbone features [N][feature_dim] */
   SWAV_OUTPUT_EMBEDDINGS = 1, /* after the head, unit norm [N][dim] */
   SWAV_OUTPUT_SCORES = 2      /* cosines with the prototypes of the first head [N][K] */
 } swav_output;
 
-/* Inference with running batch-norm statistics. images [count][height][width][channels], normalised. */
+/* Inference with running batch-norm statistics, which are folded into the weights. images [count][height][width][channels],
+ * normalised, 0 to 2^31 - 1 of them, SWAV_MIN_SIDE to SWAV_MAX_SIDE pixels a side. */
 swav_status swav_network_embed(swav_network *network, swav_output output, const float *images, int64_t count, int32_t height,
                                int32_t width, float *result);
 
-/* The same for one encoded image: decode, centre crop of size x size (0: the network's input size), normalise, embed. */
+/* The same for one encoded image: decode, centre crop of crop_size x crop_size (0: the network's input size), normalise as the
+ * network's input description says, embed. Decoding runs on the calling thread. */
 swav_status swav_network_embed_bytes(swav_network *network, const void *bytes, size_t size, int32_t crop_size,
                                      swav_output output, float *result);
 
-/* How swav_network_embed and swav_network_embed_bytes compute. */
-typedef enum swav_inference {
-  SWAV_INFERENCE_FLOAT32 = 0, /* the default; batch-norm folded into the weights */
-  SWAV_INFERENCE_INT8 = 1     /* the backbone in 8-bit integers, several times faster; projection head and pooling in float32 */
-} swav_inference;
+/* Both with the backbone in 8-bit integers, several times faster; projection head and pooling in float32. Fails with
+ * SWAV_ERROR_ARGUMENT unless swav_network_calibrate has seen images since the weights were last changed. Images are read as
+ * samples of 8 bits under the network's mean and std (swav_network_input): pixels that were made from such samples lose
+ * nothing, others are rounded and clipped. Integer results are equal on every CPU. */
+swav_status swav_network_embed_int8(swav_network *network, swav_output output, const float *images, int64_t count,
+                                    int32_t height, int32_t width, float *result);
+swav_status swav_network_embed_bytes_int8(swav_network *network, const void *bytes, size_t size, int32_t crop_size,
+                                          swav_output output, float *result);
 
-/* With SWAV_INFERENCE_INT8 embedding fails (SWAV_ERROR_ARGUMENT) unless swav_network_calibrate has seen images since the
- * weights last changed. Images are then read as samples of 8 bits under the network's mean and std (swav_network_input): pixels
- * that were made from such samples lose nothing, others are rounded and clipped. Integer results are equal on every CPU. */
-swav_status swav_network_set_inference(swav_network *network, swav_inference inference);
-
-/* Calibrates for SWAV_INFERENCE_INT8: records the largest activation of every layer over images
+/* Calibrates for embedding in integers: records the largest activation of every layer over images
  * [count][height][width][channels], normalised, count >= 1. Further calls add images; how they are divided into calls does not
- * matter. Some dozens that look like those to be embedded are enough. */
+ * matter. Some dozens that look like those to be embedded are enough. A call that fails changes nothing. */
 swav_status swav_network_calibrate(swav_network *network, const float *images, int64_t count, int32_t height, int32_t width);
 
-/* Re-estimates the batch-norm buffers as the average over batches: begin, any number of batches, end. */
+/* Re-estimates the batch-norm buffers as the average over batches of 2 images or more: begin, one batch or more, end, which
+ * writes them. */
 swav_status swav_network_recalibrate_begin(swav_network *network);
 swav_status swav_network_recalibrate_batch(swav_network *network, const float *images, int64_t count, int32_t height,
                                            int32_t width);
@@ -409,18 +425,18 @@ swav_status swav_codes(const float *scores, int64_t rows, int64_t prototypes, in
                        float *codes, float *epsilon_used);
 
 /* Swapped prediction (paper eq. 1, 2, 6, averaged as published). scores [crops * batch][prototypes], crop-major; codes
- * [assign_count][batch][prototypes] of the crops assign[0..], which are distinct. crops >= 2; temperature 1e-6 to 1e6. *loss,
- * and gradient [crops * batch][prototypes] (may be NULL, may be scores). SWAV_ERROR_NUMERIC when the loss is not finite; *loss
- * is then as it was, gradient undefined. */
+ * [assign_count][batch][prototypes] of the crops assign[0..], which are distinct, at most SWAV_MAX_GROUPS. crops >= 2;
+ * temperature 1e-6 to 1e6. *loss, and gradient [crops * batch][prototypes] (may be NULL, may be scores). SWAV_ERROR_NUMERIC
+ * when the loss is not finite; *loss is then as it was, gradient undefined. */
 swav_status swav_swapped_loss(const float *scores, int64_t crops, int64_t batch, int64_t prototypes, const float *codes,
                               const int32_t *assign, int32_t assign_count, float temperature, double *loss, float *gradient);
 
 /* ---- Trainer: crops -> loss -> gradients -> update ------------------------------------------------------------------ */
 
-/* Training state of one network: optimiser, queue, memory plan. Borrows the network, which must outlive it. */
+/* Training state of one network: optimiser, queue, memory plan. Shares the network: either handle may be destroyed first. */
 typedef struct swav_trainer swav_trainer;
 
-typedef enum swav_optimizer {
+typedef enum swav_optimizer SWAV_OF_INT {
   SWAV_OPTIMIZER_LARC = 0, /* SGD with momentum under layer-wise adaptive rates */
   SWAV_OPTIMIZER_SGD = 1,
   SWAV_OPTIMIZER_ADAMW = 2
@@ -439,8 +455,8 @@ typedef struct swav_trainer_config {
   int32_t crop_counts[SWAV_MAX_GROUPS]; /* crops a group, 1..SWAV_MAX_GROUP_CROPS */
   int32_t crop_sizes[SWAV_MAX_GROUPS];  /* pixels a side; adjacent groups of equal size run as one */
   int32_t batch;                        /* B, images a step, 1..SWAV_MAX_BATCH */
-  int32_t assign_count;
-  int32_t assign[SWAV_MAX_GROUPS]; /* crops whose codes are computed */
+  int32_t assign_count;                 /* 1..SWAV_MAX_GROUPS */
+  int32_t assign[SWAV_MAX_GROUPS];      /* crops whose codes are computed, distinct */
   swav_codes_config codes;
   float temperature;
   int32_t queue_length; /* embeddings kept for each assignment crop, to SWAV_MAX_QUEUE; rounded down to whole batches */
@@ -483,12 +499,12 @@ typedef struct swav_step_input {
   double learning_rate;
   bool freeze_prototypes; /* no gradient, no decay, no momentum for the prototypes */
   bool use_queue;         /* fill the queue, and use it once it is full */
-  bool update;            /* false: gradients only */
+  bool update;            /* false: gradients only; the prototypes are renormalised all the same */
 } swav_step_input;
 
 typedef struct swav_step_report {
   double loss;
-  double gradient_norm;    /* of all parameters, before the optimiser */
+  double gradient_norm;    /* of all parameters, without frozen prototypes, before the optimiser */
   double code_entropy;     /* mean over codes, in units of ln K: 1 is uniform */
   double score_spread;     /* std of scores over the batch's images, mean over prototypes and assignment crops */
   double epsilon;          /* used for the codes, mean over assignment crops */
@@ -539,6 +555,11 @@ typedef struct swav_tensor_health {
 /* index 0.. until SWAV_ERROR_ARGUMENT, in the order of the tensors, parameters only. */
 swav_status swav_trainer_tensor_health(swav_trainer *trainer, int32_t index, swav_tensor_health *health);
 
+/* The gradient of a parameter from the last step, before the optimiser: `count` floats in the tensor's shape; index and count
+ * are the tensor's in the network. After a step that failed it is undefined; before the first, and for buffers and counters:
+ * SWAV_ERROR_ARGUMENT. */
+swav_status swav_trainer_read_gradient(const swav_trainer *trainer, int64_t index, float *values, int64_t count);
+
 /* Where the last step spent its time, in seconds. What is left of `step` is other. */
 typedef struct swav_step_times {
   double step;
@@ -555,7 +576,7 @@ swav_status swav_trainer_step_times(const swav_trainer *trainer, swav_step_times
 /* One convolution of one resolution, and its seconds in the last step. */
 typedef struct swav_layer_times {
   const char *name;      /* as in the state dict, without ".weight"; the trainer's memory */
-  const char *algorithm; /* "direct" or "winograd" */
+  const char *algorithm; /* "direct", "small-map" (skips taps that touch only padding) or "winograd" */
   int64_t images;
   int32_t height, width, channels, filters, kernel, stride;
   int64_t multiplications;                         /* of one product by the direct method; a layer has three products */

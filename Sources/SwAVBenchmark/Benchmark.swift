@@ -56,10 +56,12 @@ public enum Benchmark {
     (configuration.crops, configuration.batch, configuration.optimizer) = (crops, batch, optimizer)
     var trainer = try Trainer(network, configuration)
     let groups = crops.map { NoiseBuffer(count: $0.count * batch * $0.size * $0.size * 3) }
-    let pointers = groups.map { Optional(UnsafePointer($0.base)) }
+    let pixels = try CropBatch(
+      lending: groups.map(\.values), groups: crops.map { CropBatch.Group(count: $0.count, size: $0.size) }, images: batch,
+      channels: 3)
     for step in 0...max(1, steps) {
       let start = ContinuousClock.now
-      let report = try trainer.step(crops: pointers, StepInput(learningRate: 0.1))
+      let report = try trainer.step(pixels, StepInput(learningRate: 0.1))
       if step > 0 { try visit((ContinuousClock.now - start) / .seconds(1), report, trainer) }
     }
     withExtendedLifetime(groups) {}
@@ -84,13 +86,12 @@ public enum Benchmark {
     let network = try Network(NetworkConfiguration(architecture: arch, dim: 0, prototypes: []), seed: 0)
     let images = NoiseBuffer(count: batch * size * size * 3)
     var result = [Float](repeating: 0, count: batch * (try network.length(of: .features)))
-    if inference == .int8 {
-      try network.calibrate(UnsafePointer(images.base), count: batch, height: size, width: size)
-      try network.use(.int8)
+    let pixels = try ImageBatch(lending: images.values, count: batch, height: size, width: size, channels: 3)
+    if inference == .int8 { try network.calibrate(pixels) }
+    let seconds = try result.withUnsafeMutableBufferPointer { result in
+      try timings(steps) { try network.embed(pixels, output: .features, inference: inference, into: result) }
     }
-    let seconds = try timings(steps) {
-      try network.embed(UnsafePointer(images.base), count: batch, height: size, width: size, output: .features, into: &result)
-    }
+    withExtendedLifetime(images) {}
     let info = try Runtime.info()
     return Embed(
       arch: arch.rawValue, size: size, batch: batch, threads: info.threads, isa: info.isa, precision: inference,
@@ -142,9 +143,13 @@ public enum Benchmark {
 /// Roughly normal random numbers, always the same.
 final class NoiseBuffer {
   let base: UnsafeMutablePointer<Float>
+  private let count: Int
+  /// Lent as long as the buffer lives.
+  var values: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: base, count: count) }
 
   init(count: Int, scale: Float = 1) {
     base = .allocate(capacity: max(1, count))
+    self.count = count
     // The same 64 Ki numbers over and over: enough for timing, and quick in a debug build.
     let period = min(count, 1 << 16)
     var state: UInt64 = 0x9e37_79b9_7f4a_7c15

@@ -23,15 +23,9 @@ public enum Output: String, Codable, Sendable, CaseIterable {
 public enum Inference: String, Codable, Sendable, CaseIterable {
   case float32
   /// The backbone in 8-bit integers: several times faster, features with a cosine of about 0.99 and more to those of float32.
-  /// Images are read as 8-bit samples under the network's mean and std.
+  /// Images are read as 8-bit samples under the network's mean and std. Throws unless ``Network/calibrate(images:count:height:width:)``
+  /// has seen images since the weights last changed.
   case int8
-
-  var engine: swav_inference {
-    switch self {
-    case .float32: SWAV_INFERENCE_FLOAT32
-    case .int8: SWAV_INFERENCE_INT8
-    }
-  }
 }
 
 extension Network {
@@ -47,66 +41,68 @@ extension Network {
 
   /// Embeds one encoded image: decode, centre crop of `size` x `size` (nil: the network's input size), normalise, embed with
   /// running batch-norm statistics.
-  public func embed(_ bytes: [UInt8], size: Int? = nil, output: Output = .features) throws(EngineError) -> [Float] {
+  public func embed(
+    _ bytes: [UInt8], size: Int? = nil, output: Output = .features, inference: Inference = .float32
+  ) throws(EngineError) -> [Float] {
     var result = [Float](repeating: 0, count: try length(of: output))
-    try check(swav_network_embed_bytes(handle, bytes, bytes.count, Int32(clamping: size ?? 0), output.engine, &result))
+    let call = inference == .int8 ? swav_network_embed_bytes_int8 : swav_network_embed_bytes
+    try check(call(handle, bytes, bytes.count, Int32(clamping: size ?? 0), output.engine, &result))
     return result
   }
 
   /// Embeds a batch of normalised images [count][height][width][channels] -> [count][``length(of:)``].
   public func embed(
-    images: [Float], count: Int, height: Int, width: Int, output: Output = .features
+    images: [Float], count: Int, height: Int, width: Int, output: Output = .features, inference: Inference = .float32
   ) throws(EngineError) -> [Float] {
-    let needed = count * height * width * (try info().configuration.channels)
-    guard count > 0, images.count == needed else {
-      throw EngineError(code: .argument, message: "images has \(images.count) numbers; \(needed) are needed")
+    let (channels, length) = (try info().configuration.channels, try length(of: output))
+    return try images.withUnsafeBufferPointer { (images) throws(EngineError) in
+      let batch = try ImageBatch(lending: images, count: count, height: height, width: width, channels: channels)
+      var result = [Float](repeating: 0, count: count * length)
+      try result.withUnsafeMutableBufferPointer { (result) throws(EngineError) in
+        try embed(batch, output: output, inference: inference, into: result)
+      }
+      return result
     }
-    var result = [Float](repeating: 0, count: count * (try length(of: output)))
-    try embed(images, count: count, height: height, width: width, output: output, into: &result)
-    return result
   }
 
-  /// The same between memory of the caller: `images` [count][height][width][channels], `result` [count][length].
+  /// The same between memory of the caller; `result` has room for count * ``length(of:)`` numbers or more.
   package func embed(
-    _ images: UnsafePointer<Float>, count: Int, height: Int, width: Int, output: Output,
-    into result: UnsafeMutablePointer<Float>
+    _ images: borrowing ImageBatch, output: Output, inference: Inference = .float32,
+    into result: UnsafeMutableBufferPointer<Float>
   ) throws(EngineError) {
+    try images.checkChannels(of: self)
+    let needed = images.count * (try length(of: output))
+    guard let target = result.baseAddress, result.count >= needed else {
+      throw EngineError(code: .argument, message: "result has room for \(result.count) numbers; \(needed) are needed")
+    }
+    let call = inference == .int8 ? swav_network_embed_int8 : swav_network_embed
     try check(
-      swav_network_embed(
-        handle, output.engine, images, Int64(count), Int32(clamping: height), Int32(clamping: width), result))
+      call(handle, output.engine, images.pixels.baseAddress, Int64(images.count), images.height, images.width, target))
   }
 
   /// Records the largest activation of every layer over normalised images [count][height][width][channels], which
   /// ``Inference/int8`` needs. Further calls add images, until the weights change.
   public func calibrate(images: [Float], count: Int, height: Int, width: Int) throws(EngineError) {
-    let needed = count * height * width * (try info().configuration.channels)
-    guard count > 0, images.count == needed else {
-      throw EngineError(code: .argument, message: "images has \(images.count) numbers; \(needed) are needed")
+    let channels = try info().configuration.channels
+    try images.withUnsafeBufferPointer { (images) throws(EngineError) in
+      try calibrate(try ImageBatch(lending: images, count: count, height: height, width: width, channels: channels))
     }
-    try calibrate(images, count: count, height: height, width: width)
   }
 
-  package func calibrate(
-    _ images: UnsafePointer<Float>, count: Int, height: Int, width: Int
-  ) throws(EngineError) {
+  package func calibrate(_ images: borrowing ImageBatch) throws(EngineError) {
+    try images.checkChannels(of: self)
     try check(
-      swav_network_calibrate(handle, images, Int64(count), Int32(clamping: height), Int32(clamping: width)))
-  }
-
-  /// How embedding computes from now on. Embedding with ``Inference/int8`` throws unless ``calibrate(images:count:height:width:)``
-  /// has seen images since the weights last changed.
-  public func use(_ inference: Inference) throws(EngineError) {
-    try check(swav_network_set_inference(handle, inference.engine))
+      swav_network_calibrate(handle, images.pixels.baseAddress, Int64(images.count), images.height, images.width))
   }
 
   /// Re-estimates the batch-norm buffers as the average over batches of images: begin, any number of batches, end.
   package func beginRecalibration() throws(EngineError) { try check(swav_network_recalibrate_begin(handle)) }
 
-  package func recalibrate(
-    _ images: UnsafePointer<Float>, count: Int, height: Int, width: Int
-  ) throws(EngineError) {
+  package func recalibrate(_ images: borrowing ImageBatch) throws(EngineError) {
+    try images.checkChannels(of: self)
     try check(
-      swav_network_recalibrate_batch(handle, images, Int64(count), Int32(clamping: height), Int32(clamping: width)))
+      swav_network_recalibrate_batch(
+        handle, images.pixels.baseAddress, Int64(images.count), images.height, images.width))
   }
 
   package func endRecalibration() throws(EngineError) { try check(swav_network_recalibrate_end(handle)) }
@@ -126,12 +122,15 @@ extension Network {
     var tensor = swav_tensor()
     try check(swav_network_tensor(handle, Int64(index), &tensor))
     let shape = SwAVEngine.values(tensor.shape, count: Int(tensor.rank), as: Int64.self).map(Int.init)
-    let count = Int(tensor.count)
     let numbers: [Float]
     if tensor.kind == SWAV_TENSOR_COUNTER {
-      numbers = UnsafeBufferPointer(start: tensor.data.assumingMemoryBound(to: Int64.self), count: count).map(Float.init)
+      var counter: Int64 = 0
+      try check(swav_network_read_tensor(handle, Int64(index), &counter, 1))
+      numbers = [Float(counter)]
     } else {
-      numbers = Array(UnsafeBufferPointer(start: tensor.data.assumingMemoryBound(to: Float.self), count: count))
+      var read = [Float](repeating: 0, count: Int(tensor.count))
+      try check(swav_network_read_tensor(handle, Int64(index), &read, tensor.count))
+      numbers = read
     }
     return Tensor(
       name: String(cString: tensor.name), isBuffer: tensor.kind != SWAV_TENSOR_PARAMETER, shape: shape, values: numbers)

@@ -5,12 +5,11 @@ public import SwAVEngine
 ///
 ///     let network = try Network.open("weights.safetensors").network
 ///     let features = try network.embed(jpegBytes, output: .features)
-// Sendable: `handle` never changes after init, and the engine carries out computing calls on one thread, one after the
-// other, whoever calls. Writing tensors while a call computes is the caller's error, as with any shared array.
+// Sendable: `handle` never changes after init, and the engine carries out its calls one after the other, whoever makes them.
 public final class Network: @unchecked Sendable {
   package let handle: OpaquePointer
 
-  private init(handle: OpaquePointer) { self.handle = handle }
+  fileprivate init(handle: OpaquePointer) { self.handle = handle }
 
   deinit { swav_network_destroy(handle) }
 
@@ -32,7 +31,7 @@ public final class Network: @unchecked Sendable {
     return (Network(handle: try unwrap(network)), LoadReport(report))
   }
 
-  private static func unwrap(_ network: OpaquePointer?) throws(EngineError) -> OpaquePointer {
+  fileprivate static func unwrap(_ network: OpaquePointer?) throws(EngineError) -> OpaquePointer {
     guard let network else { throw EngineError(code: .internal, message: "the engine gave no network") }
     return network
   }
@@ -123,17 +122,10 @@ extension Network {
     try check(swav_network_describe_input(handle, &input))
   }
 
-  /// A network of its own with the same configuration, tensors and input description.
+  /// A network of its own with the same configuration, tensors, input description and calibration.
   public func copy() throws(EngineError) -> Network {
-    let copy = try Network(try info().configuration, seed: 0)
-    for index in 0..<(try info().tensorCount) {
-      var (source, target) = (swav_tensor(), swav_tensor())
-      try check(swav_network_tensor(handle, Int64(index), &source))
-      try check(swav_network_tensor(copy.handle, Int64(index), &target))
-      let size = source.kind == SWAV_TENSOR_COUNTER ? MemoryLayout<Int64>.size : MemoryLayout<Float>.size
-      target.data.copyMemory(from: source.data, byteCount: Int(source.count) * size)
-    }
-    try copy.describeInput(try input())
-    return copy
+    var copy = OpaquePointer?.none
+    try check(swav_network_copy(handle, &copy))
+    return Network(handle: try Network.unwrap(copy))
   }
 }

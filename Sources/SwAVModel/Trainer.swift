@@ -1,8 +1,10 @@
 import CSwAV
+public import SwAVAugmentation
 public import SwAVEngine
 
 /// Training state of one network: optimiser, queue, memory plan. Keeps the network alive.
-public struct Trainer: ~Copyable {
+// Sendable: `handle` never changes, and the engine carries out its calls one after the other, whoever makes them.
+public struct Trainer: ~Copyable, @unchecked Sendable {
   let handle: OpaquePointer
   public let network: Network
   public let configuration: TrainerConfiguration
@@ -100,42 +102,48 @@ extension Trainer {
 
   /// One training step: renormalise prototypes, forward by resolution, codes, loss, backward, update.
   ///
-  /// `crops` has one pointer a group: [count * batch][size][size][channels] float32, crop-major (row v * batch + b), the
-  /// caller's memory. On `.numeric` the parameters are as before.
-  package mutating func step(
-    crops: [UnsafePointer<Float>?], _ input: StepInput, updates: Bool = true
-  ) throws(EngineError) -> StepReport {
+  /// Throws `.argument` unless the crops are as configured. On `.numeric` and `.cancelled` all state is as before.
+  public mutating func step(_ crops: borrowing CropBatch, _ input: StepInput) throws(EngineError) -> StepReport {
+    try checkShape(of: crops)
     var report = swav_step_report()
-    let status = crops.withUnsafeBufferPointer { pointers in
-      var engineInput = swav_step_input(
-        crops: pointers.baseAddress, learning_rate: input.learningRate, freeze_prototypes: input.freezesPrototypes,
-        use_queue: input.usesQueue, update: updates)
-      return swav_trainer_step(handle, &engineInput, &report)
+    let status = crops.withPointers { pointers in
+      pointers.withUnsafeBufferPointer { pointers in
+        var engineInput = swav_step_input(
+          crops: pointers.baseAddress, learning_rate: input.learningRate, freeze_prototypes: input.freezesPrototypes,
+          use_queue: input.usesQueue, update: true)
+        return swav_trainer_step(handle, &engineInput, &report)
+      }
     }
     try check(status)
     return StepReport(report)
   }
 
-  /// The same with arrays: one a group, [count * batch][size][size][channels], crop-major.
+  /// The same with arrays: one a group, [count * batch][size][size][channels], crop-major (row v * batch + b).
   public mutating func step(crops: [[Float]], _ input: StepInput) throws(EngineError) -> StepReport {
     let channels = try network.info().configuration.channels
-    guard crops.count == configuration.crops.count else {
-      throw EngineError(
-        code: .argument, message: "crops has \(crops.count) groups; \(configuration.crops.count) are configured")
-    }
-    for (pixels, group) in zip(crops, configuration.crops) {
-      let needed = group.count * configuration.batch * group.size * group.size * channels
-      guard pixels.count == needed else {
-        throw EngineError(code: .argument, message: "a group of crops has \(pixels.count) numbers; \(needed) are needed")
-      }
-    }
     // One block of memory keeps every pointer alive for the call.
     let all = crops.flatMap { $0 }
-    var offsets = [0]
-    for pixels in crops { offsets.append(offsets[offsets.count - 1] + pixels.count) }
+    var ends = [0]
+    for pixels in crops { ends.append(ends[ends.count - 1] + pixels.count) }
     return try all.withUnsafeBufferPointer { (buffer) throws(EngineError) in
-      let pointers = offsets.dropLast().map { offset in buffer.baseAddress.map { $0 + offset } }
-      return try step(crops: pointers, input)
+      let pieces = zip(ends, ends.dropFirst()).map { UnsafeBufferPointer(rebasing: buffer[$0..<$1]) }
+      let batch = try CropBatch(
+        lending: pieces, groups: configuration.groups, images: configuration.batch, channels: channels)
+      return try step(batch, input)
+    }
+  }
+
+  private func checkShape(of crops: borrowing CropBatch) throws(EngineError) {
+    let channels = try network.info().configuration.channels
+    let (given, needed) = (crops.groups, configuration.groups)
+    guard given == needed, crops.images == configuration.batch, crops.channels == channels else {
+      func text(_ groups: [CropBatch.Group], _ images: Int, _ channels: Int) -> String {
+        groups.map { "\($0.count)x\($0.size)" }.joined(separator: "+") + " of \(images) images with \(channels) channels"
+      }
+      throw EngineError(
+        code: .argument,
+        message: "crops are \(text(given, crops.images, crops.channels)); "
+          + "\(text(needed, configuration.batch, channels)) are configured")
     }
   }
 

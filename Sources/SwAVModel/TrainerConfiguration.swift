@@ -54,6 +54,9 @@ public struct TrainerConfiguration: Codable, Sendable, Equatable {
     usesWinograd = !config.direct
   }
 
+  /// The shape of a batch's groups.
+  var groups: [CropBatch.Group] { crops.map { CropBatch.Group(count: $0.count, size: $0.size) } }
+
   var engine: swav_trainer_config {
     var config = swav_trainer_config_default()
     config.group_count = Int32(clamping: crops.count)

@@ -53,7 +53,7 @@ struct EmbedCommand: ParsableCommand {
     var settings = FeatureExport.Settings(
       format, batch: threads.reading.batch, network: try (how + network.identity()).joined(separator: " "))
     (settings.output, settings.element, settings.normalizes) = (try layerOutput(), try element(), normalize)
-    settings.size = network.size
+    (settings.size, settings.inference) = (network.size, try inference.inference())
     return settings
   }
 
@@ -81,7 +81,7 @@ struct EmbedCommand: ParsableCommand {
   private func opened(for source: any ImageSource) throws -> Network {
     let opened = try network.open(json: out.json, says: output != "-")
     guard try inference.inference() == .int8 else { return opened }
-    return try opened.quantized(on: try inference.calibration() ?? source, size: network.size, options: threads.reading)
+    return try opened.calibrated(on: try inference.calibration() ?? source, size: network.size, options: threads.reading)
   }
 
   private func write(_ settings: FeatureExport.Settings) throws {
@@ -154,7 +154,8 @@ struct EmbedCommand: ParsableCommand {
       struct ReaderLeft: Error {}
       do {
         try Features.forEachBatch(
-          of: source, network: network, size: self.network.size, output: layer, options: threads.reading
+          of: source, network: network, size: self.network.size, output: layer, inference: try inference.inference(),
+          options: threads.reading
         ) { batch in
           print(String(decoding: rows.encode(batch).data, as: UTF8.self), terminator: "")
           for image in batch.bad {

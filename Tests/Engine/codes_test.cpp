@@ -335,8 +335,8 @@ TEST_CASE("swav_codes refuses what its comment excludes, naming the value") {
   const swav_codes_config good = swav_codes_config_default();
   CHECK(message(4, 3, 5, good) == "swav_codes: keep is 5; 1 to 4 rows is allowed");
   CHECK(message(4, 3, 0, good) == "swav_codes: keep is 0; 1 to 4 rows is allowed");
-  CHECK(message(0, 3, 1, good) == "swav_codes: scores are 0 x 3; at least 1 x 1 is needed");
-  CHECK(message(int64_t{1} << 40, int64_t{1} << 40, 1, good).find("swav_codes: scores are") == 0);
+  CHECK(message(0, 3, 1, good) == "swav_codes: rows is 0; 1 to 2147483647 is allowed");
+  CHECK(message(int64_t{1} << 40, int64_t{1} << 40, 1, good).find("swav_codes: rows is 1099511627776; ") == 0);
   CHECK(message(4, 3, 4, {0.0f, false, 1e-3f, 3}) == "epsilon is 0; 1e-06 to 1e+06 is allowed");
   CHECK(message(4, 3, 4, {NAN, false, 1e-3f, 3}) == "epsilon is nan; 1e-06 to 1e+06 is allowed");
   CHECK(message(4, 3, 4, {0.5f, true, 0.0f, 3}) == "epsilon_floor is 0; 1e-06 to 1e+06 is allowed");

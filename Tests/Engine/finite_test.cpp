@@ -49,7 +49,11 @@ struct Handle {
     return status == SWAV_OK ? "" : swav_error_message();
   }
 
-  float& value(const char* name, int64_t index) { return static_cast<float*>(tensor_of(network, name).data)[index]; }
+  void set_value(const char* name, int64_t index, float value) {
+    Floats values = values_of(network, name);
+    values[size_t(index)] = value;
+    set_values(network, name, values);
+  }
 };
 
 }  // namespace
@@ -140,7 +144,7 @@ TEST_CASE("a weight that is not finite, and a negative variance, are errors that
     Handle handle;
     Floats features(2 * 512);
     REQUIRE(swav_network_embed(handle.network, SWAV_OUTPUT_FEATURES, images.data(), 2, 32, 32, features.data()) == SWAV_OK);
-    handle.value(c.name, c.index) = c.value;
+    handle.set_value(c.name, c.index, c.value);
     // Twice: what failed is not remembered as looked at.
     CHECK(handle.embed_error(images, 2, 32) == c.message);
     CHECK(handle.embed_error(images, 2, 32) == c.message);
@@ -153,11 +157,9 @@ TEST_CASE("a weight that is not finite, and a negative variance, are errors that
 TEST_CASE("values that grow too large inside are named with the layer they left") {
   Handle handle;
   const Floats images = normals(4, 2 * 32 * 32 * 3);
-  swav_tensor weight = tensor_of(handle.network, "layer3.0.conv1.weight");
-  for (int64_t i = 0; i < weight.count; ++i) {  // finite, as weights are below 0.3; sums of them are not
-    float& w = static_cast<float*>(weight.data)[i];
-    w = float(double(w) * 1e39);
-  }
+  Floats weight = values_of(handle.network, "layer3.0.conv1.weight");
+  for (float& w : weight) w = float(double(w) * 1e39);  // finite, as weights are below 0.3; sums of them are not
+  set_values(handle.network, "layer3.0.conv1.weight", weight);
   const std::string message = handle.embed_error(images, 2, 32);
   CHECK(message.find("values grow too large behind layer3.0.conv") != std::string::npos);
   REQUIRE(swav_network_recalibrate_begin(handle.network) == SWAV_OK);

@@ -128,12 +128,15 @@ void disturb(swav_network* network) {
     const std::string name = t.name;
     const bool variance = name.find("running_var") != std::string::npos,
                norm = name.find("bn") != std::string::npos || name.find("downsample.1") != std::string::npos;
-    for (int64_t j = 0; t.kind != SWAV_TENSOR_COUNTER && norm && j < t.count; ++j) {
+    if (t.kind == SWAV_TENSOR_COUNTER || !norm) continue;
+    Floats values(size_t(t.count));
+    for (float& number : values) {
       const double value = variance || (t.kind == SWAV_TENSOR_PARAMETER && name.find("weight") != std::string::npos)
                                ? random.uniform(0.5, 1.5)
                                : random.uniform(-0.3, 0.3);
-      static_cast<float*>(t.data)[j] = float(value);
+      number = float(value);
     }
+    REQUIRE(swav_network_write_tensor(network, i, values.data(), t.count) == SWAV_OK);
   }
 }
 
@@ -145,11 +148,11 @@ struct Frozen {
   }
   ~Frozen() { swav_network_destroy(network); }
   Network& inner() { return *network->network; }
-  Floats features(const Floats& images, int64_t count, int32_t side) {
+  Floats features(const Floats& images, int64_t count, int32_t side, Precision precision = Precision::float32) {
     Floats result(size_t(count * inner().description().feature_dim));
-    REQUIRE_MESSAGE(
-        swav_network_embed(network, SWAV_OUTPUT_FEATURES, images.data(), count, side, side, result.data()) == SWAV_OK,
-        swav_error_message());
+    const auto embed = precision == Precision::int8 ? swav_network_embed_int8 : swav_network_embed;
+    REQUIRE_MESSAGE(embed(network, SWAV_OUTPUT_FEATURES, images.data(), count, side, side, result.data()) == SWAV_OK,
+                    swav_error_message());
     return result;
   }
 };
@@ -267,18 +270,17 @@ TEST_CASE("frozen features do not depend on the number of threads, nor integers 
   const int32_t side = 75;
   const Floats images = pictures(1, count, side);
   REQUIRE(swav_network_calibrate(frozen.network, images.data(), count, side, side) == SWAV_OK);
-  for (swav_inference inference : {SWAV_INFERENCE_FLOAT32, SWAV_INFERENCE_INT8}) {
-    REQUIRE(swav_network_set_inference(frozen.network, inference) == SWAV_OK);
+  for (const Precision precision : {Precision::float32, Precision::int8}) {
     REQUIRE(swav_set_threads(1) == SWAV_OK);
-    const Floats one = frozen.features(images, count, side);
+    const Floats one = frozen.features(images, count, side, precision);
     for (int threads : {2, 3, 7}) {
       REQUIRE(swav_set_threads(threads) == SWAV_OK);
-      CHECK(frozen.features(images, count, side) == one);
+      CHECK(frozen.features(images, count, side, precision) == one);
     }
     REQUIRE(swav_set_threads(0) == SWAV_OK);
-    if (inference == SWAV_INFERENCE_FLOAT32) continue;
+    if (precision == Precision::float32) continue;
     // One image has the bits that it has in a batch: sums of integers have no order.
-    const Floats last(images.end() - side * side * 3, images.end()), alone = frozen.features(last, 1, side);
+    const Floats last(images.end() - side * side * 3, images.end()), alone = frozen.features(last, 1, side, precision);
     CHECK(std::equal(alone.begin(), alone.end(), one.end() - int64_t(alone.size())));
   }
 }
@@ -315,14 +317,14 @@ TEST_CASE("features in integers point where those in floats do") {
     const Floats seen = pictures(3, 16, side), images = pictures(4, count, side);
     const Floats exact = frozen.features(images, count, side);
     REQUIRE(swav_network_calibrate(frozen.network, seen.data(), 16, side, side) == SWAV_OK);
-    REQUIRE(swav_network_set_inference(frozen.network, SWAV_INFERENCE_INT8) == SWAV_OK);
-    const Floats integers = frozen.features(images, count, side);
+    const Floats integers = frozen.features(images, count, side, Precision::int8);
     // An activation of a typical size, a fifth of the largest, has a rounding error of (1 / 255) / sqrt(12) / (1 / 5) = 0.6 %,
     // a weight of the same kind 1.1 %: 1.3 % a layer, and in sqrt(53) independent layers 9 %: a cosine of 1 - 0.09^2 / 2.
     CHECK(cosine(exact, integers) > 0.996);
     CHECK(integers != exact);
-    REQUIRE(swav_network_set_inference(frozen.network, SWAV_INFERENCE_FLOAT32) == SWAV_OK);
+    // Neither is a state of the network: the other one is as it was.
     CHECK(frozen.features(images, count, side) == exact);
+    CHECK(frozen.features(images, count, side, Precision::int8) == integers);
   }
 }
 
@@ -333,42 +335,41 @@ TEST_CASE("calibration is asked for, is forgotten when weights change, and does 
   const Floats images = pictures(5, count, side);
   Floats result(size_t(count * frozen.inner().description().feature_dim));
   const auto embed = [&] {
-    return swav_network_embed(frozen.network, SWAV_OUTPUT_FEATURES, images.data(), count, side, side, result.data());
+    return swav_network_embed_int8(frozen.network, SWAV_OUTPUT_FEATURES, images.data(), count, side, side, result.data());
   };
-  REQUIRE(swav_network_set_inference(frozen.network, SWAV_INFERENCE_INT8) == SWAV_OK);
   CHECK(embed() == SWAV_ERROR_ARGUMENT);
   CHECK(std::string(swav_error_message()) ==
-        "precision is int8 and nothing has been calibrated; calibrate on some images first");
+        "embedding in integers is asked for, and nothing has been calibrated; calibrate on some images first");
   CHECK(swav_network_calibrate(frozen.network, images.data(), 0, side, side) == SWAV_ERROR_ARGUMENT);
   REQUIRE(swav_network_calibrate(frozen.network, images.data(), count, side, side) == SWAV_OK);
   REQUIRE(embed() == SWAV_OK);
   const Floats together = result;
-  const auto first_weight = [&]() -> float& { return *static_cast<float*>(tensor_of(frozen.network, "conv1.weight").data); };
-  const float before = first_weight();
+  const Floats before = values_of(frozen.network, "conv1.weight");
   REQUIRE(embed() == SWAV_OK);  // looking is not changing
   CHECK(result == together);
-  first_weight() = before + 1;
+  Floats other = before;
+  other[0] += 1;
+  set_values(frozen.network, "conv1.weight", other);
   CHECK(embed() == SWAV_ERROR_ARGUMENT);
   CHECK(std::string(swav_error_message()).find("the weights changed after the calibration") != std::string::npos);
   REQUIRE(swav_network_calibrate(frozen.network, images.data(), 1, side, side) == SWAV_OK);
   REQUIRE(embed() == SWAV_OK);
   CHECK(result != together);
-  first_weight() = before;
+  set_values(frozen.network, "conv1.weight", before);
   const int64_t pixels = side * side * 3;
   for (int64_t i : {4, 0, 3, 1, 2}) {  // one by one, in another order
     REQUIRE(swav_network_calibrate(frozen.network, images.data() + i * pixels, 1, side, side) == SWAV_OK);
   }
   REQUIRE(embed() == SWAV_OK);
   CHECK(result == together);
-  CHECK(swav_network_set_inference(frozen.network, swav_inference(7)) == SWAV_ERROR_ARGUMENT);
-  CHECK(std::string(swav_error_message()) == "inference is 7; 0 (float32) and 1 (int8) are known");
 }
 
 TEST_CASE("features follow the weights: a changed tensor changes them") {
   Frozen frozen(wide_network(18, SWAV_STEM_SMALL, 4));
   const Floats images = pictures(6, 2, 16), before = frozen.features(images, 2, 16);
-  swav_tensor t = tensor_of(frozen.network, "layer4.1.bn2.bias");
-  for (int64_t i = 0; i < t.count; ++i) static_cast<float*>(t.data)[i] += 0.5f;
+  Floats bias = values_of(frozen.network, "layer4.1.bn2.bias");
+  for (float& value : bias) value += 0.5f;
+  set_values(frozen.network, "layer4.1.bn2.bias", bias);
   const Floats after = frozen.features(images, 2, 16);
   for (size_t i = 0; i < after.size(); ++i) CHECK(after[i] >= before[i]);
   CHECK(after != before);

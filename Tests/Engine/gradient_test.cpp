@@ -110,15 +110,15 @@ void check_layer(TrainingBench& bench, TwinLoss& loss, const LayerTensors& layer
   std::map<std::string, Doubles> directions;
   double along = 0;
   for (const TensorEntry& entry : layer.entries) {
-    const float* g = tensor_of(bench.network, entry.name).gradient;
+    const Floats g = gradient_of(bench.network, bench.trainer, entry.name);
     double square = 0;
-    for (int64_t i = 0; i < entry.count; ++i) square += double(g[i]) * double(g[i]);
+    for (float value : g) square += double(value) * double(value);
     const double scale = 1 / (square > 0 ? std::sqrt(square) : std::sqrt(double(entry.count)));
     Random random(uint64_t(entry.offset), Purpose::test);
     Doubles& direction = directions[entry.name];
     for (int64_t i = 0; i < entry.count; ++i) {
       direction.push_back(random.next_bits() & 1 ? scale : -scale);
-      along += direction.back() * double(g[i]);
+      along += direction.back() * double(g[size_t(i)]);
     }
   }
   const std::map<std::string, Doubles> before = loss.twin.tensors;
@@ -145,8 +145,8 @@ void check_gradients(const swav_network_config& network, const swav_trainer_conf
   for (size_t i = 0; i < layers.size(); i += stride) check_layer(bench, loss, layers[i]);
   double square = 0;
   for (const TensorEntry& entry : bench.parameters().entries()) {
-    const float* g = tensor_of(bench.network, entry.name).gradient;
-    for (int64_t i = 0; g != nullptr && i < entry.count; ++i) square += double(g[i]) * double(g[i]);
+    if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
+    for (float g : gradient_of(bench.network, bench.trainer, entry.name)) square += double(g) * double(g);
   }
   CHECK(bench.report.gradient_norm == doctest::Approx(std::sqrt(square)).epsilon(1e-6));
 }

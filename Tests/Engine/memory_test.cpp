@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/memory.h"
+#include "base/status.h"
 #include "base/poison.h"
 #include "training_bench.h"
 
@@ -230,7 +231,7 @@ TEST_CASE("networks, recalibration and embedding that no machine holds are refus
   const std::string message = swav_error_message();
   CHECK(message.find("recalibration on 1048576 images of 224 x 224 pixels needs ") == 0);
   CHECK(message.find("; the largest batch that fits is ") != std::string::npos);
-  CHECK(swav_network_recalibrate_batch(network, &pixel, int64_t{1} << 40, 16384, 16384) == SWAV_ERROR_MEMORY);
+  CHECK(swav_network_recalibrate_batch(network, &pixel, 20000, 16384, 16384) == SWAV_ERROR_MEMORY);
   float features[32];
   CHECK(swav_network_embed(network, SWAV_OUTPUT_FEATURES, &pixel, 32, 16384, 16384, features) == SWAV_ERROR_MEMORY);
   CHECK(std::string(swav_error_message()).find("inference on 32 images of 16384 x 16384 pixels needs ") == 0);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "api/trainer_config.h"
+#include "base/status.h"
 #include "network_twin.h"
 #include "temporary_folder.h"
 #include "training/trainer.h"
@@ -91,14 +92,14 @@ swav_step_report step(Trainer& trainer, const Floats& crops, bool update = true)
 
 // The gradient of the whole network along random signs against the slope of `loss`, a function of the twin.
 template <class Loss>
-void check_slope(const Network& network, Twin& twin, Loss loss) {
+void check_slope(const Network& network, const Trainer& trainer, Twin& twin, Loss loss) {
   std::map<std::string, Doubles> direction;
   double along = 0, square = 0;
   Random random(4, Purpose::test);
   for (const TensorEntry& entry : network.parameters().entries()) {
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
     for (int64_t i = 0; i < entry.count; ++i) {
-      const double g = double(network.gradients[entry.offset + i]);
+      const double g = double(trainer.gradients()[entry.offset + i]);
       direction[entry.name].push_back(random.next_bits() & 1 ? 1 : -1);
       along += g * direction[entry.name].back();
       square += g * g;
@@ -137,7 +138,7 @@ TEST_CASE("an objective over labels trains a network: its gradients are the slop
     return total;
   };
   CHECK(std::abs(first.loss - loss()) < 1e-5);
-  check_slope(network, twin, loss);
+  check_slope(network, trainer, twin, loss);
   for (int t = 0; t < 30; ++t) step(trainer, crops);
   CHECK(step(trainer, crops).loss < 0.5 * first.loss);
 }
@@ -157,7 +158,7 @@ TEST_CASE("an objective over embeddings alone trains a network that has no proto
     return total;
   };
   CHECK(std::abs(first.loss - loss()) < 1e-5);
-  check_slope(network, twin, loss);
+  check_slope(network, trainer, twin, loss);
   for (int t = 0; t < 30; ++t) step(trainer, crops);
   CHECK(step(trainer, crops).loss < -0.9);
 }

@@ -121,11 +121,19 @@ swav_trainer_config trainer_config(const Case& c) {
   return config;
 }
 
-std::vector<swav_tensor> tensors_of(swav_network* network) {
+// A tensor and where it is.
+struct Placed : swav_tensor {
+  int64_t index;
+};
+
+std::vector<Placed> tensors_of(swav_network* network) {
   swav_network_info info;
   require(swav_network_describe(network, &info));
-  std::vector<swav_tensor> tensors(size_t(info.tensor_count));
-  for (size_t i = 0; i < tensors.size(); ++i) require(swav_network_tensor(network, int64_t(i), &tensors[i]));
+  std::vector<Placed> tensors(size_t(info.tensor_count));
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    require(swav_network_tensor(network, int64_t(i), &tensors[i]));
+    tensors[i].index = int64_t(i);
+  }
   return tensors;
 }
 
@@ -134,10 +142,10 @@ bool ends_with(const std::string& text, const std::string& end) {
 }
 
 // The script's fill().
-void fill(const Case& c, const swav_tensor& tensor) {
+Floats filled(const Case& c, const swav_tensor& tensor) {
   const std::string name = tensor.name;
   Random random(c.seed(), Purpose::test, weights, hashed(name));
-  float* values = static_cast<float*>(tensor.data);
+  Floats values;
   const bool branch_end = name.rfind("layer", 0) == 0 && ends_with(name, c["depth"] == 50 ? "bn3.weight" : "bn2.weight");
   for (int64_t i = 0; i < tensor.count; ++i) {
     double u = next(random);
@@ -151,8 +159,9 @@ void fill(const Case& c, const swav_tensor& tensor) {
       u = (ends_with(name, "weight") ? 1.0 : 0.0) + (c["random_norms"] != 0 ? u * 0.25 : 0);
       if (c["random_norms"] != 0 && branch_end) u *= 0.25;
     }
-    values[i] = float(u);
+    values.push_back(float(u));
   }
+  return values;
 }
 
 // The script's crops(), as [count * batch][size][size][3].
@@ -221,30 +230,36 @@ const Golden& find(const std::vector<Golden>& rows, const std::string& name) {
   return *row;
 }
 
-void check_gradients(const Case& c, const std::vector<swav_tensor>& tensors) {
+void check_gradients(const Case& c, swav_network* network, swav_trainer* trainer) {
   const double median = median_relative_error(c.gradients);
   size_t seen = 0;
-  for (const swav_tensor& tensor : tensors) {
+  for (const Placed& tensor : tensors_of(network)) {
     if (tensor.kind != SWAV_TENSOR_PARAMETER) continue;
     const Golden& golden = find(c.gradients, tensor.name);
     CAPTURE(golden.name);
-    REQUIRE(tensor.gradient != nullptr);
-    CHECK(projection_error(c, golden, tensor.gradient, tensor.count) <= tolerance(c, golden, median));
+    Floats gradient(size_t(tensor.count));
+    require(swav_trainer_read_gradient(trainer, tensor.index, gradient.data(), tensor.count));
+    CHECK(projection_error(c, golden, gradient.data(), tensor.count) <= tolerance(c, golden, median));
     ++seen;
   }
   CHECK(seen == c.gradients.size());
 }
 
-void check_tensors(const Case& c, const std::vector<swav_tensor>& tensors) {
+void check_tensors(const Case& c, swav_network* network) {
   const double median = median_relative_error(c.tensors);
+  const std::vector<Placed> tensors = tensors_of(network);
   CHECK(tensors.size() == c.tensors.size());
-  for (const swav_tensor& tensor : tensors) {
+  for (const Placed& tensor : tensors) {
     const Golden& golden = find(c.tensors, tensor.name);
     CAPTURE(golden.name);
     if (tensor.kind == SWAV_TENSOR_COUNTER) {
-      CHECK(double(*static_cast<const int64_t*>(tensor.data)) == golden.norm);
+      int64_t counted = -1;
+      require(swav_network_read_tensor(network, tensor.index, &counted, 1));
+      CHECK(double(counted) == golden.norm);
     } else {
-      CHECK(projection_error(c, golden, static_cast<const float*>(tensor.data), tensor.count) <= tolerance(c, golden, median));
+      Floats values(size_t(tensor.count));
+      require(swav_network_read_tensor(network, tensor.index, values.data(), tensor.count));
+      CHECK(projection_error(c, golden, values.data(), tensor.count) <= tolerance(c, golden, median));
     }
   }
 }
@@ -255,8 +270,9 @@ void check_case(const std::string& name) {
   const swav_network_config config = network_config(c);
   require(swav_network_create(&config, 1, &network_handle));
   const Network network(network_handle);
-  for (const swav_tensor& tensor : tensors_of(network.get())) {
-    if (tensor.kind == SWAV_TENSOR_PARAMETER) fill(c, tensor);
+  for (const Placed& tensor : tensors_of(network.get())) {
+    if (tensor.kind != SWAV_TENSOR_PARAMETER) continue;
+    require(swav_network_write_tensor(network.get(), tensor.index, filled(c, tensor).data(), tensor.count));
   }
   swav_trainer* trainer_handle = nullptr;
   const swav_trainer_config settings = trainer_config(c);
@@ -279,9 +295,9 @@ void check_case(const std::string& name) {
     const Golden& golden = c.losses[size_t(step)];
     CHECK(std::abs(report.loss - golden.norm) <= 3 * c.rounding() * std::max(golden.error, std::sqrt(mean_square)));
     CHECK(report.queue_used == (settings.queue_length >= settings.batch && step >= settings.queue_length / settings.batch));
-    if (step == 0) check_gradients(c, tensors_of(network.get()));
+    if (step == 0) check_gradients(c, network.get(), trainer.get());
   }
-  check_tensors(c, tensors_of(network.get()));
+  check_tensors(c, network.get());
 }
 
 }  // namespace

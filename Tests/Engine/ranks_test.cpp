@@ -77,7 +77,7 @@ class Ranks {
       outcome.reports.push_back(report);
       for (const TensorEntry& entry : model.parameters().entries()) {
         if (entry.kind == SWAV_TENSOR_COUNTER) continue;
-        const float* gradient = model.gradients + entry.offset;
+        const float* gradient = trainer.gradients() + entry.offset;
         const float* value = static_cast<const float*>(model.parameters().data(entry));
         if (t == 0 && entry.kind == SWAV_TENSOR_PARAMETER) outcome.gradients[entry.name] = {gradient, gradient + entry.count};
         outcome.values[entry.name] = {value, value + entry.count};

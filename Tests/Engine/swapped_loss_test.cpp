@@ -270,10 +270,10 @@ TEST_CASE("swav_swapped_loss refuses what its comment excludes, naming the value
                             nullptr) == SWAV_ERROR_ARGUMENT);
     return std::string(swav_error_message());
   };
-  CHECK(message(1, 2, {0}, 0.1f) == "crops are 1; swapped prediction needs at least 2");
-  CHECK(message(3, 0, {0}, 0.1f) == "batch is 0; at least 1 is needed");
+  CHECK(message(1, 2, {0}, 0.1f) == "swav_swapped_loss: crops is 1; 2 to 2147483647 is allowed");
+  CHECK(message(3, 0, {0}, 0.1f) == "swav_swapped_loss: batch is 0; 1 to 2147483647 is allowed");
   CHECK(message(3, 2, {3}, 0.1f) == "assignment crop 0 is 3; 0 to 2 is allowed");
   CHECK(message(3, 2, {1, 1}, 0.1f) == "assignment crop 1 is given twice");
-  CHECK(message(3, 2, {}, 0.1f) == "assignment crops are 0; at least 1 is needed");
+  CHECK(message(3, 2, {}, 0.1f) == "swav_swapped_loss: assign_count is 0; 1 to 8, and no more than crops, is allowed");
   CHECK(message(3, 2, {0}, 0.0f) == "temperature is 0; 1e-06 to 1e+06 is allowed");
 }

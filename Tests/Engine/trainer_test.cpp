@@ -39,12 +39,10 @@ swav_trainer_config groups(std::initializer_list<swav_crop_group> list, int32_t 
 }
 
 int64_t tracked(swav_network* network, const char* name) {
-  return *static_cast<int64_t*>(tensor_of(network, std::string(name) + ".num_batches_tracked").data);
-}
-
-Floats values_of(swav_network* network, const std::string& name) {
-  const swav_tensor t = tensor_of(network, name);
-  return Floats(static_cast<float*>(t.data), static_cast<float*>(t.data) + t.count);
+  int64_t count = -1;
+  const int64_t index = index_of(network, std::string(name) + ".num_batches_tracked");
+  REQUIRE(swav_network_read_tensor(network, index, &count, 1) == SWAV_OK);
+  return count;
 }
 
 double norm(const float* x, size_t n) {
@@ -140,8 +138,8 @@ TEST_CASE("fact 21: frozen prototypes keep their direction, and their first upda
       bench.step(t, 0.1, true, false, true);
       const Floats now = values_of(bench.network, "prototypes.weight");
       for (size_t i = 0; i < now.size(); ++i) CHECK(std::abs(now[i] - expected[i]) <= FLT_EPSILON * std::abs(expected[i]));
-      const swav_tensor t0 = tensor_of(bench.network, "conv1.weight");
-      CHECK(norm(t0.gradient, size_t(t0.count)) > 0);
+      const Floats gradient = gradient_of(bench.network, bench.trainer, "conv1.weight");
+      CHECK(norm(gradient.data(), gradient.size()) > 0);
     }
     const Floats before = values_of(bench.network, "prototypes.weight");
     bench.step(3, 0.1, true, false, false);
@@ -240,25 +238,42 @@ TEST_CASE("a step without an update leaves weights, buffers and queue, and gives
   bench.step(1, 0.1, false);
   const State before = state_of(bench.network);  // prototypes at unit norm
   const double loss = bench.report.loss, gradient_norm = bench.report.gradient_norm;
-  const swav_tensor t = tensor_of(bench.network, "layer1.0.conv1.weight");
-  const Floats gradient(t.gradient, t.gradient + t.count);
+  const Floats gradient = gradient_of(bench.network, bench.trainer, "layer1.0.conv1.weight");
   bench.step(2, 0.1, false);
   CHECK(state_of(bench.network) == before);
   bench.step(1, 0.1, true);
   CHECK(bench.report.loss == loss);
   CHECK(bench.report.gradient_norm == gradient_norm);
-  CHECK(Floats(t.gradient, t.gradient + t.count) == gradient);
+  CHECK(gradient_of(bench.network, bench.trainer, "layer1.0.conv1.weight") == gradient);
   CHECK(state_of(bench.network) != before);
 }
 
-TEST_CASE("gradients are gone when their trainer is") {
+TEST_CASE("gradients are read as floats of a parameter, after a step") {
   TrainingBench bench(small_network(), small_training());
+  const int64_t weight = index_of(bench.network, "conv1.weight"), mean = index_of(bench.network, "bn1.running_mean");
+  const int64_t count = tensor_of(bench.network, "conv1.weight").count;
+  Floats gradient(size_t(count), 7.0f);
+  const auto read = [&](int64_t index, int64_t numbers) {
+    return swav_trainer_read_gradient(bench.trainer, index, gradient.data(), numbers);
+  };
+  CHECK(read(weight, count) == SWAV_ERROR_ARGUMENT);
+  CHECK(std::string(swav_error_message()).find("before the first step") != std::string::npos);
   bench.step(0);
-  CHECK(tensor_of(bench.network, "conv1.weight").gradient != nullptr);
-  CHECK(tensor_of(bench.network, "bn1.running_mean").gradient == nullptr);
-  swav_trainer_destroy(bench.trainer);
-  bench.trainer = nullptr;
-  CHECK(tensor_of(bench.network, "conv1.weight").gradient == nullptr);
+  CHECK(read(weight, count - 1) == SWAV_ERROR_ARGUMENT);
+  CHECK(read(-1, count) == SWAV_ERROR_ARGUMENT);
+  CHECK(read(mean, 8) == SWAV_ERROR_ARGUMENT);
+  CHECK(gradient == Floats(size_t(count), 7.0f));
+  CHECK(read(weight, count) == SWAV_OK);
+  CHECK(norm(gradient.data(), gradient.size()) > 0);
+}
+
+TEST_CASE("a trainer keeps its network: either handle may go first") {
+  TrainingBench bench(small_network(), small_training());
+  swav_network_destroy(bench.network);
+  bench.network = nullptr;
+  bench.step(0);
+  bench.step(1);
+  CHECK(bench.report.loss > 0);
 }
 
 TEST_CASE(
@@ -284,8 +299,9 @@ TEST_CASE(
   }
   CHECK(state_of(bench.network) == state_of(untroubled.network));
 
-  float* weight = static_cast<float*>(tensor_of(bench.network, "layer2.0.conv2.weight").data);
+  Floats weight = values_of(bench.network, "layer2.0.conv2.weight");
   weight[5] = nan;
+  set_values(bench.network, "layer2.0.conv2.weight", weight);
   CHECK(bench.step_on(bench.crops(9)) == SWAV_ERROR_NUMERIC);
   CHECK(std::string(swav_error_message()).find("in layer2.0.conv2.weight.") != std::string::npos);
 }
@@ -299,8 +315,9 @@ TEST_CASE("a step that fails after the objective, with many images and few proto
   // The head's hidden values reach 1e37 and its second weight takes that back: the output is an ordinary one, but the gradient
   // of that weight, some 1e5 / |output| for each image times the hidden values, is beyond a float.
   for (const auto& [name, scale] : {std::pair{"projection_head.1.weight", 1e37f}, {"projection_head.3.weight", 1e-37f}}) {
-    const swav_tensor t = tensor_of(bench.network, name);
-    for (int64_t i = 0; i < t.count; ++i) static_cast<float*>(t.data)[i] *= scale;
+    Floats values = values_of(bench.network, name);
+    for (float& value : values) value *= scale;
+    set_values(bench.network, name, values);
   }
   const State before = state_of(bench.network);
   CHECK(bench.step_on(bench.crops(0)) == SWAV_ERROR_NUMERIC);

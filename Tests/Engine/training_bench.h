@@ -61,8 +61,9 @@ inline State state_of(swav_network* network) {
   for (int64_t i = 0; i < info.tensor_count; ++i) {
     swav_tensor t;
     REQUIRE(swav_network_tensor(network, i, &t) == SWAV_OK);
-    const uint8_t* bytes = static_cast<const uint8_t*>(t.data);
-    state[t.name] = {bytes, bytes + t.count * (t.kind == SWAV_TENSOR_COUNTER ? 8 : 4)};
+    std::vector<uint8_t>& bytes = state[t.name];
+    bytes.resize(size_t(t.count) * (t.kind == SWAV_TENSOR_COUNTER ? 8 : 4));
+    REQUIRE(swav_network_read_tensor(network, i, bytes.data(), t.count) == SWAV_OK);
   }
   return state;
 }
@@ -74,6 +75,33 @@ inline swav_tensor tensor_of(swav_network* network, const std::string& name) {
   }
   FAIL("no tensor " << name);
   return t;
+}
+
+inline int64_t index_of(swav_network* network, const std::string& name) {
+  swav_tensor t;
+  for (int64_t i = 0; swav_network_tensor(network, i, &t) == SWAV_OK; ++i) {
+    if (name == t.name) return i;
+  }
+  FAIL("no tensor " << name);
+  return -1;
+}
+
+// The numbers of a parameter or buffer.
+inline Floats values_of(swav_network* network, const std::string& name) {
+  Floats values(size_t(tensor_of(network, name).count));
+  REQUIRE(swav_network_read_tensor(network, index_of(network, name), values.data(), int64_t(values.size())) == SWAV_OK);
+  return values;
+}
+
+inline void set_values(swav_network* network, const std::string& name, const Floats& values) {
+  REQUIRE(swav_network_write_tensor(network, index_of(network, name), values.data(), int64_t(values.size())) == SWAV_OK);
+}
+
+// Of the trainer's last step.
+inline Floats gradient_of(swav_network* network, swav_trainer* trainer, const std::string& name) {
+  Floats values(size_t(tensor_of(network, name).count));
+  REQUIRE(swav_trainer_read_gradient(trainer, index_of(network, name), values.data(), int64_t(values.size())) == SWAV_OK);
+  return values;
 }
 
 class TrainingBench {

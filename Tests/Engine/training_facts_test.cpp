@@ -65,8 +65,10 @@ class Run {
     for (int64_t i = 0; i < info.tensor_count; ++i) {
       swav_tensor tensor;
       require(swav_network_tensor(network_, i, &tensor));
-      const float* data = static_cast<const float*>(tensor.data);
-      if (name == tensor.name) return Floats(data, data + tensor.count);
+      if (name != tensor.name) continue;
+      Floats values(size_t(tensor.count));
+      require(swav_network_read_tensor(network_, i, values.data(), tensor.count));
+      return values;
     }
     FAIL("no tensor ", name);
     return {};

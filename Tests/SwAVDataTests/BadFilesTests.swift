@@ -24,9 +24,8 @@ import Testing
   }
 
   private func drain(_ loader: Loader) throws -> [[Float]] {
-    let count = 2 * loader.configuration.batch * 8 * 8 * 3
     var batches: [[Float]] = []
-    while let next = try loader.withNextBatch({ Array(UnsafeBufferPointer(start: $0.crops[0], count: count)) }) {
+    while let next = try loader.withNextBatch({ $0.crops.values(ofGroup: 0) }) {
       batches.append(next)
     }
     return batches

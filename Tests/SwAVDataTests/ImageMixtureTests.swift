@@ -93,7 +93,7 @@ private struct Numbers: ImageSource {
       let loader = try Loader(mixture, configuration)
       #expect(loader.batchesPerEpoch == 3)
       var batches: [[Float]] = []
-      while let next = try loader.withNextBatch({ Array(UnsafeBufferPointer(start: $0.crops[0], count: 2 * 4 * 8 * 8 * 3)) }) {
+      while let next = try loader.withNextBatch({ $0.crops.values(ofGroup: 0) }) {
         batches.append(next)
       }
       return batches
@@ -112,7 +112,7 @@ private struct Numbers: ImageSource {
       recipe: Recipe(groups: try CropGroup.parse("2x16")), seed: 1, batch: 2, epochs: 1, workers: 1)
     configuration.slots = 2
     let pixels = try Loader(twice, configuration).withNextBatch { batch in
-      Array(UnsafeBufferPointer(start: batch.crops[0], count: 2 * 2 * 16 * 16 * 3))
+      batch.crops.values(ofGroup: 0)
     }
     let found = try #require(pixels)
     #expect(found[..<(16 * 16 * 3)] != found[(16 * 16 * 3)..<(2 * 16 * 16 * 3)])

@@ -36,11 +36,10 @@ struct MemorySource: ImageSource {
   private func drain(_ loader: Loader, pause: Bool = false) throws -> [(position: Loader.Position, pixels: [Float])] {
     var batches: [(Loader.Position, [Float])] = []
     while true {
-      let lengths = recipe.groups.map { $0.count * loader.configuration.batch * $0.size * $0.size * 3 }
       let next = try loader.withNextBatch { batch in
         // A slow consumer lets the workers run into the bound.
         if pause { Thread.sleep(forTimeInterval: 0.005) }
-        return (batch.position, zip(batch.crops, lengths).flatMap { Array(UnsafeBufferPointer(start: $0, count: $1)) })
+        return (batch.position, batch.crops.groups.indices.flatMap { batch.crops.values(ofGroup: $0) })
       }
       guard let next else { return batches }
       batches.append(next)

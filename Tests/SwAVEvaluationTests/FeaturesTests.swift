@@ -90,8 +90,8 @@ import Testing
   @Test func integersPointWhereFloatsDo() throws {
     let (source, network) = (try ImageFolder(folder.path + "/train"), try network())
     let exact = try Features.extract(from: source, network: network)
-    let quantized = try network.quantized(on: source, limit: 6)
-    let features = try Features.extract(from: source, network: quantized)
+    let calibrated = try network.calibrated(on: source, limit: 6)
+    let features = try Features.extract(from: source, network: calibrated, inference: .int8)
     #expect(features.samples == exact.samples && features.values != exact.values)
     for row in 0..<exact.count {
       let pair = zip(exact.values[row * 64..<(row + 1) * 64], features.values[row * 64..<(row + 1) * 64])
@@ -100,10 +100,9 @@ import Testing
       // About 1.3 % of rounding a layer, in 20 layers 6 %: a cosine of 1 - 0.06^2 / 2, or three times that error.
       #expect(ab / (aa * bb).squareRoot() > 1 - 9 * 0.0018, "image \(row)")
     }
-    // The network itself still computes in floats, and one without a calibration says what it needs.
-    #expect(try Features.extract(from: source, network: network).values == exact.values)
-    try network.use(.int8)
-    let error = #expect(throws: (any Error).self) { try network.embed(try source.bytes(of: 0)) }
+    // Floats are not touched by it, and a network without a calibration says what it needs.
+    #expect(try Features.extract(from: source, network: calibrated).values == exact.values)
+    let error = #expect(throws: (any Error).self) { try network.embed(try source.bytes(of: 0), inference: .int8) }
     #expect(error.map { "\($0)".contains("calibrate") } == true)
   }
 

@@ -1,11 +1,11 @@
 // The edge of the C interface: exceptions become a status and a message. No maths here.
 #pragma once
 
-#include <cstring>
 #include <exception>
 #include <new>
 #include <string>
 
+#include "api/arguments.h"
 #include "base/parallel.h"
 #include "base/status.h"
 
@@ -13,16 +13,6 @@ namespace swav::api {
 
 // Remembers the message of this thread's last failing call.
 void set_message(const char* text);
-
-// The number behind an enumerator that came from C, where it can be any int: to read another one as the enumeration is
-// undefined in C++.
-template <class Enumeration>
-int number(const Enumeration& value) {
-  int result;
-  static_assert(sizeof result == sizeof value);
-  std::memcpy(&result, &value, sizeof result);
-  return result;
-}
 
 // Carries out body() on the calling thread; what it throws becomes the status.
 template <class F>

@@ -4,7 +4,13 @@
 
 using namespace swav;
 
-#define SWAV_NOT_NULL(function, argument) SWAV_REQUIRE(argument != nullptr, function ": " #argument " is NULL")
+static void check_linear(const char* function, int64_t count, int64_t dim, int32_t classes) {
+  api::check_count(function, "count", count);
+  api::check_count(function, "dim", dim);
+  api::check_count(function, "classes", classes);
+  api::check_array(function, "features", {count, dim});
+  api::check_array(function, "weights", {classes, dim + 1});
+}
 
 extern "C" {
 
@@ -14,10 +20,12 @@ swav_status swav_knn(const float* train, const int32_t* labels, int64_t count, c
                      int64_t dim, int32_t classes, const swav_knn_config* config, int32_t* predictions) {
   return api::interruptible([&] {
     const swav_knn_config settings = config != nullptr ? *config : swav_knn_config_default();
-    SWAV_NOT_NULL("swav_knn", train);
-    SWAV_NOT_NULL("swav_knn", labels);
-    SWAV_REQUIRE(queries != nullptr || settings.leave_one_out, "swav_knn: queries is NULL");
-    SWAV_NOT_NULL("swav_knn", predictions);
+    api::check_pointers("swav_knn", {{"train", train}, {"labels", labels}, {"predictions", predictions}});
+    if (!settings.leave_one_out) {
+      api::check_pointers("swav_knn", {{"queries", queries}});
+      api::check_count("swav_knn", "query_count", query_count);
+    }
+    api::check_count("swav_knn", "count", count);
     knn_predict({train, labels, count, queries, query_count, dim, classes}, settings, predictions);
   });
 }
@@ -27,9 +35,8 @@ swav_linear_config swav_linear_config_default(void) { return {1e-3, 200, nullptr
 swav_status swav_linear_fit(const float* features, const int32_t* labels, int64_t count, int64_t dim, int32_t classes,
                             const swav_linear_config* config, float* weights) {
   return api::interruptible([&] {
-    SWAV_NOT_NULL("swav_linear_fit", features);
-    SWAV_NOT_NULL("swav_linear_fit", labels);
-    SWAV_NOT_NULL("swav_linear_fit", weights);
+    api::check_pointers("swav_linear_fit", {{"features", features}, {"labels", labels}, {"weights", weights}});
+    check_linear("swav_linear_fit", count, dim, classes);
     linear_fit(features, labels, count, dim, classes, config != nullptr ? *config : swav_linear_config_default(), weights);
   });
 }
@@ -37,9 +44,8 @@ swav_status swav_linear_fit(const float* features, const int32_t* labels, int64_
 swav_status swav_linear_predict(const float* weights, int64_t dim, int32_t classes, const float* features, int64_t count,
                                 int32_t* predictions) {
   return api::interruptible([&] {
-    SWAV_NOT_NULL("swav_linear_predict", weights);
-    SWAV_NOT_NULL("swav_linear_predict", features);
-    SWAV_NOT_NULL("swav_linear_predict", predictions);
+    api::check_pointers("swav_linear_predict", {{"weights", weights}, {"features", features}, {"predictions", predictions}});
+    check_linear("swav_linear_predict", count, dim, classes);
     linear_predict(weights, dim, classes, features, count, predictions);
   });
 }

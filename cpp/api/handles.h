@@ -1,38 +1,18 @@
-// The structs behind the opaque handles of the C interface, and one C call inside another.
+// The structs behind the opaque handles of the C interface. What is in them is touched on the engine thread only, but for what
+// never changes after creation.
 #pragma once
 
-#include "base/status.h"
+#include <memory>
+
 #include "network/network.h"
-#include "training/trainer.h"
 #include "swav.h"
+#include "training/trainer.h"
 
 struct swav_network {
-  std::unique_ptr<swav::Network> network;
+  std::shared_ptr<swav::Network> network;
 };
 
 struct swav_trainer {
+  std::shared_ptr<swav::Network> network;  // that the trainer borrows
   swav::Trainer trainer;
 };
-
-namespace swav::api {
-
-// A status of another C call, as the exception that it came from.
-inline void require(swav_status status) {
-  if (status != SWAV_OK) throw Error(status, swav_error_message());
-}
-
-class DecodedImage {
- public:
-  DecodedImage(const void* bytes, size_t size, const swav_decode_options& options) {
-    require(swav_image_decode(bytes, size, &options, &image_));
-  }
-  ~DecodedImage() { swav_image_destroy(image_); }
-  DecodedImage(const DecodedImage&) = delete;
-  DecodedImage& operator=(const DecodedImage&) = delete;
-  const swav_image* get() const { return image_; }
-
- private:
-  swav_image* image_ = nullptr;
-};
-
-}  // namespace swav::api

@@ -48,14 +48,14 @@ swav_recipe swav_recipe_default(void) { return image::default_recipe(); }
 
 swav_status swav_image_probe(const void* bytes, size_t size, swav_image_info* info) {
   return api::guarded([&] {
-    SWAV_REQUIRE(info, "swav_image_probe: info is NULL");
+    api::check_pointers("swav_image_probe", {{"info", info}});
     *info = image::probe(checked_bytes(bytes, size, "swav_image_probe"), size);
   });
 }
 
 swav_status swav_image_decode(const void* bytes, size_t size, const swav_decode_options* options, swav_image** image) {
   return api::guarded([&] {
-    SWAV_REQUIRE(image, "swav_image_decode: image is NULL");
+    api::check_pointers("swav_image_decode", {{"image", image}});
     auto result = std::make_unique<swav_image>();
     image::decode(checked_bytes(bytes, size, "swav_image_decode"), size, options_or_default(options), result->image);
     *image = result.release();
@@ -65,7 +65,7 @@ swav_status swav_image_decode(const void* bytes, size_t size, const swav_decode_
 swav_status swav_image_create(const void* samples, int32_t width, int32_t height, int32_t channels, int32_t bits,
                               swav_image** image) {
   return api::guarded([&] {
-    SWAV_REQUIRE(samples && image, "swav_image_create: samples or image is NULL");
+    api::check_pointers("swav_image_create", {{"samples", samples}, {"image", image}});
     check_shape(width, height, channels, "swav_image_create");
     SWAV_REQUIRE(bits == 8 || bits == 16, "swav_image_create: bits is %d; 8 or 16 is allowed", bits);
     auto result = std::make_unique<swav_image>();
@@ -77,7 +77,7 @@ swav_status swav_image_create(const void* samples, int32_t width, int32_t height
 
 swav_status swav_image_describe(const swav_image* image, swav_image_info* info) {
   return api::guarded([&] {
-    SWAV_REQUIRE(image && info, "swav_image_describe: image or info is NULL");
+    api::check_pointers("swav_image_describe", {{"image", image}, {"info", info}});
     *info = image->image.info;
   });
 }
@@ -86,7 +86,7 @@ const void* swav_image_samples(const swav_image* image) { return image ? image->
 
 swav_status swav_image_moments(const swav_image* image, double* mean, double* mean_square) {
   return api::guarded([&] {
-    SWAV_REQUIRE(image && mean && mean_square, "swav_image_moments: image, mean or mean_square is NULL");
+    api::check_pointers("swav_image_moments", {{"image", image}, {"mean", mean}, {"mean_square", mean_square}});
     image::moments(image->image, mean, mean_square);
   });
 }
@@ -96,7 +96,7 @@ void swav_image_destroy(swav_image* image) { delete image; }
 swav_status swav_image_encode_jpeg(const uint8_t* samples, int32_t width, int32_t height, int32_t channels, int32_t quality,
                                    void* buffer, size_t capacity, size_t* size) {
   return api::guarded([&] {
-    SWAV_REQUIRE(samples && size, "swav_image_encode_jpeg: samples or size is NULL");
+    api::check_pointers("swav_image_encode_jpeg", {{"samples", samples}, {"size", size}});
     check_shape(width, height, channels, "swav_image_encode_jpeg");
     SWAV_REQUIRE(quality >= 1 && quality <= 100, "swav_image_encode_jpeg: quality is %d; 1 to 100 is allowed", quality);
     deliver(image::encode_jpeg(samples, width, height, channels, quality), buffer, capacity, size, "swav_image_encode_jpeg");
@@ -106,7 +106,7 @@ swav_status swav_image_encode_jpeg(const uint8_t* samples, int32_t width, int32_
 swav_status swav_image_encode_png(const uint8_t* samples, int32_t width, int32_t height, int32_t channels, void* buffer,
                                   size_t capacity, size_t* size) {
   return api::guarded([&] {
-    SWAV_REQUIRE(samples && size, "swav_image_encode_png: samples or size is NULL");
+    api::check_pointers("swav_image_encode_png", {{"samples", samples}, {"size", size}});
     check_shape(width, height, channels, "swav_image_encode_png");
     deliver(image::encode_png(samples, width, height, channels), buffer, capacity, size, "swav_image_encode_png");
   });
@@ -115,28 +115,28 @@ swav_status swav_image_encode_png(const uint8_t* samples, int32_t width, int32_t
 swav_status swav_crop_plan_sample(const swav_recipe* recipe, uint64_t seed, uint64_t epoch, uint64_t sample, int32_t crop,
                                   int32_t image_width, int32_t image_height, swav_crop_plan* plan) {
   return api::guarded([&] {
-    SWAV_REQUIRE(recipe && plan, "swav_crop_plan_sample: recipe or plan is NULL");
+    api::check_pointers("swav_crop_plan_sample", {{"recipe", recipe}, {"plan", plan}});
     *plan = image::sample_plan(*recipe, seed, epoch, sample, crop, image_width, image_height);
   });
 }
 
 swav_status swav_crop_plan_centre(int32_t size, int32_t image_width, int32_t image_height, swav_crop_plan* plan) {
   return api::guarded([&] {
-    SWAV_REQUIRE(plan, "swav_crop_plan_centre: plan is NULL");
+    api::check_pointers("swav_crop_plan_centre", {{"plan", plan}});
     *plan = image::centre_plan(size, image_width, image_height);
   });
 }
 
 swav_status swav_crop_plan_whole(int32_t size, int32_t image_width, int32_t image_height, swav_crop_plan* plan) {
   return api::guarded([&] {
-    SWAV_REQUIRE(plan, "swav_crop_plan_whole: plan is NULL");
+    api::check_pointers("swav_crop_plan_whole", {{"plan", plan}});
     *plan = image::whole_plan(size, image_width, image_height);
   });
 }
 
 swav_status swav_crop_execute(const swav_image* image, const swav_crop_plan* plan, const swav_recipe* recipe, float* pixels) {
   return api::guarded([&] {
-    SWAV_REQUIRE(image && plan && recipe && pixels, "swav_crop_execute: image, plan, recipe or pixels is NULL");
+    api::check_pointers("swav_crop_execute", {{"image", image}, {"plan", plan}, {"recipe", recipe}, {"pixels", pixels}});
     image::check_recipe(*recipe);
     image::execute_crop(image->image, *plan, *recipe, pixels);
   });
@@ -144,7 +144,7 @@ swav_status swav_crop_execute(const swav_image* image, const swav_crop_plan* pla
 
 swav_status swav_crop_render(const swav_image* image, const swav_crop_plan* plan, uint8_t* samples) {
   return api::guarded([&] {
-    SWAV_REQUIRE(image && plan && samples, "swav_crop_render: image, plan or samples is NULL");
+    api::check_pointers("swav_crop_render", {{"image", image}, {"plan", plan}, {"samples", samples}});
     image::render_crop(image->image, *plan, samples);
   });
 }
@@ -152,7 +152,10 @@ swav_status swav_crop_render(const swav_image* image, const swav_crop_plan* plan
 swav_status swav_multicrop(const void* bytes, size_t size, const swav_decode_options* options, const swav_recipe* recipe,
                            uint64_t seed, uint64_t epoch, uint64_t sample, float* const* outputs) {
   return api::guarded([&] {
-    SWAV_REQUIRE(recipe && outputs, "swav_multicrop: recipe or outputs is NULL");
+    api::check_pointers("swav_multicrop", {{"recipe", recipe}, {"outputs", outputs}});
+    image::check_recipe(*recipe);
+    for (int v = 0; v < image::crop_count(*recipe); ++v)
+      SWAV_REQUIRE(outputs[v] != nullptr, "swav_multicrop: outputs[%d] is NULL", v);
     image::multicrop(checked_bytes(bytes, size, "swav_multicrop"), size, options_or_default(options), *recipe, seed, epoch,
                      sample, outputs);
   });

@@ -1,12 +1,75 @@
 #include "network/network.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "api/api.h"
 #include "api/handles.h"
-#include "image/decode.h"
+#include "image/view.h"
 
 using namespace swav;
+
+namespace {
+
+void check_output(swav_output output) {
+  SWAV_REQUIRE(output >= 0 && output <= SWAV_OUTPUT_SCORES,
+               "output is %d; 0 (features), 1 (embeddings) and 2 (scores) are known", int(output));
+}
+
+// What never changes: may be looked at on any thread.
+const TensorEntry& entry_at(const swav_network* network, int64_t index) {
+  const auto& entries = network->network->parameters().entries();
+  SWAV_REQUIRE(index >= 0 && index < int64_t(entries.size()), "tensor index is %lld; 0 to %zu is allowed",
+               static_cast<long long>(index), entries.size() - 1);
+  return entries[size_t(index)];
+}
+
+// Bytes of a tensor of which the caller has `count` numbers.
+size_t bytes_of(const TensorEntry& entry, int64_t count) {
+  SWAV_REQUIRE(count == entry.count, "count is %lld; %s has %lld numbers", static_cast<long long>(count), entry.name.c_str(),
+               static_cast<long long>(entry.count));
+  return size_t(count) * (entry.kind == SWAV_TENSOR_COUNTER ? sizeof(int64_t) : sizeof(float));
+}
+
+swav_status embed(const char* function, Precision precision, swav_network* network, swav_output output, const float* images,
+                  int64_t count, int32_t height, int32_t width, float* result) {
+  return api::interruptible([&] {
+    api::check_pointers(function, {{"network", network}, {"images", images}, {"result", result}});
+    check_output(output);
+    Network& n = *network->network;
+    api::check_images(function, count, height, width, n.config().channels, 0);
+    api::check_array(function, "result", {count, n.output_dim(output)});
+    n.embed(precision, output, images, count, height, width, result);
+  });
+}
+
+// The view is made on the calling thread, so that several callers decode at a time. When the description of the input changes
+// meanwhile, it is made again.
+swav_status embed_bytes(const char* function, Precision precision, swav_network* network, const void* bytes, size_t size,
+                        int32_t crop_size, swav_output output, float* result) {
+  return api::guarded([&] {
+    api::check_pointers(function, {{"network", network}, {"bytes", bytes}, {"result", result}});
+    check_output(output);
+    SWAV_REQUIRE(crop_size == 0 || (crop_size >= SWAV_MIN_SIDE && crop_size <= SWAV_MAX_SIDE),
+                 "crop_size is %d; %d to %d, or 0 for the network's own, is allowed", crop_size, SWAV_MIN_SIDE, SWAV_MAX_SIDE);
+    Network& n = *network->network;
+    for (bool done = false; !done;) {
+      swav_input_description input;
+      parallel::run_interruptibly_on_engine([&] { input = n.input; });
+      const int32_t side = crop_size > 0 ? crop_size : input.size;
+      const std::vector<float> pixels =
+          image::centre_view(static_cast<const uint8_t*>(bytes), size, side, n.config().channels, input);
+      parallel::run_interruptibly_on_engine([&] {
+        if (std::memcmp(&input, &n.input, sizeof input) != 0) return;
+        n.embed(precision, output, pixels.data(), 1, side, side, result);
+        done = true;
+      });
+    }
+  });
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -26,72 +89,93 @@ swav_network_config swav_network_config_default(void) {
 
 swav_status swav_network_create(const swav_network_config* config, uint64_t seed, swav_network** network) {
   return api::computed([&] {
-    SWAV_REQUIRE(config && network, "swav_network_create: an argument is NULL");
-    *network = new swav_network{std::make_unique<Network>(*config, seed)};
+    api::check_pointers("swav_network_create", {{"config", config}, {"network", network}});
+    *network = new swav_network{std::make_shared<Network>(*config, seed)};
+  });
+}
+
+swav_status swav_network_copy(const swav_network* network, swav_network** copy) {
+  return api::computed([&] {
+    api::check_pointers("swav_network_copy", {{"network", network}, {"copy", copy}});
+    *copy = new swav_network{network->network->copy()};
   });
 }
 
 void swav_network_destroy(swav_network* network) {
-  api::computed([&] { delete network; });
+  if (network) api::computed([&] { delete network; });
 }
 
 swav_status swav_network_describe(const swav_network* network, swav_network_info* info) {
   return api::guarded([&] {
-    SWAV_REQUIRE(network && info, "swav_network_describe: an argument is NULL");
+    api::check_pointers("swav_network_describe", {{"network", network}, {"info", info}});
     const Network& n = *network->network;
     *info = {n.config(), n.description().feature_dim, n.parameters().parameter_count(),
              int64_t(n.parameters().entries().size())};
   });
 }
 
-swav_status swav_network_tensor(swav_network* network, int64_t index, swav_tensor* tensor) {
+swav_status swav_network_tensor(const swav_network* network, int64_t index, swav_tensor* tensor) {
   return api::guarded([&] {
-    SWAV_REQUIRE(network && tensor, "swav_network_tensor: an argument is NULL");
-    Network& n = *network->network;
-    const auto& entries = n.parameters().entries();
-    SWAV_REQUIRE(index >= 0 && index < int64_t(entries.size()), "tensor index is %lld; 0 to %zu is allowed",
-                 static_cast<long long>(index), entries.size() - 1);
-    const TensorEntry& entry = entries[size_t(index)];
-    n.parameters().touch();  // the caller may write through the view
-    swav_tensor view{};
-    view.name = entry.name.c_str();
-    view.kind = entry.kind;
-    view.rank = int32_t(entry.shape.size());
-    for (size_t i = 0; i < entry.shape.size(); ++i) view.shape[i] = entry.shape[i];
-    view.count = entry.count;
-    view.data = n.parameters().data(entry);
-    view.gradient = entry.kind == SWAV_TENSOR_PARAMETER && n.gradients ? n.gradients + entry.offset : nullptr;
-    *tensor = view;
+    api::check_pointers("swav_network_tensor", {{"network", network}, {"tensor", tensor}});
+    const TensorEntry& entry = entry_at(network, index);
+    swav_tensor found{};
+    found.name = entry.name.c_str();
+    found.kind = entry.kind;
+    found.rank = int32_t(entry.shape.size());
+    std::copy(entry.shape.begin(), entry.shape.end(), found.shape);
+    found.count = entry.count;
+    *tensor = found;
+  });
+}
+
+swav_status swav_network_read_tensor(const swav_network* network, int64_t index, void* values, int64_t count) {
+  return api::computed([&] {
+    api::check_pointers("swav_network_read_tensor", {{"network", network}, {"values", values}});
+    const TensorEntry& entry = entry_at(network, index);
+    std::memcpy(values, network->network->parameters().data(entry), bytes_of(entry, count));
+  });
+}
+
+swav_status swav_network_write_tensor(swav_network* network, int64_t index, const void* values, int64_t count) {
+  return api::computed([&] {
+    api::check_pointers("swav_network_write_tensor", {{"network", network}, {"values", values}});
+    const TensorEntry& entry = entry_at(network, index);
+    Parameters& parameters = network->network->parameters();
+    std::memcpy(parameters.data(entry), values, bytes_of(entry, count));
+    parameters.touch();
   });
 }
 
 swav_status swav_network_load(swav_network* network, const char* path, swav_load_report* report) {
   return api::computed([&] {
-    SWAV_REQUIRE(network && path, "swav_network_load: an argument is NULL");
+    api::check_pointers("swav_network_load", {{"network", network}, {"path", path}});
     load_weights(*network->network, path, report);
   });
 }
 
 swav_status swav_network_open(const char* path, swav_network** network, swav_load_report* report) {
   return api::computed([&] {
-    SWAV_REQUIRE(path && network, "swav_network_open: an argument is NULL");
+    api::check_pointers("swav_network_open", {{"path", path}, {"network", network}});
     *network = new swav_network{open_network(path, report)};
   });
 }
 
 swav_status swav_network_input(const swav_network* network, swav_input_description* input) {
-  return api::guarded([&] {
-    SWAV_REQUIRE(network && input, "swav_network_input: an argument is NULL");
+  return api::computed([&] {
+    api::check_pointers("swav_network_input", {{"network", network}, {"input", input}});
     *input = network->network->input;
   });
 }
 
 swav_status swav_network_describe_input(swav_network* network, const swav_input_description* input) {
-  return api::guarded([&] {
-    SWAV_REQUIRE(network && input, "swav_network_describe_input: an argument is NULL");
-    SWAV_REQUIRE(input->size >= 8 && input->size <= 16384, "input size is %d; 8 to 16384 is allowed", input->size);
+  return api::computed([&] {
+    api::check_pointers("swav_network_describe_input", {{"network", network}, {"input", input}});
+    SWAV_REQUIRE(input->size >= SWAV_MIN_SIDE && input->size <= SWAV_MAX_SIDE, "input size is %d; %d to %d is allowed",
+                 input->size, SWAV_MIN_SIDE, SWAV_MAX_SIDE);
     for (int32_t c = 0; c < network->network->config().channels; ++c) {
-      SWAV_REQUIRE(input->std[c] > 0, "std[%d] is %g; a positive number is needed", c, double(input->std[c]));
+      SWAV_REQUIRE(std::isfinite(input->mean[c]), "mean[%d] is %g; a finite number is needed", c, double(input->mean[c]));
+      SWAV_REQUIRE(input->std[c] > 0 && std::isfinite(input->std[c]), "std[%d] is %g; a positive number is needed", c,
+                   double(input->std[c]));
     }
     network->network->input = *input;
   });
@@ -99,74 +183,42 @@ swav_status swav_network_describe_input(swav_network* network, const swav_input_
 
 swav_status swav_network_save(const swav_network* network, const char* path) {
   return api::computed([&] {
-    SWAV_REQUIRE(network && path, "swav_network_save: an argument is NULL");
+    api::check_pointers("swav_network_save", {{"network", network}, {"path", path}});
     save_weights(*network->network, path);
   });
 }
 
-static void check_output(const swav_output& output) {
-  const int wanted = swav::api::number(output);
-  SWAV_REQUIRE(wanted >= 0 && wanted <= SWAV_OUTPUT_SCORES,
-               "output is %d; 0 (features), 1 (embeddings) and 2 (scores) are known", wanted);
-}
-
 swav_status swav_network_embed(swav_network* network, swav_output output, const float* images, int64_t count, int32_t height,
                                int32_t width, float* result) {
-  return api::interruptible([&] {
-    SWAV_REQUIRE(network && images && result, "swav_network_embed: an argument is NULL");
-    SWAV_REQUIRE(count >= 0, "count is %lld; 0 or more is allowed", static_cast<long long>(count));
-    check_output(output);
-    network->network->embed(output, images, count, height, width, result);
-  });
+  return embed("swav_network_embed", Precision::float32, network, output, images, count, height, width, result);
+}
+
+swav_status swav_network_embed_int8(swav_network* network, swav_output output, const float* images, int64_t count,
+                                    int32_t height, int32_t width, float* result) {
+  return embed("swav_network_embed_int8", Precision::int8, network, output, images, count, height, width, result);
 }
 
 swav_status swav_network_embed_bytes(swav_network* network, const void* bytes, size_t size, int32_t crop_size,
                                      swav_output output, float* result) {
-  return api::guarded([&] {
-    SWAV_REQUIRE(network && bytes && result, "swav_network_embed_bytes: an argument is NULL");
-    check_output(output);
-    Network& n = *network->network;
-    const int32_t side = crop_size > 0 ? crop_size : n.input.size;
-    const int32_t channels = n.config().channels;
-    SWAV_REQUIRE(channels == 1 || channels == 3, "this network takes %d channels; encoded images have 1 or 3", channels);
-    swav_decode_options options = swav_decode_options_default();
-    options.channels = channels;
-    options.bits = image::decode_bits_for(channels);
-    swav_recipe recipe = swav_recipe_default();
-    recipe.channels = channels;
-    std::memcpy(recipe.mean, n.input.mean, sizeof recipe.mean);
-    std::memcpy(recipe.std, n.input.std, sizeof recipe.std);
-    const api::DecodedImage image(bytes, size, options);
-    swav_image_info info;
-    api::require(swav_image_describe(image.get(), &info));
-    swav_crop_plan plan;
-    api::require(swav_crop_plan_centre(side, info.width, info.height, &plan));
-    std::vector<float> pixels(size_t(side) * size_t(side) * size_t(channels));
-    api::require(swav_crop_execute(image.get(), &plan, &recipe, pixels.data()));
-    parallel::run_interruptibly_on_engine([&] { n.embed(output, pixels.data(), 1, side, side, result); });
-  });
+  return embed_bytes("swav_network_embed_bytes", Precision::float32, network, bytes, size, crop_size, output, result);
 }
 
-swav_status swav_network_set_inference(swav_network* network, swav_inference inference) {
-  return api::computed([&] {
-    SWAV_REQUIRE(network, "swav_network_set_inference: network is NULL");
-    const int wanted = api::number(inference);
-    SWAV_REQUIRE(wanted == SWAV_INFERENCE_FLOAT32 || wanted == SWAV_INFERENCE_INT8,
-                 "inference is %d; 0 (float32) and 1 (int8) are known", wanted);
-    network->network->set_precision(wanted == SWAV_INFERENCE_INT8 ? Precision::int8 : Precision::float32);
-  });
+swav_status swav_network_embed_bytes_int8(swav_network* network, const void* bytes, size_t size, int32_t crop_size,
+                                          swav_output output, float* result) {
+  return embed_bytes("swav_network_embed_bytes_int8", Precision::int8, network, bytes, size, crop_size, output, result);
 }
 
 swav_status swav_network_calibrate(swav_network* network, const float* images, int64_t count, int32_t height, int32_t width) {
   return api::interruptible([&] {
-    SWAV_REQUIRE(network && images, "swav_network_calibrate: an argument is NULL");
+    api::check_pointers("swav_network_calibrate", {{"network", network}, {"images", images}});
+    api::check_images("swav_network_calibrate", count, height, width, network->network->config().channels, 1);
     network->network->calibrate(images, count, height, width);
   });
 }
 
 swav_status swav_network_recalibrate_begin(swav_network* network) {
   return api::computed([&] {
-    SWAV_REQUIRE(network, "swav_network_recalibrate_begin: network is NULL");
+    api::check_pointers("swav_network_recalibrate_begin", {{"network", network}});
     network->network->recalibrate_begin();
   });
 }
@@ -174,14 +226,15 @@ swav_status swav_network_recalibrate_begin(swav_network* network) {
 swav_status swav_network_recalibrate_batch(swav_network* network, const float* images, int64_t count, int32_t height,
                                            int32_t width) {
   return api::interruptible([&] {
-    SWAV_REQUIRE(network && images, "swav_network_recalibrate_batch: an argument is NULL");
+    api::check_pointers("swav_network_recalibrate_batch", {{"network", network}, {"images", images}});
+    api::check_images("swav_network_recalibrate_batch", count, height, width, network->network->config().channels, 2);
     network->network->recalibrate_batch(images, count, height, width);
   });
 }
 
 swav_status swav_network_recalibrate_end(swav_network* network) {
   return api::computed([&] {
-    SWAV_REQUIRE(network, "swav_network_recalibrate_end: network is NULL");
+    api::check_pointers("swav_network_recalibrate_end", {{"network", network}});
     network->network->recalibrate_end();
   });
 }

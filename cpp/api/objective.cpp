@@ -15,12 +15,6 @@ std::vector<float> floats(int64_t count) {
   return std::vector<float>(size_t(count));
 }
 
-// rows * columns floats must be addressable.
-void check_shape(const char* function, int64_t rows, int64_t columns) {
-  SWAV_REQUIRE(rows >= 1 && columns >= 1 && rows <= (int64_t{1} << 60) / columns,
-               "%s: scores are %lld x %lld; at least 1 x 1 is needed", function, (long long)rows, (long long)columns);
-}
-
 }  // namespace
 
 extern "C" {
@@ -30,10 +24,10 @@ swav_codes_config swav_codes_config_default(void) { return {0.05f, false, 1e-3f,
 swav_status swav_codes(const float* scores, int64_t rows, int64_t prototypes, int64_t keep, const swav_codes_config* config,
                        float* codes, float* epsilon_used) {
   return api::interruptible([&] {
-    SWAV_REQUIRE(scores != nullptr, "swav_codes: scores is NULL");
-    SWAV_REQUIRE(config != nullptr, "swav_codes: config is NULL");
-    SWAV_REQUIRE(codes != nullptr, "swav_codes: codes is NULL");
-    check_shape("swav_codes", rows, prototypes);
+    api::check_pointers("swav_codes", {{"scores", scores}, {"config", config}, {"codes", codes}});
+    api::check_count("swav_codes", "rows", rows);
+    api::check_count("swav_codes", "prototypes", prototypes);
+    api::check_array("swav_codes", "scores", {rows, prototypes});
     SWAV_REQUIRE(keep >= 1 && keep <= rows, "swav_codes: keep is %lld; 1 to %lld rows is allowed", (long long)keep,
                  (long long)rows);
     check(*config);
@@ -50,14 +44,17 @@ swav_status swav_codes(const float* scores, int64_t rows, int64_t prototypes, in
 swav_status swav_swapped_loss(const float* scores, int64_t crops, int64_t batch, int64_t prototypes, const float* codes,
                               const int32_t* assign, int32_t assign_count, float temperature, double* loss, float* gradient) {
   return api::interruptible([&] {
-    SWAV_REQUIRE(scores != nullptr, "swav_swapped_loss: scores is NULL");
-    SWAV_REQUIRE(codes != nullptr, "swav_swapped_loss: codes is NULL");
-    SWAV_REQUIRE(assign != nullptr, "swav_swapped_loss: assign is NULL");
-    SWAV_REQUIRE(loss != nullptr, "swav_swapped_loss: loss is NULL");
+    const char* const function = "swav_swapped_loss";
+    api::check_pointers(function, {{"scores", scores}, {"codes", codes}, {"assign", assign}, {"loss", loss}});
+    api::check_count(function, "crops", crops, 2);
+    api::check_count(function, "batch", batch);
+    api::check_count(function, "prototypes", prototypes);
+    api::check_array(function, "scores", {crops, batch, prototypes});
+    SWAV_REQUIRE(assign_count >= 1 && assign_count <= SWAV_MAX_GROUPS && assign_count <= crops,
+                 "%s: assign_count is %d; 1 to %d, and no more than crops, is allowed", function, assign_count,
+                 SWAV_MAX_GROUPS);
     const SwappedLoss shape{crops, batch, prototypes, assign, assign_count, temperature, 1.0};
     check(shape);
-    check_shape("swav_swapped_loss", crops, batch);
-    check_shape("swav_swapped_loss", crops * batch, prototypes);
     std::vector<float> workspace = floats(swapped_loss_workspace(shape));
     const double value = swapped_loss(shape, scores, codes, workspace.data(), gradient);
     if (!(value - value == 0))

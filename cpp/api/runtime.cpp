@@ -30,7 +30,7 @@ int32_t swav_version(void) { return SWAV_VERSION; }
 
 swav_status swav_runtime(swav_runtime_info* info) {
   return api::guarded([&] {
-    SWAV_REQUIRE(info != nullptr, "swav_runtime: info is NULL");
+    api::check_pointers("swav_runtime", {{"info", info}});
     *info = {};
     info->version = SWAV_VERSION;
     const ThreadCount team = parallel::thread_count();
@@ -50,7 +50,7 @@ swav_status swav_runtime(swav_runtime_info* info) {
 
 swav_status swav_measure_peak(double* gflops) {
   return api::computed([&] {
-    SWAV_REQUIRE(gflops != nullptr, "swav_measure_peak: gflops is NULL");
+    api::check_pointers("swav_measure_peak", {{"gflops", gflops}});
     constexpr int64_t rounds = 1 << 18;
     const Kernels& kernel = kernels();
     std::atomic<bool> finite{true};  // that the results are used keeps the compiler from dropping the work

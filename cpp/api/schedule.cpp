@@ -8,8 +8,8 @@ extern "C" {
 
 swav_status swav_learning_rate(const swav_schedule* schedule, int64_t step, double* rate) {
   return api::guarded([&] {
-    SWAV_REQUIRE(schedule != nullptr, "swav_learning_rate: schedule is NULL");
-    SWAV_REQUIRE(rate != nullptr, "swav_learning_rate: rate is NULL");
+    api::check_pointers("swav_learning_rate", {{"schedule", schedule}});
+    api::check_pointers("swav_learning_rate", {{"rate", rate}});
     *rate = learning_rate(*schedule, step);
   });
 }

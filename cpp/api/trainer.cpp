@@ -1,5 +1,6 @@
 #include "training/trainer.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "api/api.h"
@@ -57,74 +58,92 @@ swav_trainer_config swav_trainer_config_default(void) {
 
 swav_status swav_trainer_create(swav_network* network, const swav_trainer_config* config, swav_trainer** trainer) {
   return api::computed([&] {
-    SWAV_REQUIRE(network && config && trainer, "swav_trainer_create: an argument is NULL");
-    *trainer = new swav_trainer{Trainer(*network->network, api::trainer_settings(*config), api::objective(*config))};
+    api::check_pointers("swav_trainer_create", {{"network", network}, {"config", config}, {"trainer", trainer}});
+    *trainer =
+        new swav_trainer{network->network, Trainer(*network->network, api::trainer_settings(*config), api::objective(*config))};
   });
 }
 
 void swav_trainer_destroy(swav_trainer* trainer) {
-  api::computed([&] { delete trainer; });
+  if (trainer) api::computed([&] { delete trainer; });
 }
 
 swav_status swav_trainer_memory(const swav_trainer* trainer, swav_memory_plan* plan) {
   return api::guarded([&] {
-    SWAV_REQUIRE(trainer && plan, "swav_trainer_memory: an argument is NULL");
+    api::check_pointers("swav_trainer_memory", {{"trainer", trainer}, {"plan", plan}});
     *plan = trainer->trainer.memory();
   });
 }
 
 swav_status swav_trainer_step(swav_trainer* trainer, const swav_step_input* input, swav_step_report* report) {
   return api::interruptible([&] {
-    SWAV_REQUIRE(trainer && input && report, "swav_trainer_step: an argument is NULL");
+    api::check_pointers("swav_trainer_step", {{"trainer", trainer}, {"input", input}, {"report", report}});
     trainer->trainer.step(*input, *report);
   });
 }
 
 swav_status swav_trainer_health(swav_trainer* trainer, swav_health* health) {
   return api::computed([&] {
-    SWAV_REQUIRE(trainer && health, "swav_trainer_health: an argument is NULL");
+    api::check_pointers("swav_trainer_health", {{"trainer", trainer}, {"health", health}});
     *health = trainer->trainer.health();
   });
 }
 
 swav_status swav_trainer_tensor_health(swav_trainer* trainer, int32_t index, swav_tensor_health* health) {
   return api::computed([&] {
-    SWAV_REQUIRE(trainer && health, "swav_trainer_tensor_health: an argument is NULL");
+    api::check_pointers("swav_trainer_tensor_health", {{"trainer", trainer}, {"health", health}});
     *health = trainer->trainer.tensor_health(index);
   });
 }
 
+swav_status swav_trainer_read_gradient(const swav_trainer* trainer, int64_t index, float* values, int64_t count) {
+  return api::computed([&] {
+    api::check_pointers("swav_trainer_read_gradient", {{"trainer", trainer}, {"values", values}});
+    const auto& entries = trainer->network->parameters().entries();
+    SWAV_REQUIRE(index >= 0 && index < int64_t(entries.size()), "tensor index is %lld; 0 to %zu is allowed", (long long)index,
+                 entries.size() - 1);
+    const TensorEntry& entry = entries[size_t(index)];
+    SWAV_REQUIRE(entry.kind == SWAV_TENSOR_PARAMETER, "tensor %s is not learned: it has no gradient", entry.name.c_str());
+    SWAV_REQUIRE(count == entry.count, "count is %lld; %s has %lld numbers", (long long)count, entry.name.c_str(),
+                 (long long)entry.count);
+    const float* gradients = trainer->trainer.gradients();
+    SWAV_REQUIRE(gradients != nullptr, "swav_trainer_read_gradient: there are no gradients before the first step");
+    std::copy(gradients + entry.offset, gradients + entry.offset + count, values);
+  });
+}
+
 swav_status swav_trainer_step_times(const swav_trainer* trainer, swav_step_times* times) {
-  return api::guarded([&] {
-    SWAV_REQUIRE(trainer && times, "swav_trainer_step_times: an argument is NULL");
+  return api::computed([&] {
+    api::check_pointers("swav_trainer_step_times", {{"trainer", trainer}, {"times", times}});
     *times = trainer->trainer.step_times();
   });
 }
 
 swav_status swav_trainer_layer_times(const swav_trainer* trainer, int32_t index, swav_layer_times* times) {
-  return api::guarded([&] {
-    SWAV_REQUIRE(trainer && times, "swav_trainer_layer_times: an argument is NULL");
+  return api::computed([&] {
+    api::check_pointers("swav_trainer_layer_times", {{"trainer", trainer}, {"times", times}});
     *times = trainer->trainer.layer_times(index);
   });
 }
 
 swav_status swav_trainer_save(const swav_trainer* trainer, const char* path, const char* note) {
   return api::computed([&] {
-    SWAV_REQUIRE(trainer && path, "swav_trainer_save: an argument is NULL");
+    api::check_pointers("swav_trainer_save", {{"trainer", trainer}, {"path", path}});
     trainer->trainer.save(path, note ? note : "");
   });
 }
 
 swav_status swav_trainer_load(swav_trainer* trainer, const char* path) {
   return api::computed([&] {
-    SWAV_REQUIRE(trainer && path, "swav_trainer_load: an argument is NULL");
+    api::check_pointers("swav_trainer_load", {{"trainer", trainer}, {"path", path}});
     trainer->trainer.load(path);
   });
 }
 
 swav_status swav_checkpoint_note(const char* path, char* buffer, size_t capacity, size_t* size) {
   return api::guarded([&] {
-    SWAV_REQUIRE(path && size && (buffer || capacity == 0), "swav_checkpoint_note: an argument is NULL");
+    api::check_pointers("swav_checkpoint_note", {{"path", path}, {"size", size}});
+    SWAV_REQUIRE(buffer || capacity == 0, "swav_checkpoint_note: buffer is NULL with a capacity of %zu", capacity);
     const SafetensorsReader file(path);
     const auto note = file.metadata().find("note");
     if (note == file.metadata().end()) fail(SWAV_ERROR_FORMAT, "%s is no checkpoint: it holds no note", path);

@@ -37,8 +37,8 @@ PassBuffers PassBufferSize::take(Arena& arena) const {
 Backbone::Backbone(const Description& d, int64_t images, int32_t height, int32_t width, Purpose purpose, bool direct)
     : images_(images), feature_dim_(d.feature_dim), purpose_(purpose), max_pool_(d.max_pool) {
   SWAV_REQUIRE(images >= 1, "the number of images is %lld; at least 1 is needed", static_cast<long long>(images));
-  SWAV_REQUIRE(height >= 8 && width >= 8 && height <= 16384 && width <= 16384,
-               "images are %d x %d pixels; 8 to 16384 is allowed", width, height);
+  SWAV_REQUIRE(height >= SWAV_MIN_SIDE && width >= SWAV_MIN_SIDE && height <= SWAV_MAX_SIDE && width <= SWAV_MAX_SIDE,
+               "images are %d x %d pixels; %d to %d is allowed", width, height, SWAV_MIN_SIDE, SWAV_MAX_SIDE);
   // No map has more values than this, and some hundred of them, in bytes, still fit 63 bits.
   int64_t values = 0;
   const bool counts = !__builtin_mul_overflow(images, int64_t(height) * width * d.feature_dim, &values);

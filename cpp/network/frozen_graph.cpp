@@ -41,8 +41,8 @@ std::vector<int64_t> block_groups(const Description& d, int64_t images, int32_t 
 FrozenGraph::FrozenGraph(const Description& d, int64_t images, int32_t height, int32_t width, Element element, bool direct)
     : element_(element), images_(images) {
   SWAV_REQUIRE(images >= 1, "the number of images is %lld; at least 1 is needed", static_cast<long long>(images));
-  SWAV_REQUIRE(height >= 8 && width >= 8 && height <= 16384 && width <= 16384,
-               "images are %d x %d pixels; 8 to 16384 is allowed", width, height);
+  SWAV_REQUIRE(height >= SWAV_MIN_SIDE && width >= SWAV_MIN_SIDE && height <= SWAV_MAX_SIDE && width <= SWAV_MAX_SIDE,
+               "images are %d x %d pixels; %d to %d is allowed", width, height, SWAV_MIN_SIDE, SWAV_MAX_SIDE);
   const std::vector<int64_t> groups = block_groups(d, images, height, width, element);
   group_ = groups[0];
   passes_.push_back({0, 0, group_, -1, -1});

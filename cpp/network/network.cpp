@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "image/plan.h"
 #include "network/finite.h"
 
 namespace swav {
@@ -36,7 +37,7 @@ class Recalibration {
 };
 
 swav_input_description default_input() {
-  const swav_recipe recipe = swav_recipe_default();
+  const swav_recipe recipe = image::default_recipe();
   swav_input_description input{};
   input.size = 224;
   std::copy(recipe.mean, recipe.mean + SWAV_MAX_CHANNELS, input.mean);
@@ -64,6 +65,20 @@ int64_t Network::output_dim(swav_output output) const {
   fail(SWAV_ERROR_INTERNAL, "an output that is none");
 }
 
+std::unique_ptr<Network> Network::copy() const {
+  auto copy = std::make_unique<Network>(config(), 0);
+  copy->parameters_.assign(parameters_);
+  copy->input = input;
+  copy->ranges_ = ranges_;
+  if (calibrated_version_ == parameters_.version()) copy->calibrated_version_ = copy->parameters_.version();
+  return copy;
+}
+
+void Network::Frozen::clear() {
+  plans.clear();
+  weights.clear();
+}
+
 std::unique_ptr<FrozenBackbone> Network::freeze(int64_t count, int32_t height, int32_t width, Precision precision,
                                                 bool direct) {
   const bool integers = precision == Precision::int8;
@@ -72,56 +87,55 @@ std::unique_ptr<FrozenBackbone> Network::freeze(int64_t count, int32_t height, i
                      [&](int64_t images) { return frozen_plan_bytes(description_, images, height, width, element, direct); });
   auto graph = std::make_unique<FrozenGraph>(description_, count, height, width, element, direct);
   const std::string signature = graph->signature();
-  for (const auto& weights : weights_) {
+  auto& known = frozen(precision).weights;
+  for (const auto& weights : known) {
     if (weights->signature() == signature) return std::make_unique<FrozenBackbone>(std::move(graph), weights);
   }
-  if (weights_.size() == most_plans) weights_.erase(weights_.begin());
-  weights_.push_back(integers ? std::make_shared<const FrozenWeights>(*graph, parameters_, ranges_, input)
-                              : std::make_shared<const FrozenWeights>(*graph, parameters_));
-  return std::make_unique<FrozenBackbone>(std::move(graph), weights_.back());
+  if (known.size() == most_plans) known.erase(known.begin());
+  known.push_back(integers ? std::make_shared<const FrozenWeights>(*graph, parameters_, ranges_, input)
+                           : std::make_shared<const FrozenWeights>(*graph, parameters_));
+  return std::make_unique<FrozenBackbone>(std::move(graph), known.back());
 }
 
-// Drops what was made of other parameters or for another precision. A version that differs may be a mere look at a tensor.
+// Drops what was made of other parameters, and integers that were made for another mean and std.
 void Network::drop_outdated() {
-  const uint64_t before = fingerprint_;
-  if (version_ != parameters_.version() || fingerprint_ == 0) {
-    const uint64_t now = parameters_.fingerprint();
-    if (now != fingerprint_) require_finite(parameters_);
-    fingerprint_ = now;
+  if (frozen_version_ != parameters_.version()) {
+    floats_.clear();
+    integers_.clear();
+    require_finite(parameters_);
+    frozen_version_ = parameters_.version();
   }
-  version_ = parameters_.version();
-  const bool same_input = std::memcmp(&frozen_input_, &input, sizeof input) == 0;  // integers depend on mean and std
-  if (fingerprint_ == before && frozen_precision_ == precision_ && same_input) return;
-  frozen_precision_ = precision_;
+  if (std::memcmp(&frozen_input_, &input, sizeof input) != 0) integers_.clear();
   frozen_input_ = input;
-  plans_.clear();
-  weights_.clear();
 }
 
-FrozenPlan& Network::plan_for(int64_t count, int32_t height, int32_t width) {
+FrozenPlan& Network::plan_for(Precision precision, int64_t count, int32_t height, int32_t width) {
+  auto& plans = frozen(precision).plans;
   const auto found =
-      std::find_if(plans_.begin(), plans_.end(), [&](const auto& plan) { return plan->fits(count, height, width); });
-  if (found != plans_.end()) {
-    std::rotate(found, found + 1, plans_.end());
+      std::find_if(plans.begin(), plans.end(), [&](const auto& plan) { return plan->fits(count, height, width); });
+  if (found != plans.end()) {
+    std::rotate(found, found + 1, plans.end());
   } else {
-    if (plans_.size() == most_plans) plans_.erase(plans_.begin());
-    plans_.push_back(std::make_unique<FrozenPlan>(description_, parameters_, freeze(count, height, width, precision_, false)));
+    if (plans.size() == most_plans) plans.erase(plans.begin());
+    plans.push_back(std::make_unique<FrozenPlan>(description_, parameters_, freeze(count, height, width, precision, false)));
   }
-  return *plans_.back();
+  return *plans.back();
 }
 
-void Network::embed(swav_output output, const float* images, int64_t count, int32_t height, int32_t width, float* result) {
+void Network::embed(Precision precision, swav_output output, const float* images, int64_t count, int32_t height, int32_t width,
+                    float* result) {
   const int64_t dim = output_dim(output), pixels = int64_t(height) * width * config().channels;
   drop_outdated();
-  if (precision_ == Precision::int8 && (ranges_.largest.empty() || calibrated_fingerprint_ != fingerprint_)) {
-    fail(SWAV_ERROR_ARGUMENT, "precision is int8 and %s; calibrate on some images first",
+  if (precision == Precision::int8 && calibrated_version_ != parameters_.version()) {
+    fail(SWAV_ERROR_ARGUMENT, "embedding in integers is asked for, and %s; calibrate on some images first",
          ranges_.largest.empty() ? "nothing has been calibrated" : "the weights changed after the calibration");
   }
-  if (count > 0) plan_for(std::min(inference_batch, count), height, width);  // may not fit: before images are looked at
+  if (count > 0)
+    plan_for(precision, std::min(inference_batch, count), height, width);  // may not fit: before images are looked at
   require_finite_images("images", images, count, height, width, config().channels);
   for (int64_t at = 0; at < count; at += inference_batch) {
     const int64_t batch = std::min(inference_batch, count - at);
-    plan_for(batch, height, width).run(images + at * pixels, output, result + at * dim);
+    plan_for(precision, batch, height, width).run(images + at * pixels, output, result + at * dim);
     if (first_not_finite(result + at * dim, batch * dim) >= 0) fail_not_finite(images + at * pixels, batch, height, width);
   }
 }
@@ -139,17 +153,13 @@ void Network::fail_not_finite(const float* images, int64_t count, int32_t height
 }
 
 void Network::calibrate(const float* images, int64_t count, int32_t height, int32_t width) {
-  SWAV_REQUIRE(count >= 1, "a calibration of %lld images finds nothing; 1 or more are needed", static_cast<long long>(count));
   require_finite_images("images", images, count, height, width, config().channels);
   drop_outdated();
-  // Whatever was frozen with the old ranges is not needed any more.
-  plans_.clear();
-  weights_.clear();
   const int64_t pixels = int64_t(height) * width * config().channels;
   std::vector<float> features(size_t(description_.feature_dim * inference_batch));
   std::unique_ptr<FrozenBackbone> backbone;
-  // A calibration that fails leaves no half of itself.
-  ActivationRanges found = calibrated_fingerprint_ == fingerprint_ ? ranges_ : ActivationRanges();
+  // A calibration that fails changes nothing.
+  ActivationRanges found = calibrated_version_ == parameters_.version() ? ranges_ : ActivationRanges();
   for (int64_t at = 0; at < count; at += inference_batch) {
     const int64_t batch = std::min(inference_batch, count - at);
     if (!backbone || backbone->images() != batch) backbone = freeze(batch, height, width, Precision::float32, true);
@@ -158,21 +168,19 @@ void Network::calibrate(const float* images, int64_t count, int32_t height, int3
       found.largest[step].resize(size_t(values.channels), 0.0f);
       observe(values, found.largest[step]);
     });
-    if (first_not_finite(features.data(), batch * description_.feature_dim) >= 0) {
-      ranges_ = {};
+    if (first_not_finite(features.data(), batch * description_.feature_dim) >= 0)
       fail_not_finite(images + at * pixels, batch, height, width);
-    }
   }
   ranges_ = std::move(found);
-  calibrated_fingerprint_ = fingerprint_;
-  weights_.clear();
+  calibrated_version_ = parameters_.version();
+  integers_.clear();        // of the old ranges
+  floats_.weights.clear();  // those without Winograd, which nothing else needs
 }
 
 void Network::recalibrate_begin() { recalibration_ = std::make_unique<Recalibration>(); }
 
 void Network::recalibrate_batch(const float* images, int64_t count, int32_t height, int32_t width) {
   SWAV_REQUIRE(recalibration_ != nullptr, "swav_network_recalibrate_begin comes before a batch");
-  SWAV_REQUIRE(count >= 2, "a batch of %lld images has no variance; 2 or more are needed", static_cast<long long>(count));
   require_finite(parameters_);
   auto& plan = recalibration_->plan;
   if (!plan || !plan->fits(count, height, width)) {

@@ -25,41 +25,46 @@ class Network {
 
   swav_input_description input;
 
-  // Gradients of the trainer that last ran on this network, or NULL; offsets as the parameters'.
-  float* gradients = nullptr;
+  // One of its own with equal tensors, input and calibration.
+  std::unique_ptr<Network> copy() const;
 
   // images [count][height][width][channels] -> result [count][output_dim(output)], in batches of at most `inference_batch`.
-  void embed(swav_output output, const float* images, int64_t count, int32_t height, int32_t width, float* result);
+  // int8 needs a calibration of the weights as they are.
+  void embed(Precision precision, swav_output output, const float* images, int64_t count, int32_t height, int32_t width,
+             float* result);
   int64_t output_dim(swav_output output) const;
 
-  // How embed computes. int8 needs a calibration of the weights as they are.
-  void set_precision(Precision precision) { precision_ = precision; }
   // Widens the ranges of activations to what these images reach; the first batch after a change of the weights starts anew.
   void calibrate(const float* images, int64_t count, int32_t height, int32_t width);
 
   void recalibrate_begin();
+  // count >= 2: one image has no variance.
   void recalibrate_batch(const float* images, int64_t count, int32_t height, int32_t width);
   void recalibrate_end();
 
  private:
+  // What is made of the parameters for one precision; least recently used first.
+  struct Frozen {
+    std::vector<std::unique_ptr<FrozenPlan>> plans;
+    std::vector<std::shared_ptr<const FrozenWeights>> weights;
+    void clear();
+  };
+
+  Frozen& frozen(Precision precision) { return precision == Precision::int8 ? integers_ : floats_; }
   void drop_outdated();
   [[noreturn]] void fail_not_finite(const float* images, int64_t count, int32_t height, int32_t width);
-  FrozenPlan& plan_for(int64_t count, int32_t height, int32_t width);
+  FrozenPlan& plan_for(Precision precision, int64_t count, int32_t height, int32_t width);
   std::unique_ptr<FrozenBackbone> freeze(int64_t count, int32_t height, int32_t width, Precision precision, bool direct);
 
   Description description_;
   Parameters parameters_;
-  Precision precision_ = Precision::float32;
-  // The parameters as they were when last looked at.
-  uint64_t version_ = 0, fingerprint_ = 0;
+  Frozen floats_, integers_;
+  // Of the parameters, and for the integers of the input, that floats_ and integers_ were made of; 0: of none.
+  uint64_t frozen_version_ = 0;
   swav_input_description frozen_input_{};
-  // Plans and folded weights of those parameters and frozen_precision_; least recently used first.
-  Precision frozen_precision_ = Precision::float32;
-  std::vector<std::unique_ptr<FrozenPlan>> plans_;
-  std::vector<std::shared_ptr<const FrozenWeights>> weights_;
-  // Of the parameters with this fingerprint; empty before a calibration.
+  // Of the parameters of this version; empty before a calibration.
   ActivationRanges ranges_;
-  uint64_t calibrated_fingerprint_ = 0;
+  uint64_t calibrated_version_ = 0;
   std::unique_ptr<Recalibration> recalibration_;
 };
 

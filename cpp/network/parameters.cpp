@@ -140,26 +140,6 @@ void Parameters::assign(const Parameters& other) {
   touch();
 }
 
-uint64_t Parameters::fingerprint() const {
-  // FNV-1a over words of 32 bits, in four lanes that are mixed at the end, with the finaliser of MurmurHash3.
-  uint64_t lanes[4] = {1, 2, 3, 4};
-  for (const std::vector<float>* values : {&values_, &buffers_}) {
-    for (size_t i = 0; i < values->size(); ++i) {
-      uint32_t bits;
-      std::memcpy(&bits, &(*values)[i], sizeof bits);
-      lanes[i & 3] = (lanes[i & 3] ^ bits) * 0x100000001b3u;
-    }
-  }
-  uint64_t hash = 0;
-  for (uint64_t lane : lanes) {
-    hash ^= lane;
-    hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdu;
-    hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53u;
-    hash ^= hash >> 33;
-  }
-  return hash;
-}
-
 bool Parameters::operator==(const Parameters& other) const {
   return values_ == other.values_ && buffers_ == other.buffers_ && counters_ == other.counters_;
 }

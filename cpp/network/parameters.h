@@ -68,12 +68,10 @@ class Parameters {
   // Copies values into the arrays in place, so that pointers of plans stay valid. Both have the same description.
   void assign(const Parameters& other);
 
-  // Counts the times that values may have changed: what is derived from them (folded weights) is looked at again when it
-  // differs. Whoever writes values calls touch.
+  // Counts the times that values were changed, from 1: what is derived from them (folded weights) is of one version. Whoever
+  // writes values calls touch.
   uint64_t version() const { return version_; }
   void touch() { ++version_; }
-  // A number that differs, but for a chance of 2^-64, where any parameter or buffer differs. Reads all of them.
-  uint64_t fingerprint() const;
 
   bool operator==(const Parameters& other) const;
 
@@ -88,7 +86,7 @@ class Parameters {
   std::unordered_map<std::string, size_t> index_;
   std::vector<float> values_, buffers_;
   std::vector<int64_t> counters_;
-  uint64_t version_ = 0;
+  uint64_t version_ = 1;
 };
 
 }  // namespace swav

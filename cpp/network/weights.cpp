@@ -87,7 +87,7 @@ int32_t metadata_number(const SafetensorsReader& file, const char* key, int32_t 
 }
 
 void read_input(const SafetensorsReader& file, swav_input_description& input) {
-  input.size = metadata_number(file, "input_size", input.size, 16384);
+  input.size = metadata_number(file, "input_size", input.size, SWAV_MAX_SIDE);
   const auto mean = file.metadata().find("mean"), std = file.metadata().find("std");
   if (mean != file.metadata().end()) read_numbers(mean->second, input.mean);
   if (std != file.metadata().end()) read_numbers(std->second, input.std);

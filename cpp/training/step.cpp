@@ -20,9 +20,7 @@ Trainer::Trainer(Network& network, const TrainerSettings& settings, std::unique_
   bind_optimizer();
 }
 
-Trainer::~Trainer() {
-  if (network_.gradients == plan_.gradients) network_.gradients = nullptr;
-}
+Trainer::~Trainer() = default;
 
 void Trainer::bind_optimizer() {
   std::vector<ParameterView> views;
@@ -138,7 +136,7 @@ void Trainer::step(const swav_step_input& input, swav_step_report& report) {
                "learning_rate is %g; a number from 0 up is allowed", input.learning_rate);
   report = {};
   reset_times();
-  network_.gradients = plan_.gradients;
+  has_gradients_ = true;
   network_.parameters().touch();
   copy_prototypes(false);
   const Stopwatch watch(times_.step);

@@ -24,6 +24,8 @@ class Trainer {
   // The report is filled as far as the step comes. A step that throws leaves all state as it was. Collective.
   void step(const swav_step_input& input, swav_step_report& report);
   const swav_memory_plan& memory() const { return plan_.bytes(); }
+  // Of the last step, with the parameters' offsets; NULL before the first one.
+  const float* gradients() const { return has_gradients_ ? plan_.gradients : nullptr; }
 
   // -- report.cpp: figures of the last step, and where its time went --
   // Throws SWAV_ERROR_ARGUMENT before the first step. Collective.
@@ -57,6 +59,7 @@ class Trainer {
   std::unique_ptr<Objective> objective_;
   TrainingPlan plan_;
   std::unique_ptr<Optimizer> optimizer_;
+  bool has_gradients_ = false;
   swav_step_times times_{};  // of the last step, beside those of the backbone
   swav_step_report last_{};  // of the last step that came to its end
   bool stepped_ = false;

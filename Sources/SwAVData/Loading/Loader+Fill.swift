@@ -31,8 +31,12 @@ final class CropSlots: @unchecked Sendable {
 
   var memory: Int { stride * count * MemoryLayout<Float>.size }
 
-  func groups(of slot: Int) -> [UnsafePointer<Float>?] {
-    groupOffsets.map { UnsafePointer(base + slot * stride + $0) }
+  func crops(of slot: Int) throws -> CropBatch {
+    let ends = groupOffsets.dropFirst() + [stride]
+    return try CropBatch(
+      lending: zip(groupOffsets, ends).map { UnsafeBufferPointer(start: base + slot * stride + $0, count: $1 - $0) },
+      groups: recipe.groups.map { CropBatch.Group(count: $0.count, size: $0.size) }, images: batch,
+      channels: recipe.channels)
   }
 
   /// Where the V crops of image `item` of the batch in `slot` go: crop-major, row v * batch + item in its group.

@@ -48,8 +48,7 @@ public final class Loader {
   /// One batch of crops, lent by the loader until the closure returns.
   public struct Batch: ~Copyable {
     public let position: Position
-    /// One pointer a group: [count * batch][size][size][channels] float32, crop-major (row v * batch + b).
-    public let crops: [UnsafePointer<Float>?]
+    public let crops: CropBatch
   }
 
   /// Seconds. A busy network file system answers within it.
@@ -90,7 +89,7 @@ public final class Loader {
   public func withNextBatch<R>(_ body: (borrowing Batch) throws -> R) throws -> R? {
     try pipeline.withNext { batch, slot in
       let position = Position(epoch: batch / batchesPerEpoch, batch: batch % batchesPerEpoch)
-      return try body(Batch(position: position, crops: slots.groups(of: slot)))
+      return try body(Batch(position: position, crops: try slots.crops(of: slot)))
     }
   }
 

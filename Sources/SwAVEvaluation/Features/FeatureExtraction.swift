@@ -13,10 +13,12 @@ extension Features {
   ///   - progress: is called after each batch with the number of images done; throw to stop.
   public static func extract(
     from source: any ImageSource, samples: [Int]? = nil, network: Network, size: Int? = nil, output: Output = .features,
-    options: ReadingOptions = .init(), progress: (Int) throws -> Void = { _ in }
+    inference: Inference = .float32, options: ReadingOptions = .init(), progress: (Int) throws -> Void = { _ in }
   ) throws -> Features {
     var collected = FeatureCollector(dim: try network.length(of: output))
-    try forEachBatch(of: source, samples: samples, network: network, size: size, output: output, options: options) {
+    try forEachBatch(
+      of: source, samples: samples, network: network, size: size, output: output, inference: inference, options: options
+    ) {
       collected.append($0)
       try progress(collected.imagesDone)
     }
@@ -30,7 +32,8 @@ extension Features {
   ///   - body: gets the features of `options.batch` images, fewer at the end; bad ones among them have no row.
   public static func forEachBatch(
     of source: any ImageSource, samples: [Int]? = nil, from start: Int = 0, network: Network, size: Int? = nil,
-    output: Output = .features, options: ReadingOptions = .init(), body: (Features) throws -> Void
+    output: Output = .features, inference: Inference = .float32, options: ReadingOptions = .init(),
+    body: (Features) throws -> Void
   ) throws {
     let form = try network.form(size: size)
     let dim = try network.length(of: output)
@@ -40,7 +43,10 @@ extension Features {
       let count = batch.samples.count
       var rows = [Float](repeating: 0, count: count * dim)
       if count > 0 {
-        try network.embed(batch.pixels, count: count, height: form.size, width: form.size, output: output, into: &rows)
+        let images = try batch.images(form)
+        try rows.withUnsafeMutableBufferPointer {
+          try network.embed(images, output: output, inference: inference, into: $0)
+        }
       }
       try body(Features(unchecked: dim, rows, batch.samples, batch.contents, batch.bad))
     }
@@ -59,7 +65,7 @@ extension Features {
     var collected = FeatureCollector(dim: dim)
     let loader = ViewLoader(source, samples: SampleOrder(samples, of: source), view: .whole, input: form, options: options)
     try loader.forEachBatch { batch in
-      let rows = Array(UnsafeBufferPointer(start: batch.pixels, count: batch.samples.count * dim))
+      let rows = Array(batch.pixels)
       collected.append(Features(unchecked: dim, rows, batch.samples, batch.contents, batch.bad))
       try progress(collected.imagesDone)
     }

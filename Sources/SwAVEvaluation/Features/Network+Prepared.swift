@@ -17,39 +17,39 @@ extension Network {
   ) throws -> Network {
     let network = try copy()
     try network.beginRecalibration()
-    try network.forEachView(of: source, size: size, limit: limit, options: options, progress: progress) { batch, side in
+    try network.forEachView(of: source, size: size, limit: limit, options: options, progress: progress) { batch, form in
       // A statistic of fewer than two images is none.
       guard batch.samples.count >= 2 else { return }
-      try network.recalibrate(batch.pixels, count: batch.samples.count, height: side, width: side)
+      try network.recalibrate(try batch.images(form))
     }
     try network.endRecalibration()
     return network
   }
 
-  /// A copy that computes in 8-bit integers, calibrated on centre crops of at most `limit` images of `source`, evenly spaced.
-  public func quantized(
+  /// A copy that can compute in 8-bit integers: calibrated on centre crops of at most `limit` images of `source`, evenly
+  /// spaced.
+  public func calibrated(
     on source: any ImageSource, size: Int? = nil, limit: Int = 64, options: ReadingOptions = .init(),
     progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> Network {
     let network = try copy()
-    try network.forEachView(of: source, size: size, limit: limit, options: options, progress: progress) { batch, side in
+    try network.forEachView(of: source, size: size, limit: limit, options: options, progress: progress) { batch, form in
       guard !batch.samples.isEmpty else { return }
-      try network.calibrate(batch.pixels, count: batch.samples.count, height: side, width: side)
+      try network.calibrate(try batch.images(form))
     }
-    try network.use(.int8)
     return network
   }
 
   private func forEachView(
     of source: any ImageSource, size: Int?, limit: Int, options: ReadingOptions, progress: (Int, Int) throws -> Void,
-    body: (borrowing ViewLoader.Batch, Int) throws -> Void
+    body: (borrowing ViewLoader.Batch, InputForm) throws -> Void
   ) throws {
     let form = try form(size: size)
     let samples = SampleOrder(spread(limit, over: source.count), of: source)
     let loader = ViewLoader(source, samples: samples, view: .centre, input: form, options: options)
     var done = 0
     try loader.forEachBatch { batch in
-      try body(batch, form.size)
+      try body(batch, form)
       done += batch.samples.count + batch.bad.count
       try progress(done, samples.count)
     }

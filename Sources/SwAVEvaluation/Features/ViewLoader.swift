@@ -2,6 +2,7 @@ import CSwAV
 import SwAVAugmentation
 import SwAVData
 import SwAVEngine
+import SwAVModel
 import Synchronization
 
 /// How images are read for evaluation: always in order, one view an image.
@@ -82,11 +83,17 @@ final class ViewLoader {
 
   /// Images of one batch, packed: [samples.count][size][size][channels].
   struct Batch: ~Copyable {
-    let pixels: UnsafePointer<Float>
+    let pixels: UnsafeBufferPointer<Float>
     /// Those that decoded, in order, and a hash of the encoded bytes of each.
     let samples: [Int]
     let contents: [UInt64]
     let bad: [BadSample]
+
+    /// As what a network takes; there is at least one.
+    func images(_ form: InputForm) throws(EngineError) -> ImageBatch {
+      try ImageBatch(
+        lending: pixels, count: samples.count, height: form.size, width: form.size, channels: form.channels)
+    }
   }
 
   /// Lends every batch in turn.
@@ -106,7 +113,7 @@ final class ViewLoader {
           }
         }
         try body(
-          Batch(pixels: UnsafePointer(slots.pixels(slot: slot, item: 0)), samples: good, contents: contents, bad: bad))
+          Batch(pixels: slots.packed(slot: slot, count: good.count), samples: good, contents: contents, bad: bad))
       }
       isLast = done == nil
     }
@@ -191,6 +198,11 @@ private final class ViewSlots: @unchecked Sendable {
   deinit { base.deallocate() }
 
   func pixels(slot: Int, item: Int) -> UnsafeMutablePointer<Float> { base + (slot * batch + item) * length }
+
+  /// The first views of a slot.
+  func packed(slot: Int, count: Int) -> UnsafeBufferPointer<Float> {
+    UnsafeBufferPointer(start: pixels(slot: slot, item: 0), count: count * length)
+  }
 
   func set(_ outcome: ViewOutcome, slot: Int, item: Int) { outcomes.withLock { $0[slot * batch + item] = outcome } }
 

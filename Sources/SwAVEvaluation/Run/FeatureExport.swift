@@ -13,6 +13,7 @@ public final class FeatureExport {
     public var element = FeatureElement.float32
     public var normalizes = false
     public var output = Output.features
+    public var inference = Inference.float32
     public var size: Int?
     public var batch: Int
     /// What the features depend on beside these: the weights and how they are used.
@@ -99,7 +100,8 @@ public final class FeatureExport {
       }
       var saved = ContinuousClock.now
       try Features.forEachBatch(
-        of: source, from: state.done, network: network, size: settings.size, output: settings.output, options: reading
+        of: source, from: state.done, network: network, size: settings.size, output: settings.output,
+        inference: settings.inference, options: reading
       ) { batch in
         let bytes = rows.encode(batch)
         try data.append(bytes.data)

@@ -32,7 +32,9 @@ public struct FrozenEvaluation: Sendable {
     let learned = images.train.map { spread(trainLimit ?? .max, over: $0.count) }
     func features(of source: any ImageSource, _ samples: [Int]?, _ name: String) throws -> Features {
       let total = samples?.count ?? source.count
-      return try Features.extract(from: source, samples: samples, network: network, size: size, options: reading) {
+      return try Features.extract(
+        from: source, samples: samples, network: network, size: size, inference: inference, options: reading
+      ) {
         progress("features of \(name)", $0, total)
       }
     }
@@ -69,7 +71,7 @@ public struct FrozenEvaluation: Sendable {
       }
     }
     if inference == .int8 {
-      network = try network.quantized(on: calibration ?? learned, size: size, options: reading) {
+      network = try network.calibrated(on: calibration ?? learned, size: size, options: reading) {
         progress("calibrating", $0, $1)
       }
     }

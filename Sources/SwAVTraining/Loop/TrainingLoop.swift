@@ -136,7 +136,7 @@ extension TrainingLoop {
       let input = StepInput(
         learningRate: try schedule.rate(at: step), freezesPrototypes: step < frozenSteps,
         usesQueue: configuration.queue > 0 && epoch >= configuration.queueStartEpoch)
-      let found = try work.loader.withNextBatch { batch in try work.trainer.step(crops: batch.crops, input) }
+      let found = try work.loader.withNextBatch { batch in try work.trainer.step(batch.crops, input) }
       guard let found else { throw PretrainingError.file(path: files.path, reason: "the loader ended before the last step") }
       pace.tick(waited: work.loader.waited)
       state.advance(stepsPerEpoch: stepsPerEpoch, seconds: pace.secondsInAll)

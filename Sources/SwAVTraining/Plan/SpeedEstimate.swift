@@ -1,3 +1,4 @@
+import SwAVAugmentation
 public import SwAVData
 import SwAVEngine
 import SwAVModel
@@ -59,15 +60,15 @@ public struct SpeedEstimate: Codable, Sendable, Equatable {
   }
 
   private static func secondsOfStep(
-    _ trainer: inout Trainer, _ crops: [UnsafePointer<Float>?], _ configuration: PretrainConfiguration, limit: Double
+    _ trainer: inout Trainer, _ crops: borrowing CropBatch, _ configuration: PretrainConfiguration, limit: Double
   ) throws -> Double {
     let input = StepInput(learningRate: 0)
-    _ = try trainer.step(crops: crops, input)
+    _ = try trainer.step(crops, input)
     var times: [Double] = []
     let start = ContinuousClock.now
     repeat {
       let before = ContinuousClock.now
-      _ = try trainer.step(crops: crops, input)
+      _ = try trainer.step(crops, input)
       times.append((ContinuousClock.now - before) / .seconds(1))
     } while (ContinuousClock.now - start) / .seconds(1) < limit
     return median(times)
