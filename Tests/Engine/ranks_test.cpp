@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "api/trainer_config.h"
+#include "base/status.h"
 #include "thread_group.h"
 #include "training_bench.h"
 

@@ -82,13 +82,12 @@ TEST_CASE("norms of all tensors: gradients add up to the report's, updates are w
       CAPTURE(health.name);
       square += health.gradient_norm * health.gradient_norm;
       const bool prototypes = std::string(health.name) == "prototypes.weight";
-      const swav_tensor tensor = tensor_of(bench.network, health.name);
-      const float* now = static_cast<const float*>(tensor.data);
-      Floats old(size_t(tensor.count));
-      std::memcpy(old.data(), before.at(health.name).data(), size_t(tensor.count) * sizeof(float));
+      const Floats now = values_of(bench.network, health.name);
+      Floats old(now.size());
+      std::memcpy(old.data(), before.at(health.name).data(), old.size() * sizeof(float));
       double moved = 0, value = 0;
-      for (int64_t i = 0; i < tensor.count; ++i) {
-        moved += std::pow(double(now[i]) - double(old[size_t(i)]), 2);
+      for (size_t i = 0; i < now.size(); ++i) {
+        moved += std::pow(double(now[i]) - double(old[i]), 2);
         value += double(now[i]) * double(now[i]);
       }
       CHECK(health.value_norm == doctest::Approx(std::sqrt(value)).epsilon(1e-6));
