@@ -4,7 +4,7 @@
  * The sections follow an image on its way: bytes -> crops -> embeddings -> scores -> codes -> loss -> update.
  *
  *     swav_network *network = NULL;
- *     if (swav_network_open("weights.safetensors", &network, NULL) != SWAV_OK) {
+ *     if (swav_network_open("weights.safetensors", NULL, &network, NULL) != SWAV_OK) {
  *       fprintf(stderr, "%s\n", swav_error_message());
  *       return 1;
  *     }
@@ -294,9 +294,10 @@ typedef struct swav_network_config {
   int32_t dim;                        /* D, length of an embedding, 0..SWAV_MAX_DIM; 0: no head and no prototypes */
   int32_t head_count;                 /* sets of prototypes, 0..SWAV_MAX_HEADS */
   int32_t prototypes[SWAV_MAX_HEADS]; /* K of each, 2..SWAV_MAX_PROTOTYPES */
+  bool plain_head; /* no batch-norm between the two layers of the projection head (hidden > 0), as in the published w5 */
 } swav_network_config;
 
-/* ResNet-50, ImageNet stem, 3 channels, hidden 2048, dim 128, one set of 3000 prototypes. */
+/* ResNet-50, ImageNet stem, 3 channels, hidden 2048, dim 128, one set of 3000 prototypes, batch-norm in the head. */
 swav_network_config swav_network_config_default(void);
 
 /* Initialised as the reference does (Kaiming-normal convolutions, uniform linear layers), from counter-based random numbers. */
@@ -340,19 +341,45 @@ swav_status swav_network_tensor(const swav_network *network, int64_t index, swav
 swav_status swav_network_read_tensor(const swav_network *network, int64_t index, void *values, int64_t count);
 swav_status swav_network_write_tensor(swav_network *network, int64_t index, const void *values, int64_t count);
 
-/* What loading found; lists are truncated with "...". */
+/* Which part of a file is loaded. */
+typedef struct swav_load_options {
+  /* Of the keys of the encoder that is meant, or a part of that prefix between dots ("teacher"), where a file holds several
+   * (student and teacher, query and key); "." is no prefix. The error of a call without it lists them. NULL: the only one. */
+  const char *prefix;
+  bool skip_head; /* as if the file held no projection head, and no prototypes */
+  bool skip_prototypes;
+} swav_load_options;
+
+/* What loading found. Lists of names are cut with "...". */
 typedef struct swav_load_report {
-  int64_t matched, missing, unexpected;
+  char architecture[32]; /* "resnet50w2" */
+  char format[32];       /* "safetensors", "PyTorch's zip archive", ... */
+  char names[64];        /* whose names of tensors the file uses: "torchvision", "lightly", ... */
+  char prefix[256];      /* of the encoder's keys, with its dot; empty: none */
+  bool guessed;          /* the network was deduced from names and shapes, as the file's metadata does not say it */
+  int64_t matched;       /* tensors of the network that were filled */
+  int64_t converted;     /* of these: stored as another number type, or a counter in another shape */
+  int64_t missing;       /* tensors of the network that the file lacks, and that are as before; counters do not count */
+  int64_t unexpected;    /* tensors of the file that are not the network's; optimiser state does not count */
   char missing_names[512];
   char unexpected_names[512];
+  char summary[1024]; /* all of this in one line, for people */
 } swav_load_report;
 
-/* Fills an existing network from a safetensors file or a checkpoint of this library. Prefixes as "module." are stripped. Fails,
- * and leaves the network as it was, when a shape differs or less than 90 % of the backbone is there. report may be NULL. */
-swav_status swav_network_load(swav_network *network, const char *path, swav_load_report *report);
+/* Fills an existing network from a file of tensors: safetensors, alone or in parts (the path of X.safetensors.index.json), a
+ * PyTorch checkpoint (.pth, .pt, .bin, .torch, .ckpt; both layouts; its pickle is read as data and never executed), or a
+ * checkpoint of this library. Known are the names of tensors of this library and the published files, torchvision, timm,
+ * lightly, VISSL, MoCo and DeepCluster-v2, under any prefix ("module.", "backbone.", "state_dict.", ...). Numbers of 16, 32 and
+ * 64 bits and integers are converted. Fails, and leaves the network as it was, when a shape differs, when a tensor of the
+ * backbone is missing (SWAV_ERROR_FORMAT), or when a value is not finite or a variance is negative (SWAV_ERROR_NUMERIC naming
+ * tensor and index). options and report may be NULL. */
+swav_status swav_network_load(swav_network *network, const char *path, const swav_load_options *options,
+                              swav_load_report *report);
 
-/* Creates a network as the file describes (metadata, else tensor names and shapes) and fills it. report may be NULL. */
-swav_status swav_network_open(const char *path, swav_network **network, swav_load_report *report);
+/* Creates a network as the file describes and fills it, all of it: by the metadata of a file of this library, else by names and
+ * shapes, which the report then says. options and report may be NULL. */
+swav_status swav_network_open(const char *path, const swav_load_options *options, swav_network **network,
+                              swav_load_report *report);
 
 /* What an input has to look like; travels with the weights. */
 typedef struct swav_input_description {
@@ -364,8 +391,9 @@ typedef struct swav_input_description {
 swav_status swav_network_input(const swav_network *network, swav_input_description *input);
 swav_status swav_network_describe_input(swav_network *network, const swav_input_description *input);
 
-/* Writes all tensors as safetensors: to a file aside, flushed, renamed. Metadata: architecture, stem, input size, mean, std.
- * SWAV_ERROR_NUMERIC when a parameter or buffer is not finite: what was in the file stays. */
+/* Writes all tensors as safetensors: to a file aside, flushed, renamed. The metadata says the network, the input and the
+ * version of the engine (key "swav", JSON). SWAV_ERROR_NUMERIC when a parameter or buffer is not finite: what was in the file
+ * stays. */
 swav_status swav_network_save(const swav_network *network, const char *path);
 
 typedef enum swav_output SWAV_OF_INT {
@@ -404,6 +432,48 @@ swav_status swav_network_recalibrate_begin(swav_network *network);
 swav_status swav_network_recalibrate_batch(swav_network *network, const float *images, int64_t count, int32_t height,
                                            int32_t width);
 swav_status swav_network_recalibrate_end(swav_network *network);
+
+/* Any file of tensors that swav_network_open reads, to look inside. A handle is used by one thread at a time; its functions run
+ * on the calling thread. */
+typedef struct swav_tensor_file swav_tensor_file;
+
+/* Reads names, types and shapes. *file is the caller's to close. */
+swav_status swav_tensor_file_open(const char *path, swav_tensor_file **file);
+
+/* NULL does nothing. */
+void swav_tensor_file_close(swav_tensor_file *file);
+
+typedef struct swav_tensor_file_info {
+  char format[32];
+  int64_t tensor_count;   /* tensors are in the order of their names */
+  int64_t metadata_count; /* texts beside them */
+} swav_tensor_file_info;
+
+swav_status swav_tensor_file_describe(const swav_tensor_file *file, swav_tensor_file_info *info);
+
+/* Text number `index` of the metadata; both are the file's memory. */
+swav_status swav_tensor_file_metadata(const swav_tensor_file *file, int64_t index, const char **key, const char **value);
+
+#define SWAV_MAX_RANK 8
+
+/* A tensor of a file and what its values are like; the file's memory. */
+typedef struct swav_stored_tensor {
+  const char *name;
+  const char *type; /* "F32", "BF16", ... as safetensors writes it */
+  int32_t rank;
+  int64_t shape[SWAV_MAX_RANK]; /* the first ones, where rank is larger */
+  int64_t count;
+  bool has_values;    /* false: the type is not read here, and what follows is 0 */
+  int64_t non_finite; /* values that are infinite or NaN; the others are described: */
+  double mean, std, smallest, largest;
+} swav_stored_tensor;
+
+/* Reads all values of the tensor. */
+swav_status swav_tensor_file_tensor(const swav_tensor_file *file, int64_t index, swav_stored_tensor *tensor);
+
+/* What swav_network_open would make of the file, from names and shapes alone; fails as that would. options may be NULL. */
+swav_status swav_tensor_file_recognize(const swav_tensor_file *file, const swav_load_options *options,
+                                       swav_network_config *config, swav_load_report *report);
 
 /* ---- Objective: scores -> codes -> loss -> d(scores) --------------------------------------------------------------- */
 
@@ -591,9 +661,18 @@ swav_status swav_trainer_layer_times(const swav_trainer *trainer, int32_t index,
  * finite: the file stays as it was. */
 swav_status swav_trainer_save(const swav_trainer *trainer, const char *path, const char *note);
 
-/* Restores what swav_trainer_save wrote, into a trainer of the same configuration. Fails and changes nothing when the file does
- * not match, naming what differs. */
-swav_status swav_trainer_load(swav_trainer *trainer, const char *path);
+/* Who wrote a checkpoint. */
+typedef struct swav_checkpoint_info {
+  int32_t format;    /* version of the checkpoint's format; older ones are read, newer ones refused */
+  int32_t version;   /* SWAV_VERSION of the engine that wrote it; 0: not recorded */
+  char isa[16];      /* its instruction set; empty: not recorded */
+  char warning[256]; /* one line where training will not go on with the bits of a run without a break; else empty */
+} swav_checkpoint_info;
+
+/* Restores what swav_trainer_save wrote, the network's input description included, into a trainer of the same configuration.
+ * Older formats are read; settings that did not exist yet count as what was done then. Fails and changes nothing when the file
+ * does not match, naming what differs, or is damaged. info may be NULL. */
+swav_status swav_trainer_load(swav_trainer *trainer, const char *path, swav_checkpoint_info *info);
 
 /* The note of a checkpoint, zero-terminated, into buffer of `capacity` bytes; *size gets its length without the zero. When
  * capacity is too small: SWAV_ERROR_LIMIT and *size is set. Validates the file's structure and length. */

@@ -9,7 +9,7 @@ public import SwAVEngine
 public final class Network: @unchecked Sendable {
   package let handle: OpaquePointer
 
-  fileprivate init(handle: OpaquePointer) { self.handle = handle }
+  init(handle: OpaquePointer) { self.handle = handle }
 
   deinit { swav_network_destroy(handle) }
 
@@ -24,14 +24,7 @@ public final class Network: @unchecked Sendable {
     self.init(handle: try Network.unwrap(network))
   }
 
-  /// Creates a network as a file describes it (safetensors or a checkpoint of this library) and fills it.
-  public static func open(_ path: String) throws(EngineError) -> (network: Network, report: LoadReport) {
-    var (report, network) = (swav_load_report(), OpaquePointer?.none)
-    try check(swav_network_open(path, &network, &report))
-    return (Network(handle: try unwrap(network)), LoadReport(report))
-  }
-
-  fileprivate static func unwrap(_ network: OpaquePointer?) throws(EngineError) -> OpaquePointer {
+  static func unwrap(_ network: OpaquePointer?) throws(EngineError) -> OpaquePointer {
     guard let network else { throw EngineError(code: .internal, message: "the engine gave no network") }
     return network
   }
@@ -60,21 +53,6 @@ public final class Network: @unchecked Sendable {
   }
 }
 
-/// What loading weights found.
-public struct LoadReport: Sendable, Equatable {
-  public var matched: Int
-  public var missing: Int
-  public var unexpected: Int
-  /// Names, separated by spaces or commas; long lists end in "...".
-  public var missingNames: String
-  public var unexpectedNames: String
-
-  init(_ report: swav_load_report) {
-    (matched, missing, unexpected) = (Int(report.matched), Int(report.missing), Int(report.unexpected))
-    (missingNames, unexpectedNames) = (text(report.missing_names), text(report.unexpected_names))
-  }
-}
-
 /// What an input has to look like; travels with the weights.
 public struct InputDescription: Codable, Sendable, Equatable {
   /// Pixels a side of evaluation crops.
@@ -89,20 +67,6 @@ public struct InputDescription: Codable, Sendable, Equatable {
 }
 
 extension Network {
-  /// Fills this network from a safetensors file or a checkpoint; prefixes such as "module." are stripped. Throws and changes
-  /// nothing when a shape differs or less than 90 % of the backbone is there.
-  @discardableResult
-  public func load(_ path: String) throws(EngineError) -> LoadReport {
-    var report = swav_load_report()
-    try check(swav_network_load(handle, path, &report))
-    return LoadReport(report)
-  }
-
-  /// Writes all tensors as safetensors under torchvision's names: to a file aside, flushed, renamed.
-  public func save(to path: String) throws(EngineError) {
-    try check(swav_network_save(handle, path))
-  }
-
   /// What the inputs of this network look like; stored with the weights.
   public func input() throws(EngineError) -> InputDescription {
     var (input, info) = (swav_input_description(), swav_network_info())

@@ -54,6 +54,8 @@ public struct NetworkConfiguration: Codable, Sendable, Equatable {
   public var dim: Int
   /// K of each set of prototypes, 0 to 8 sets.
   public var prototypes: [Int]
+  /// No batch-norm between the two layers of the projection head, as in the published ResNet-50 w5.
+  public var plainHead: Bool
 
   /// ResNet-50, ImageNet stem, 3 channels, hidden 2048, dim 128, 3000 prototypes, as the engine states it.
   public static var published: NetworkConfiguration {
@@ -64,7 +66,7 @@ public struct NetworkConfiguration: Codable, Sendable, Equatable {
 
   public init(
     architecture: Architecture, stem: Stem = .imagenet, baseWidth: Int = 64, channels: Int = 3, hidden: Int? = nil,
-    dim: Int = 128, prototypes: [Int]
+    dim: Int = 128, prototypes: [Int], plainHead: Bool = false
   ) {
     self.architecture = architecture
     self.stem = stem
@@ -73,14 +75,20 @@ public struct NetworkConfiguration: Codable, Sendable, Equatable {
     self.hidden = hidden ?? architecture.defaultHidden
     self.dim = dim
     self.prototypes = prototypes
+    self.plainHead = plainHead
   }
 
   init?(_ config: swav_network_config) {
-    guard let architecture = Architecture(depth: Int(config.depth), width: Int(config.width)) else { return nil }
+    let (depth, width, baseWidth) = (Int(config.depth), Int(config.width), Int(config.base_width))
+    // A width without a published name is the same network of a larger base width.
+    let named = Architecture(depth: depth, width: width)
+    guard let architecture = named ?? Architecture(depth: depth, width: 1) else { return nil }
     self.init(
       architecture: architecture, stem: config.stem == SWAV_STEM_SMALL ? .small : .imagenet,
-      baseWidth: Int(config.base_width), channels: Int(config.channels), hidden: Int(config.hidden), dim: Int(config.dim),
-      prototypes: values(config.prototypes, count: Int(config.head_count), as: Int32.self).map(Int.init))
+      baseWidth: named == nil ? width * baseWidth : baseWidth, channels: Int(config.channels), hidden: Int(config.hidden),
+      dim: Int(config.dim),
+      prototypes: values(config.prototypes, count: Int(config.head_count), as: Int32.self).map(Int.init),
+      plainHead: config.plain_head)
   }
 
   var engine: swav_network_config {
@@ -94,6 +102,7 @@ public struct NetworkConfiguration: Codable, Sendable, Equatable {
     config.dim = Int32(clamping: dim)
     config.head_count = Int32(clamping: prototypes.count)
     fill(&config.prototypes, with: prototypes.map { Int32(clamping: $0) })
+    config.plain_head = plainHead
     return config
   }
 }

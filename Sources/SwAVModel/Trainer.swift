@@ -47,6 +47,21 @@ public struct MemoryPlan: Codable, Sendable, Equatable {
   public var total: Int
 }
 
+/// Who wrote a checkpoint.
+public struct CheckpointInfo: Codable, Sendable, Equatable {
+  /// Version of the checkpoint's format.
+  public var format: Int
+  /// Instruction set of the engine that wrote it; nil: not recorded.
+  public var isa: String?
+  /// One line where training will not go on with the bits of a run without a break.
+  public var warning: String?
+
+  init(_ info: swav_checkpoint_info) {
+    func given(_ text: String) -> String? { text.isEmpty ? nil : text }
+    (format, isa, warning) = (Int(info.format), given(text(info.isa)), given(text(info.warning)))
+  }
+}
+
 /// What changes from step to step.
 public struct StepInput: Sendable, Equatable {
   public var learningRate: Double
@@ -153,10 +168,13 @@ extension Trainer {
     try check(swav_trainer_save(handle, path, note))
   }
 
-  /// Restores what ``save(to:note:)`` wrote, into a trainer of the same configuration. Throws and changes nothing when the
-  /// file does not match.
-  public mutating func load(_ path: String) throws(EngineError) {
-    try check(swav_trainer_load(handle, path))
+  /// Restores what ``save(to:note:)`` wrote, the network's input description included, into a trainer of the same configuration.
+  /// Throws and changes nothing when the file does not match or is damaged.
+  @discardableResult
+  public mutating func load(_ path: String) throws(EngineError) -> CheckpointInfo {
+    var info = swav_checkpoint_info()
+    try check(swav_trainer_load(handle, path, &info))
+    return CheckpointInfo(info)
   }
 
   /// The note of a checkpoint; checks the structure and the length of the file on the way.

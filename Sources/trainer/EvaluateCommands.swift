@@ -4,8 +4,10 @@ import SwAV
 
 /// Which network an evaluation is of.
 struct WeightsOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A safetensors file, a run's folder, or untrained.", valueName: "file|run|untrained"))
+  @Option(
+    help: ArgumentHelp("safetensors, a PyTorch checkpoint, a run's folder, or untrained.", valueName: "file|run|untrained"))
   var weights: String
+  @OptionGroup var choice: PrefixOptions
   @Option(help: ArgumentHelp("Network of untrained weights.", valueName: "name"))
   var arch = "resnet18"
   @Option(help: ArgumentHelp("Stem of untrained weights: imagenet or small.", valueName: "name"))
@@ -21,16 +23,30 @@ struct WeightsOptions: ParsableArguments {
     if let size, !(8...1024).contains(size) { throw ValidationError("--size is \(size); 8 to 1024 are allowed") }
   }
 
-  /// Opens the network and, unless nothing is to be printed, says of a run's weights which they are.
+  /// What a row of `--json` says of the weights: which they are, and what loading found.
+  private struct Row: Encodable {
+    let file: WeightsFile
+    let loaded: LoadReport
+
+    private enum Key: CodingKey { case loaded }
+
+    func encode(to encoder: any Encoder) throws {
+      try file.encode(to: encoder)
+      var keys = encoder.container(keyedBy: Key.self)
+      try keys.encode(loaded, forKey: .loaded)
+    }
+  }
+
+  /// Opens the network and, unless nothing is to be printed, says which weights they are and what loading found.
   func open(json: Bool, says: Bool = true) throws -> Network {
     guard weights == "untrained" else {
       let file = try WeightsFile(at: weights)
-      let network = try file.open()
+      let (network, report) = try choice.explained { try file.open($0) }
       guard says else { return network }
       if json {
-        print(try jsonRow("weights", file))
-      } else if let progress = file.progress {
-        print("weights: \(file.path), \(progress)")
+        print(try jsonRow("weights", Row(file: file, loaded: report)))
+      } else {
+        print("weights: \(file.path)\(file.progress.map { ", " + $0 } ?? ""): \(report.summary)")
       }
       return network
     }

@@ -87,13 +87,13 @@ static void check_files(const char *path) {
   CHECK(swav_network_save(network, path) == SWAV_OK);
   swav_network_destroy(network);
   swav_load_report report;
-  CHECK(swav_network_open(path, &network, &report) == SWAV_OK);
+  CHECK(swav_network_open(path, NULL, &network, &report) == SWAV_OK);
   CHECK(report.missing == 0 && report.unexpected == 0);
   embed(network, opened);
   CHECK(memcmp(created, opened, sizeof created) == 0);
   swav_network_destroy(network);
   remove(path);
-  CHECK(swav_network_open(path, &network, NULL) == SWAV_ERROR_IO);
+  CHECK(swav_network_open(path, NULL, &network, NULL) == SWAV_ERROR_IO);
   CHECK(strstr(swav_error_message(), path) != NULL);
 }
 

@@ -84,12 +84,44 @@ static void networks(swav_network *network, const char *path) {
   INPUT("std[2] is inf", std[2], INFINITY);
   REFUSED("network is NULL", swav_network_save(NULL, path));
   REFUSED("path is NULL", swav_network_save(network, NULL));
-  REFUSED("network is NULL", swav_network_load(NULL, path, NULL));
-  REFUSED("path is NULL", swav_network_load(network, NULL, NULL));
-  REFUSED("path is NULL", swav_network_open(NULL, &other, NULL));
-  REFUSED("network is NULL", swav_network_open(path, NULL, NULL));
+  REFUSED("network is NULL", swav_network_load(NULL, path, NULL, NULL));
+  REFUSED("path is NULL", swav_network_load(network, NULL, NULL, NULL));
+  REFUSED("path is NULL", swav_network_open(NULL, NULL, &other, NULL));
+  REFUSED("network is NULL", swav_network_open(path, NULL, NULL, NULL));
   if (other != NULL) ++failures;
   swav_network_destroy(NULL);
+}
+
+static void tensor_files(swav_network *network, const char *path) {
+  swav_tensor_file *file = NULL;
+  WORKS(swav_network_save(network, path));
+  REFUSED("path is NULL", swav_tensor_file_open(NULL, &file));
+  REFUSED("file is NULL", swav_tensor_file_open(path, NULL));
+  WORKS(swav_tensor_file_open(path, &file));
+  swav_tensor_file_info info;
+  REFUSED("file is NULL", swav_tensor_file_describe(NULL, &info));
+  REFUSED("info is NULL", swav_tensor_file_describe(file, NULL));
+  WORKS(swav_tensor_file_describe(file, &info));
+  const char *key, *value;
+  swav_stored_tensor tensor;
+  REFUSED("file is NULL", swav_tensor_file_metadata(NULL, 0, &key, &value));
+  REFUSED("key is NULL", swav_tensor_file_metadata(file, 0, NULL, &value));
+  REFUSED("value is NULL", swav_tensor_file_metadata(file, 0, &key, NULL));
+  REFUSED("file is NULL", swav_tensor_file_tensor(NULL, 0, &tensor));
+  REFUSED("tensor is NULL", swav_tensor_file_tensor(file, 0, NULL));
+  const int64_t wrong[] = {-1, info.tensor_count, INT64_MIN, INT64_MAX};
+  for (int i = 0; i < 4; ++i) {
+    REFUSED("index is ", swav_tensor_file_tensor(file, wrong[i], &tensor));
+    REFUSED("index is ", swav_tensor_file_metadata(file, wrong[i], &key, &value));
+  }
+  swav_network_config config;
+  swav_load_report report;
+  REFUSED("file is NULL", swav_tensor_file_recognize(NULL, NULL, &config, &report));
+  REFUSED("config is NULL", swav_tensor_file_recognize(file, NULL, NULL, &report));
+  REFUSED("report is NULL", swav_tensor_file_recognize(file, NULL, &config, NULL));
+  swav_tensor_file_close(file);
+  swav_tensor_file_close(NULL);
+  remove(path);
 }
 
 typedef swav_status (*embed_images)(swav_network *, swav_output, const float *, int64_t, int32_t, int32_t, float *);
@@ -152,5 +184,6 @@ swav_network *small_network(void) {
 void refuse_networks(swav_network *network, const char *path) {
   network_settings();
   networks(network, path);
+  tensor_files(network, path);
   embedding(network);
 }

@@ -149,8 +149,8 @@ static void training(swav_network *network, const char *path) {
   REFUSED("trainer is NULL", swav_trainer_save(NULL, path, NULL));
   REFUSED("path is NULL", swav_trainer_save(trainer, NULL, NULL));
   WORKS(swav_trainer_save(trainer, path, NULL));
-  REFUSED("trainer is NULL", swav_trainer_load(NULL, path));
-  REFUSED("path is NULL", swav_trainer_load(trainer, NULL));
+  REFUSED("trainer is NULL", swav_trainer_load(NULL, path, NULL));
+  REFUSED("path is NULL", swav_trainer_load(trainer, NULL, NULL));
   char note[4];
   size_t size = 0;
   REFUSED("path is NULL", swav_checkpoint_note(NULL, note, sizeof note, &size));

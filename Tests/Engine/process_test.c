@@ -217,7 +217,7 @@ static void numbers_under_a_comma(void) {
     CHECK(swav_network_save(network, path) == SWAV_OK);
     CHECK(setlocale(LC_ALL, locales[1 - written]) != NULL);
     swav_network *again = NULL;
-    CHECK(swav_network_open(path, &again, NULL) == SWAV_OK);
+    CHECK(swav_network_open(path, NULL, &again, NULL) == SWAV_OK);
     const swav_input_description read = input_of(again);
     CHECK(read.size == wanted.size);
     CHECK(memcmp(read.mean, wanted.mean, 3 * sizeof(float)) == 0 && memcmp(read.std, wanted.std, 3 * sizeof(float)) == 0);

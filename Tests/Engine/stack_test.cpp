@@ -68,8 +68,8 @@ void open_save_and_embed(const std::string& bytes) {
   swav_network *network = nullptr, *again = nullptr;
   swav_network_create(&config, 1, &network);
   swav_network_save(network, (folder / "a").c_str());
-  swav_network_open((folder / "a").c_str(), &again, nullptr);
-  swav_network_open((folder / "missing").c_str(), &again, nullptr);
+  swav_network_open((folder / "a").c_str(), nullptr, &again, nullptr);
+  swav_network_open((folder / "missing").c_str(), nullptr, &again, nullptr);
   std::vector<float> features(64);
   swav_network_embed_bytes(network, bytes.data(), bytes.size(), 32, SWAV_OUTPUT_FEATURES, features.data());
   size_t size = 0;

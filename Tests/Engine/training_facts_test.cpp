@@ -144,7 +144,7 @@ TEST_CASE("a run restored with a half-full and a full queue continues identicall
     }
     const std::string path = (std::filesystem::temp_directory_path() / ("swav-queue-test-" + std::to_string(stop))).string();
     require(swav_trainer_save(first.trainer(), path.c_str(), nullptr));
-    require(swav_trainer_load(second.trainer(), path.c_str()));
+    require(swav_trainer_load(second.trainer(), path.c_str(), nullptr));
     std::remove(path.c_str());
     for (uint64_t t = stop; t < stop + 4; ++t) {
       const swav_step_report a = whole.step(t, 1.0, false), b = second.step(t, 1.0, false);

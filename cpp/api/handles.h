@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "network/network.h"
+#include "network/recognition.h"
 #include "swav.h"
 #include "training/trainer.h"
 
@@ -16,3 +17,13 @@ struct swav_trainer {
   std::shared_ptr<swav::Network> network;  // that the trainer borrows
   swav::Trainer trainer;
 };
+
+namespace swav::api {
+
+// What a caller wants of a file; NULL: all of it.
+inline LoadChoice choice(const swav_load_options* options) {
+  if (options == nullptr) return {};
+  return {options->prefix ? options->prefix : "", !options->skip_head, !options->skip_prototypes};
+}
+
+}  // namespace swav::api

@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/handles.h"
 #include "image/view.h"
+#include "network/weights.h"
 
 using namespace swav;
 
@@ -146,17 +147,19 @@ swav_status swav_network_write_tensor(swav_network* network, int64_t index, cons
   });
 }
 
-swav_status swav_network_load(swav_network* network, const char* path, swav_load_report* report) {
+swav_status swav_network_load(swav_network* network, const char* path, const swav_load_options* options,
+                              swav_load_report* report) {
   return api::computed([&] {
     api::check_pointers("swav_network_load", {{"network", network}, {"path", path}});
-    load_weights(*network->network, path, report);
+    load_weights(*network->network, path, api::choice(options), report);
   });
 }
 
-swav_status swav_network_open(const char* path, swav_network** network, swav_load_report* report) {
+swav_status swav_network_open(const char* path, const swav_load_options* options, swav_network** network,
+                              swav_load_report* report) {
   return api::computed([&] {
     api::check_pointers("swav_network_open", {{"path", path}, {"network", network}});
-    *network = new swav_network{open_network(path, report)};
+    *network = new swav_network{open_network(path, api::choice(options), report)};
   });
 }
 

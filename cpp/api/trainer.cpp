@@ -6,7 +6,7 @@
 #include "api/api.h"
 #include "api/handles.h"
 #include "api/trainer_config.h"
-#include "io/safetensors.h"
+#include "io/tensor_file.h"
 
 using namespace swav;
 
@@ -133,10 +133,11 @@ swav_status swav_trainer_save(const swav_trainer* trainer, const char* path, con
   });
 }
 
-swav_status swav_trainer_load(swav_trainer* trainer, const char* path) {
+swav_status swav_trainer_load(swav_trainer* trainer, const char* path, swav_checkpoint_info* info) {
   return api::computed([&] {
     api::check_pointers("swav_trainer_load", {{"trainer", trainer}, {"path", path}});
-    trainer->trainer.load(path);
+    const swav_checkpoint_info found = trainer->trainer.load(path);
+    if (info) *info = found;
   });
 }
 
@@ -144,7 +145,7 @@ swav_status swav_checkpoint_note(const char* path, char* buffer, size_t capacity
   return api::guarded([&] {
     api::check_pointers("swav_checkpoint_note", {{"path", path}, {"size", size}});
     SWAV_REQUIRE(buffer || capacity == 0, "swav_checkpoint_note: buffer is NULL with a capacity of %zu", capacity);
-    const SafetensorsReader file(path);
+    const TensorFile file(path);
     const auto note = file.metadata().find("note");
     if (note == file.metadata().end()) fail(SWAV_ERROR_FORMAT, "%s is no checkpoint: it holds no note", path);
     *size = note->second.size();

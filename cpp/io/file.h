@@ -14,6 +14,7 @@ class InputFile {
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
 
+  const std::string& path() const { return path_; }
   int64_t size() const { return size_; }
   // Throws SWAV_ERROR_FORMAT when the file ends before offset + count.
   void read(int64_t offset, void* bytes, int64_t count) const;

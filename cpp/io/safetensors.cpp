@@ -1,10 +1,10 @@
 #include "io/safetensors.h"
 
 #include <algorithm>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/status.h"
+#include "io/tensor_file.h"
 
 namespace swav {
 namespace {
@@ -13,138 +13,157 @@ using nlohmann::json;
 
 constexpr int64_t header_limit = int64_t{100} << 20;  // the format's own limit
 
-struct TypeRow {
-  const char* name;
-  DataType type;
-  int64_t bytes;
+// Reads the header as its JSON is parsed, so that a deeply nested or long one costs no memory of its own.
+class HeaderReader : public nlohmann::json_sax<json> {
+ public:
+  HeaderReader(const std::string& path, int64_t data_begin, int64_t file_size)
+      : path_(path), data_begin_(data_begin), file_size_(file_size) {}
+
+  TensorContents contents;
+
+  bool null() override { return scalar(); }
+  bool boolean(bool) override { return scalar(); }
+  bool number_float(number_float_t, const string_t&) override { return scalar(); }
+  bool binary(binary_t&) override { return false; }
+  bool number_integer(number_integer_t value) override { return number(value); }
+  bool number_unsigned(number_unsigned_t value) override { return number(value <= uint64_t(INT64_MAX) ? int64_t(value) : -1); }
+  bool string(string_t& value) override {
+    if (in_metadata_) {
+      contents.metadata[field_] = value;
+    } else if (depth_ == 2 && field_ == "dtype") {
+      tensor_.type_name = value;
+    } else if (depth_ != 2 || field_ == "shape" || field_ == "data_offsets") {
+      return damaged();
+    }
+    return true;
+  }
+  bool start_object(size_t) override {
+    if (depth_ == 2) return damaged();
+    ++depth_;
+    return true;
+  }
+  bool key(string_t& name) override {
+    if (depth_ == 2) {
+      field_ = name;
+      return true;
+    }
+    in_metadata_ = name == "__metadata__";
+    tensor_ = {};
+    tensor_.name = name;
+    field_.clear();
+    offsets_.clear();
+    has_shape_ = false;
+    return true;
+  }
+  bool end_object() override {
+    if (depth_-- == 2 && !in_metadata_) finish();
+    return true;
+  }
+  bool start_array(size_t) override {
+    if (depth_ == 0) return false;
+    if (depth_ != 2 || in_metadata_ || list_ != nullptr) return damaged();
+    if (field_ == "shape") list_ = &tensor_.shape, has_shape_ = true;
+    if (field_ == "data_offsets") list_ = &offsets_;
+    return list_ != nullptr || damaged();
+  }
+  bool end_array() override {
+    list_ = nullptr;
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+ private:
+  bool number(int64_t value) {
+    if (list_ == nullptr) return scalar();
+    if (list_->size() == 32) return damaged();
+    list_->push_back(value);
+    return true;
+  }
+  // A value that says nothing here: allowed beside the fields that are known, and in metadata, whose values ought to be texts.
+  bool scalar() {
+    const bool known = field_ == "dtype" || field_ == "shape" || field_ == "data_offsets";
+    return (depth_ == 2 && (in_metadata_ || !known)) || damaged();
+  }
+  bool damaged() { return depth_ > 0 && (broken(tensor_.name, "its header entry is damaged"), false); }
+  [[noreturn]] void broken(const std::string& name, const char* what) const {
+    fail(SWAV_ERROR_FORMAT, "%s: tensor %s: %s", path_.c_str(), name.c_str(), what);
+  }
+
+  void finish() {
+    StoredTensor& t = tensor_;
+    if (t.type_name.empty() || !has_shape_ || offsets_.size() != 2) damaged();
+    t.type = type_of(t.type_name);
+    if (!is_possible(t.shape)) broken(t.name, "its shape is impossible");
+    const int64_t begin = offsets_[0], end = offsets_[1];
+    if (begin < 0 || end < begin) broken(t.name, "its data offsets are impossible");
+    if (end > file_size_ - data_begin_) broken(t.name, "the file ends before its data; it was cut short");
+    if (t.type != DataType::other && end - begin != t.count() * size_of(t.type))
+      broken(t.name, "its shape and its length differ");
+    t.strides = dense_strides(t.shape);
+    t.offset = data_begin_ + begin;
+    extents_.push_back({begin, end, contents.tensors.size()});
+    contents.tensors.push_back(std::move(t));
+  }
+
+  struct Extent {
+    int64_t begin, end;
+    size_t index;
+  };
+
+ public:
+  // The tensors have to cover the data: what is there twice or not at all is damage, or was added by somebody.
+  void check_coverage() {
+    std::sort(extents_.begin(), extents_.end(),
+              [](const Extent& a, const Extent& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
+    int64_t covered = 0;
+    for (const Extent& extent : extents_) {
+      const std::string& name = contents.tensors[extent.index].name;
+      if (extent.begin < covered) broken(name, "its data is that of another tensor as well");
+      if (extent.begin > covered) broken(name, "there is a gap before its data");
+      covered = extent.end;
+    }
+    if (const int64_t left = file_size_ - data_begin_ - covered; left > 0) {
+      fail(SWAV_ERROR_FORMAT, "%s is longer than its header says: %lld bytes follow the last tensor", path_.c_str(),
+           static_cast<long long>(left));
+    }
+  }
+
+ private:
+  const std::string& path_;
+  int64_t data_begin_, file_size_;
+  int depth_ = 0;
+  bool in_metadata_ = false, has_shape_ = false;
+  std::string field_;
+  StoredTensor tensor_;
+  std::vector<int64_t> offsets_;
+  std::vector<int64_t>* list_ = nullptr;
+  std::vector<Extent> extents_;
 };
-constexpr TypeRow type_table[] = {{"F16", DataType::f16, 2},
-                                  {"BF16", DataType::bf16, 2},
-                                  {"F32", DataType::f32, 4},
-                                  {"F64", DataType::f64, 8},
-                                  {"I64", DataType::i64, 8}};
-
-const TypeRow* row_of(DataType type) {
-  for (const TypeRow& row : type_table) {
-    if (row.type == type) return &row;
-  }
-  return nullptr;
-}
-
-float half_to_float(uint16_t half) {
-  const uint32_t sign = uint32_t(half & 0x8000) << 16, magnitude = half & 0x7fff;
-  float value;
-  if (magnitude < 0x0400) {  // zero and subnormal
-    value = float(magnitude) * 0x1p-24f;
-  } else {
-    const uint32_t bits = magnitude >= 0x7c00 ? (magnitude << 13) + 0x70000000u : (magnitude << 13) + 0x38000000u;
-    std::memcpy(&value, &bits, sizeof value);
-  }
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  bits |= sign;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-float bfloat_to_float(uint16_t stored) {
-  const uint32_t bits = uint32_t(stored) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-StoredTensor parse_tensor(const std::string& path, const std::string& name, const json& row, int64_t data_begin,
-                          int64_t file_size) {
-  StoredTensor tensor;
-  const auto broken = [&](const char* what) { fail(SWAV_ERROR_FORMAT, "%s: tensor %s: %s", path.c_str(), name.c_str(), what); };
-  try {
-    const std::string type = row.at("dtype").get<std::string>();
-    int64_t unit = 0;
-    for (const TypeRow& known : type_table) {
-      if (type == known.name) tensor.type = known.type, unit = known.bytes;
-    }
-    int64_t count = 1;
-    for (const json& n : row.at("shape")) {
-      const int64_t extent = n.get<int64_t>();
-      if (extent < 0 || (extent > 0 && count > (int64_t{1} << 50) / extent)) broken("its shape is impossible");
-      tensor.shape.push_back(extent);
-      count *= extent;
-    }
-    const json& offsets = row.at("data_offsets");
-    const int64_t begin = offsets.at(0).get<int64_t>(), end = offsets.at(1).get<int64_t>();
-    if (begin < 0 || end < begin) broken("its data offsets are impossible");
-    if (end > file_size - data_begin) broken("the file ends before its data; it was cut short");
-    if (unit > 0 && end - begin != count * unit) broken("its shape and its length differ");
-    tensor.offset = data_begin + begin;
-    tensor.bytes = end - begin;
-  } catch (const json::exception&) {
-    broken("its header entry is damaged");
-  }
-  return tensor;
-}
 
 }  // namespace
 
-int64_t StoredTensor::count() const {
-  int64_t count = 1;
-  for (int64_t n : shape) count *= n;
-  return count;
-}
-
-SafetensorsReader::SafetensorsReader(const std::string& path) : path_(path), file_(path) {
+TensorContents read_safetensors(std::unique_ptr<InputFile> file) {
+  const std::string& path = file->path();
   uint8_t length_bytes[8];
-  if (file_.size() < 8)
+  if (file->size() < 8)
     fail(SWAV_ERROR_FORMAT, "%s is not a safetensors file: it has only %lld bytes", path.c_str(),
-         static_cast<long long>(file_.size()));
-  file_.read(0, length_bytes, 8);
+         static_cast<long long>(file->size()));
+  file->read(0, length_bytes, 8);
   uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | length_bytes[i];
   if (length > uint64_t(header_limit))
     fail(SWAV_ERROR_FORMAT, "%s is not a safetensors file: its header would be %llu bytes", path.c_str(),
          static_cast<unsigned long long>(length));
-  if (int64_t(length) > file_.size() - 8) fail(SWAV_ERROR_FORMAT, "%s is cut short: its header is not complete", path.c_str());
+  if (int64_t(length) > file->size() - 8) fail(SWAV_ERROR_FORMAT, "%s is cut short: its header is not complete", path.c_str());
   std::string text(size_t(length), '\0');
-  file_.read(8, text.data(), int64_t(length));
-  const json header = json::parse(text, nullptr, false);
-  if (!header.is_object()) fail(SWAV_ERROR_FORMAT, "%s is not a safetensors file: its header is not JSON", path.c_str());
-  for (const auto& [name, row] : header.items()) {
-    if (name != "__metadata__") {
-      tensors_[name] = parse_tensor(path, name, row, 8 + int64_t(length), file_.size());
-      continue;
-    }
-    for (const auto& [key, value] : row.items()) {
-      if (value.is_string()) metadata_[key] = value.get<std::string>();
-    }
-  }
-}
-
-void SafetensorsReader::read(const StoredTensor& tensor, float* values) const {
-  const int64_t count = tensor.count();
-  switch (tensor.type) {
-    case DataType::f32: file_.read(tensor.offset, values, tensor.bytes); return;
-    case DataType::f64: {
-      std::vector<double> wide(static_cast<size_t>(count));
-      file_.read(tensor.offset, wide.data(), tensor.bytes);
-      std::transform(wide.begin(), wide.end(), values, [](double x) { return float(x); });
-      return;
-    }
-    case DataType::f16:
-    case DataType::bf16: {
-      std::vector<uint16_t> narrow(static_cast<size_t>(count));
-      file_.read(tensor.offset, narrow.data(), tensor.bytes);
-      std::transform(narrow.begin(), narrow.end(), values, tensor.type == DataType::f16 ? half_to_float : bfloat_to_float);
-      return;
-    }
-    case DataType::i64:
-    case DataType::other: break;
-  }
-  fail(SWAV_ERROR_UNSUPPORTED, "%s: a tensor of weights has a type that is not F16, BF16, F32 or F64", path_.c_str());
-}
-
-void SafetensorsReader::read(const StoredTensor& tensor, int64_t* values) const {
-  if (tensor.type != DataType::i64) fail(SWAV_ERROR_UNSUPPORTED, "%s: a counter has a type that is not I64", path_.c_str());
-  file_.read(tensor.offset, values, tensor.bytes);
+  file->read(8, text.data(), int64_t(length));
+  HeaderReader reader(path, 8 + int64_t(length), file->size());
+  if (!json::sax_parse(text, &reader) || text.empty())
+    fail(SWAV_ERROR_FORMAT, "%s is not a safetensors file: its header is not JSON", path.c_str());
+  reader.check_coverage();
+  reader.contents.format = "safetensors";
+  reader.contents.files.push_back(std::move(file));
+  return std::move(reader.contents);
 }
 
 void write_safetensors(const std::string& path, const std::vector<TensorSource>& tensors,
@@ -154,10 +173,10 @@ void write_safetensors(const std::string& path, const std::vector<TensorSource>&
   int64_t offset = 0;
   std::vector<int64_t> sizes;
   for (const TensorSource& tensor : tensors) {
-    int64_t bytes = row_of(tensor.type)->bytes;
+    int64_t bytes = size_of(tensor.type);
     for (int64_t n : tensor.shape) bytes *= n;
     header[tensor.name] = {
-        {"dtype", row_of(tensor.type)->name}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
+        {"dtype", name_of(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
     sizes.push_back(bytes);
   }

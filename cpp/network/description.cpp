@@ -34,8 +34,10 @@ void describe_head(Description& d) {
   const swav_network_config& c = d.config;
   if (c.dim > 0 && c.hidden == 0) d.projection = {{"projection_head", d.feature_dim, c.dim}};
   if (c.dim > 0 && c.hidden > 0) {
-    d.projection = {{"projection_head.0", d.feature_dim, c.hidden}, {"projection_head.3", c.hidden, c.dim}};
-    d.projection_norm = "projection_head.1";
+    // Numbered as torch does: Linear, batch-norm, ReLU, Linear, or the same without the second.
+    d.projection = {{"projection_head.0", d.feature_dim, c.hidden},
+                    {c.plain_head ? "projection_head.2" : "projection_head.3", c.hidden, c.dim}};
+    if (!c.plain_head) d.projection_norm = "projection_head.1";
   }
   for (int32_t h = 0; h < c.head_count; ++h) {
     const std::string name = c.head_count == 1 ? "prototypes" : "prototypes.prototypes" + std::to_string(h);

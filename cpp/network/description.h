@@ -37,7 +37,7 @@ struct Description {
   int32_t feature_dim = 0;
   // One linear layer with a bias, or two with a batch-norm and ReLU between them; none where embeddings have no length.
   std::vector<LinearLayer> projection;
-  std::string projection_norm;          // behind the first of two
+  std::string projection_norm;          // behind the first of two; empty: none
   std::vector<LinearLayer> prototypes;  // of each set; no bias
 };
 

@@ -62,7 +62,7 @@ void Head::take(Arena& arena) {
 void Head::bind(Parameters& parameters, float* gradients) {
   if (hidden_) {
     hidden_->bind(parameters, gradients, true);
-    norm_.bind(parameters, norm_name_, gradients);
+    if (has_norm()) norm_.bind(parameters, norm_name_, gradients);
   }
   output_->bind(parameters, gradients, true);
   for (Linear& linear : scores_) linear.bind(parameters, gradients, false);
@@ -79,10 +79,16 @@ void Head::forward(const float* features, Statistics statistics, Communicator& c
                           [&](int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
                             float* y = l.values + row0 * n + c0;
                             kernel.add_row(y, n, row1 - row0, c1 - c0, l.bias + c0);
+                            if (!has_norm()) return;
                             const int64_t at = block * n + c0;
                             kernel.block_moments(y, n, row1 - row0, c1 - c0, sums.first + at, sums.second + at);
                           });
-    if (statistics == Statistics::batch) {
+    if (!has_norm()) {
+      BatchNormValues& v = norm_.values;  // ReLU alone: scale 1, shift 0
+      std::fill(v.scale, v.scale + n, 1.0f);
+      std::fill(v.shift, v.shift + n, 0.0f);
+      std::fill(v.mean, v.mean + n, 0.0f);
+    } else if (statistics == Statistics::batch) {
       combine_moments(sums, l.convolution.forward_blocks(), communicator, norm_.values);
       forward_coefficients(norm_.gamma, norm_.beta, norm_.values.mean, norm_.values.variance, norm_.values);
     } else {
@@ -148,17 +154,22 @@ void Head::backward(const float* features, bool embeddings, Communicator& commun
                                                             v.scale + c0, v.shift + c0, v.mean + c0, sums.first + sum,
                                                             sums.second + sum);
                                      });
-  backward_coefficients(sums, output_->convolution.backward_blocks().count(), norm_.gamma, communicator, norm_.values,
-                        norm_.d_gamma, norm_.d_beta);
-  // The hidden bias feeds a batch-norm, which takes its mean away again: its gradient is exactly zero and is left so, where
-  // summing would only collect rounding for LARC to amplify.
-  const Operand dy = norm_.gradient(d_hidden_, hidden_->values);
+  Operand dy{d_hidden_};
+  if (has_norm()) {
+    // The hidden bias feeds a batch-norm, which takes its mean away again: its gradient is exactly zero and is left so, where
+    // summing would only collect rounding for LARC to amplify.
+    backward_coefficients(sums, output_->convolution.backward_blocks().count(), norm_.gamma, communicator, norm_.values,
+                          norm_.d_gamma, norm_.d_beta);
+    dy = norm_.gradient(d_hidden_, hidden_->values);
+  } else {
+    bias_backward(d_hidden_, rows_, v.channels, hidden_->d_bias);
+  }
   hidden_->convolution.backward_weights({features}, dy, workspace.products, hidden_->d_weight);
   hidden_->convolution.backward_data(dy, hidden_->weight, workspace.products, d_features, false, Epilogue());
 }
 
 void Head::for_each_norm(const std::function<void(Norm&)>& visit) {
-  if (hidden_) visit(norm_);
+  if (hidden_ && has_norm()) visit(norm_);
 }
 
 void Head::update_buffers() {

@@ -55,12 +55,13 @@ class Head {
     void bind(Parameters& parameters, float* gradients, bool has_bias);
   };
 
+  bool has_norm() const { return !norm_name_.empty(); }
   static Linear make(const LinearLayer& layer, int64_t rows);
 
   int64_t rows_, dim_;
   Purpose purpose_;
   std::unique_ptr<Linear> hidden_;  // NULL: one linear layer
-  Norm norm_;                       // behind the hidden layer
+  Norm norm_;                       // behind the hidden layer; without a name only ReLU
   std::string norm_name_;
   std::unique_ptr<Linear> output_;
   std::vector<Linear> scores_;

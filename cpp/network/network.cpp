@@ -45,10 +45,10 @@ swav_input_description default_input() {
   return input;
 }
 
-Network::Network(const swav_network_config& config, uint64_t seed)
-    : input(default_input()), description_(describe(config)), parameters_(description_) {
-  parameters_.initialize(seed);
-}
+Network::Network(const Description& description)
+    : input(default_input()), description_(description), parameters_(description_) {}
+
+Network::Network(const swav_network_config& config, uint64_t seed) : Network(describe(config)) { parameters_.initialize(seed); }
 
 Network::~Network() = default;
 

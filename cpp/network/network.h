@@ -1,7 +1,6 @@
 // A network: its description, its tensors, and inference on them.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +15,8 @@ class Recalibration;
 class Network {
  public:
   Network(const swav_network_config& config, uint64_t seed);
+  // The same with all tensors zero, for somebody who fills them.
+  explicit Network(const Description& description);
   ~Network();
 
   const Description& description() const { return description_; }
@@ -70,17 +71,5 @@ class Network {
 
 // ImageNet's statistics at 224 pixels.
 swav_input_description default_input();
-
-// -- weights.cpp: files --
-
-// How names of tensors begin that a checkpoint holds beside the network's.
-inline constexpr const char *optimizer_prefix = "optimizer.", *objective_prefix = "objective.";
-
-// Fills the network's tensors from a file; see swav_network_load.
-void load_weights(Network& network, const std::string& path, swav_load_report* report);
-std::unique_ptr<Network> open_network(const std::string& path, swav_load_report* report);
-void save_weights(const Network& network, const std::string& path);
-// What a file says about its network beside the tensors: architecture, stem, input size, mean, std.
-std::map<std::string, std::string> weights_metadata(const Network& network);
 
 }  // namespace swav

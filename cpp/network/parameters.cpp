@@ -23,57 +23,56 @@ swav_tensor_kind kind_of(Role role) {
 
 }  // namespace
 
-Parameters::Parameters(const Description& d) {
-  Sizes sizes{};
-  add_convolution(d.stem, sizes);
+Inventory::Inventory(const Description& d) {
+  add_convolution(d.stem);
   for (const BlockLayer& block : d.blocks) {
-    for (const ConvolutionLayer& layer : block.main) add_convolution(layer, sizes);
-    if (block.projected) add_convolution(block.projection, sizes);
+    for (const ConvolutionLayer& layer : block.main) add_convolution(layer);
+    if (block.projected) add_convolution(block.projection);
   }
   for (size_t i = 0; i < d.projection.size(); ++i) {
     const LinearLayer& layer = d.projection[i];
-    add(layer.name + ".weight", Role::linear_weight, Part::head, {layer.out, layer.in}, sizes);
-    add(layer.name + ".bias", Role::linear_bias, Part::head, {layer.out}, sizes);
-    if (i + 1 < d.projection.size()) add_norm(d.projection_norm, Part::head, layer.out, sizes);
+    add(layer.name + ".weight", Role::linear_weight, Part::head, {layer.out, layer.in});
+    add(layer.name + ".bias", Role::linear_bias, Part::head, {layer.out});
+    if (i + 1 < d.projection.size() && !d.projection_norm.empty()) add_norm(d.projection_norm, Part::head, layer.out);
   }
-  for (const LinearLayer& set : d.prototypes) {
-    add(set.name + ".weight", Role::prototypes, Part::head, {set.out, set.in}, sizes);
-  }
-  const int64_t floats = sizes[SWAV_TENSOR_PARAMETER] + sizes[SWAV_TENSOR_BUFFER];
-  require_memory(floats * int64_t(sizeof(float)), "the network", "a narrower one needs less");
-  values_.resize(size_t(sizes[SWAV_TENSOR_PARAMETER]));
-  buffers_.resize(size_t(sizes[SWAV_TENSOR_BUFFER]));
-  counters_.resize(size_t(sizes[SWAV_TENSOR_COUNTER]));
+  for (const LinearLayer& set : d.prototypes) add(set.name + ".weight", Role::prototypes, Part::head, {set.out, set.in});
 }
 
-void Parameters::add(const std::string& name, Role role, Part part, std::vector<int64_t> shape, Sizes& sizes) {
+void Inventory::add(const std::string& name, Role role, Part part, std::vector<int64_t> shape) {
   constexpr int64_t unit = 16;  // floats: every tensor starts on a cache line
   int64_t count = 1;
   for (int64_t n : shape) count *= n;
-  TensorEntry entry{name, role, part, kind_of(role), std::move(shape), count, 0};
-  int64_t& size = sizes[entry.kind];
-  entry.offset = size;
-  size += entry.kind == SWAV_TENSOR_COUNTER ? count : (count + unit - 1) / unit * unit;
-  index_[name] = entries_.size();
-  entries_.push_back(std::move(entry));
+  const swav_tensor_kind kind = kind_of(role);
+  int64_t& size = sizes_[size_t(kind)];
+  entries_.push_back({name, role, part, kind, std::move(shape), count, size});
+  size += kind == SWAV_TENSOR_COUNTER ? count : (count + unit - 1) / unit * unit;
 }
 
-void Parameters::add_convolution(const ConvolutionLayer& layer, Sizes& sizes) {
-  add(layer.name + ".weight", Role::convolution, Part::backbone, {layer.out, layer.in, layer.kernel, layer.kernel}, sizes);
-  add_norm(layer.norm, Part::backbone, layer.out, sizes);
+void Inventory::add_convolution(const ConvolutionLayer& layer) {
+  add(layer.name + ".weight", Role::convolution, Part::backbone, {layer.out, layer.in, layer.kernel, layer.kernel});
+  add_norm(layer.norm, Part::backbone, layer.out);
 }
 
-void Parameters::add_norm(const std::string& name, Part part, int64_t channels, Sizes& sizes) {
-  add(name + ".weight", Role::norm_scale, part, {channels}, sizes);
-  add(name + ".bias", Role::norm_shift, part, {channels}, sizes);
-  add(name + ".running_mean", Role::norm_mean, part, {channels}, sizes);
-  add(name + ".running_var", Role::norm_variance, part, {channels}, sizes);
-  add(name + ".num_batches_tracked", Role::norm_counter, part, {}, sizes);
+void Inventory::add_norm(const std::string& name, Part part, int64_t channels) {
+  add(name + ".weight", Role::norm_scale, part, {channels});
+  add(name + ".bias", Role::norm_shift, part, {channels});
+  add(name + ".running_mean", Role::norm_mean, part, {channels});
+  add(name + ".running_var", Role::norm_variance, part, {channels});
+  add(name + ".num_batches_tracked", Role::norm_counter, part, {});
+}
+
+Parameters::Parameters(const Description& description) : inventory_(description) {
+  const int64_t floats = inventory_.size(SWAV_TENSOR_PARAMETER) + inventory_.size(SWAV_TENSOR_BUFFER);
+  require_memory(floats * int64_t(sizeof(float)), "the network", "a narrower one needs less");
+  values_.resize(size_t(inventory_.size(SWAV_TENSOR_PARAMETER)));
+  buffers_.resize(size_t(inventory_.size(SWAV_TENSOR_BUFFER)));
+  counters_.resize(size_t(inventory_.size(SWAV_TENSOR_COUNTER)));
+  for (size_t i = 0; i < entries().size(); ++i) index_[entries()[i].name] = i;
 }
 
 std::vector<const TensorEntry*> Parameters::with_role(Role role) const {
   std::vector<const TensorEntry*> found;
-  for (const TensorEntry& entry : entries_) {
+  for (const TensorEntry& entry : entries()) {
     if (entry.role == role) found.push_back(&entry);
   }
   return found;
@@ -82,12 +81,12 @@ std::vector<const TensorEntry*> Parameters::with_role(Role role) const {
 const TensorEntry& Parameters::entry(const std::string& name) const {
   const auto found = index_.find(name);
   if (found == index_.end()) fail(SWAV_ERROR_INTERNAL, "no tensor is called %s", name.c_str());
-  return entries_[found->second];
+  return entries()[found->second];
 }
 
 int64_t Parameters::parameter_count() const {
   int64_t count = 0;
-  for (const TensorEntry& entry : entries_) count += entry.kind == SWAV_TENSOR_PARAMETER ? entry.count : 0;
+  for (const TensorEntry& entry : entries()) count += entry.kind == SWAV_TENSOR_PARAMETER ? entry.count : 0;
   return count;
 }
 
@@ -103,12 +102,12 @@ void* Parameters::data(const TensorEntry& entry) {
 const void* Parameters::data(const TensorEntry& entry) const { return const_cast<Parameters*>(this)->data(entry); }
 
 void Parameters::initialize(uint64_t seed) {
-  parallel::for_each(int64_t(entries_.size()),
+  parallel::for_each(int64_t(entries().size()),
                      [&](int64_t i, int) { initialize(size_t(i), Random(seed, Purpose::weights, uint64_t(i))); });
 }
 
 void Parameters::initialize(size_t index, Random random) {
-  const TensorEntry& entry = entries_[index];
+  const TensorEntry& entry = entries()[index];
   const auto fill = [&](auto next) {
     float* value = static_cast<float*>(data(entry));
     for (int64_t j = 0; j < entry.count; ++j) value[j] = float(next());
@@ -124,7 +123,7 @@ void Parameters::initialize(size_t index, Random random) {
     }
     case Role::linear_weight:
     case Role::prototypes: return uniform(entry.shape[1]);
-    case Role::linear_bias: return uniform(entries_[index - 1].shape[1]);  // that of the weight just before it
+    case Role::linear_bias: return uniform(entries()[index - 1].shape[1]);  // that of the weight just before it
     case Role::norm_scale:
     case Role::norm_variance: return fill([] { return 1.0; });
     case Role::norm_shift:

@@ -38,12 +38,30 @@ struct TensorEntry {
   int64_t offset;  // in the array of its kind
 };
 
-class Parameters {
+// Which tensors a network has and where each lies in the array of its kind; no values.
+class Inventory {
  public:
-  // Throws SWAV_ERROR_MEMORY.
-  explicit Parameters(const Description& description);
+  explicit Inventory(const Description& description);
 
   const std::vector<TensorEntry>& entries() const { return entries_; }
+  // Numbers in the array of a kind, padding included.
+  int64_t size(swav_tensor_kind kind) const { return sizes_[size_t(kind)]; }
+
+ private:
+  void add(const std::string& name, Role role, Part part, std::vector<int64_t> shape);
+  void add_convolution(const ConvolutionLayer& layer);
+  void add_norm(const std::string& name, Part part, int64_t channels);
+
+  std::vector<TensorEntry> entries_;
+  std::array<int64_t, 3> sizes_{};
+};
+
+class Parameters {
+ public:
+  // All values are zero. Throws SWAV_ERROR_MEMORY.
+  explicit Parameters(const Description& description);
+
+  const std::vector<TensorEntry>& entries() const { return inventory_.entries(); }
   const TensorEntry& entry(const std::string& name) const;
   bool contains(const std::string& name) const { return index_.count(name) > 0; }
   // In the order of the entries.
@@ -76,13 +94,9 @@ class Parameters {
   bool operator==(const Parameters& other) const;
 
  private:
-  using Sizes = std::array<int64_t, 3>;  // of the arrays so far, by swav_tensor_kind
-  void add(const std::string& name, Role role, Part part, std::vector<int64_t> shape, Sizes& sizes);
-  void add_convolution(const ConvolutionLayer& layer, Sizes& sizes);
-  void add_norm(const std::string& name, Part part, int64_t channels, Sizes& sizes);
   void initialize(size_t index, Random random);
 
-  std::vector<TensorEntry> entries_;
+  Inventory inventory_;
   std::unordered_map<std::string, size_t> index_;
   std::vector<float> values_, buffers_;
   std::vector<int64_t> counters_;

@@ -1,236 +1,168 @@
-// Weights in files: which tensor of a file belongs to which tensor of the network, and what network a file describes.
-#include <algorithm>
-#include <cstring>
+#include "network/weights.h"
 
-#include "base/number.h"
+#include <algorithm>
+#include <cmath>
+
 #include "base/status.h"
-#include "io/safetensors.h"
 #include "network/finite.h"
-#include "network/network.h"
+#include "network/load_report.h"
 
 namespace swav {
 namespace {
 
-constexpr double least_match = 0.9;  // share of the backbone's tensors that a file must hold
+// What to do with a tensor that the file lacks, or that is not to be loaded.
+enum class Source { file, nothing, zero, missing };
 
-// File key -> stored tensor under the name that the network uses. "module." (data-parallel wrappers) goes wherever it stands; a
-// common prefix before "conv1.weight" ("backbone.", "encoder.") goes at the front.
-std::map<std::string, const StoredTensor*> canonical(const SafetensorsReader& file) {
-  std::map<std::string, const StoredTensor*> found;
-  std::string prefix;
-  for (const auto& [key, tensor] : file.tensors()) {
-    std::string name = key;
-    for (size_t at; (at = name.find("module.")) != std::string::npos;) name.erase(at, 7);
-    found[name] = &tensor;
-  }
-  if (found.count("conv1.weight") == 0) {
-    const std::string stem = ".conv1.weight";
-    for (const auto& [name, tensor] : found) {
-      const bool ends = name.size() > stem.size() && name.compare(name.size() - stem.size(), stem.size(), stem) == 0;
-      if (ends && name.find("layer") == std::string::npos &&
-          (prefix.empty() || name.size() - stem.size() + 1 < prefix.size())) {
-        prefix = name.substr(0, name.size() - stem.size() + 1);
+class Loading {
+ public:
+  Loading(const TensorFile& file, const KeyMap& keys, const Description& description, const LoadChoice& choice)
+      : file_(file), keys_(keys), description_(description), choice_(choice) {}
+
+  // Calls visit(entry, stored, source) for each tensor of the network. Throws SWAV_ERROR_FORMAT where the backbone is not whole
+  // or a shape differs.
+  template <class Visit>
+  void for_each(const std::vector<TensorEntry>& entries, Visit visit) const {
+    for (const TensorEntry& entry : entries) {
+      const StoredTensor* stored = is_wanted(entry) ? keys_.find(entry.name, description_.config.head_count) : nullptr;
+      if (stored != nullptr && !fits(*stored, entry)) {
+        fail(SWAV_ERROR_FORMAT, "%s: %s has shape %s, the network expects %s", file_.path().c_str(), stored->name.c_str(),
+             shape_text(stored->shape).c_str(), shape_text(entry.shape).c_str());
       }
+      visit(entry, stored, source(entry, stored));
     }
   }
-  if (prefix.empty()) return found;
-  std::map<std::string, const StoredTensor*> stripped;
-  for (const auto& [name, tensor] : found) {
-    stripped[name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name] = tensor;
+
+ private:
+  bool is_wanted(const TensorEntry& entry) const {
+    return entry.part == Part::backbone || (choice_.head && (entry.role != Role::prototypes || choice_.prototypes));
   }
-  return stripped;
-}
 
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
-}
-
-// Appends a name to a list of fixed capacity; ends with "..." when full.
-void list(char* names, size_t capacity, const std::string& name) {
-  const size_t used = std::strlen(names);
-  const std::string item = (used ? ", " : "") + name;
-  if (used + item.size() + 6 < capacity) {
-    std::memcpy(names + used, item.c_str(), item.size() + 1);
-  } else if (used + 6 <= capacity && (used < 3 || std::strcmp(names + used - 3, "...") != 0)) {
-    std::memcpy(names + used, ", ...", 6);
-  }
-}
-
-// Tensors of a checkpoint that are not the network's. Before the objective had a prefix its queue had none.
-bool is_training_state(const std::string& name) {
-  return name.rfind(optimizer_prefix, 0) == 0 || name.rfind(objective_prefix, 0) == 0 || name == "queue" ||
-         name == "queue.inserted";
-}
-
-std::string numbers_text(const float* values, int32_t count) {
-  std::string text;
-  for (int32_t i = 0; i < count; ++i) text += (i ? " " : "") + text_of(values[i]);
-  return text;
-}
-
-void read_numbers(std::string_view text, float* values) {
-  for (int32_t i = 0; i < SWAV_MAX_CHANNELS; ++i) {
-    const std::optional<float> value = take_number<float>(text);
-    if (!value) return;
-    values[i] = *value;
-  }
-}
-
-// A number of metadata, or the fallback where it is missing or absurd.
-int32_t metadata_number(const SafetensorsReader& file, const char* key, int32_t fallback, int32_t most) {
-  const auto found = file.metadata().find(key);
-  if (found == file.metadata().end()) return fallback;
-  const std::optional<int32_t> value = number_of<int32_t>(found->second);
-  return value && *value >= 1 && *value <= most ? *value : fallback;
-}
-
-void read_input(const SafetensorsReader& file, swav_input_description& input) {
-  input.size = metadata_number(file, "input_size", input.size, SWAV_MAX_SIDE);
-  const auto mean = file.metadata().find("mean"), std = file.metadata().find("std");
-  if (mean != file.metadata().end()) read_numbers(mean->second, input.mean);
-  if (std != file.metadata().end()) read_numbers(std->second, input.std);
-}
-
-// The network that a file's tensors belong to, from their names and shapes.
-swav_network_config deduce(const std::string& path, const std::map<std::string, const StoredTensor*>& tensors) {
-  swav_network_config c{};
-  auto extent = [&](const std::string& name, size_t rank, size_t axis) -> int32_t {
-    const auto found = tensors.find(name);
-    if (found == tensors.end() || found->second->shape.size() != rank) return 0;
-    return int32_t(std::min<int64_t>(found->second->shape[axis], 1 << 24));
-  };
-  const int32_t stem = extent("conv1.weight", 4, 0);
-  if (stem == 0) fail(SWAV_ERROR_FORMAT, "%s holds no ResNet: there is no tensor conv1.weight of rank 4", path.c_str());
-  c.channels = extent("conv1.weight", 4, 1);
-  c.stem = extent("conv1.weight", 4, 3) == 7 ? SWAV_STEM_IMAGENET : SWAV_STEM_SMALL;
-  const bool bottleneck = tensors.count("layer1.0.conv3.weight") > 0, deep = tensors.count("layer3.5.conv1.weight") > 0;
-  if (tensors.count("layer3.6.conv1.weight") > 0 || (bottleneck && !deep)) {
-    fail(SWAV_ERROR_UNSUPPORTED, "%s holds a ResNet of another depth than 18, 34 and 50", path.c_str());
-  }
-  c.depth = bottleneck ? 50 : deep ? 34 : 18;
-  const bool whole = stem % 64 == 0;
-  c.base_width = whole ? 64 : stem;
-  c.width = whole ? stem / 64 : 1;
-  if (int32_t dim = extent("projection_head.weight", 2, 0)) c.dim = dim;
-  if (int32_t hidden = extent("projection_head.0.weight", 2, 0)) {
-    c.hidden = hidden;
-    c.dim = extent("projection_head.3.weight", 2, 0);
-  }
-  if (c.dim == 0) return c;
-  if (int32_t count = extent("prototypes.weight", 2, 0)) {
-    c.head_count = 1;
-    c.prototypes[0] = count;
-  }
-  while (c.head_count < SWAV_MAX_HEADS) {
-    const int32_t count = extent("prototypes.prototypes" + std::to_string(c.head_count) + ".weight", 2, 0);
-    if (count == 0) break;
-    c.prototypes[c.head_count++] = count;
-  }
-  return c;
-}
-
-// Refuses a file without the convolutions that its stem promises, before a network of that size is allocated.
-void check_backbone(const std::string& path, const Description& d, const std::map<std::string, const StoredTensor*>& tensors) {
-  int64_t count = 0, matched = 0;
-  auto check = [&](const ConvolutionLayer& layer) {
-    const auto found = tensors.find(layer.name + ".weight");
-    ++count;
-    matched +=
-        found != tensors.end() && found->second->shape == std::vector<int64_t>{layer.out, layer.in, layer.kernel, layer.kernel};
-  };
-  check(d.stem);
-  for (const BlockLayer& block : d.blocks) {
-    for (const ConvolutionLayer& layer : block.main) check(layer);
-    if (block.projected) check(block.projection);
-  }
-  if (double(matched) < least_match * double(count)) {
-    fail(SWAV_ERROR_FORMAT, "%s holds %lld of the backbone's %lld convolutions in the shape of a %s, 90 %% are needed",
-         path.c_str(), static_cast<long long>(matched), static_cast<long long>(count), architecture_name(d.config).c_str());
-  }
-}
-
-void fill(Network& network, const SafetensorsReader& file, const std::string& path, swav_load_report* report) {
-  const auto tensors = canonical(file);
-  Parameters loaded = network.parameters();
-  swav_load_report r{};
-  int64_t backbone = 0, backbone_matched = 0;
-  for (const TensorEntry& entry : loaded.entries()) {
-    const bool counts = entry.part == Part::backbone && entry.kind != SWAV_TENSOR_COUNTER;
-    backbone += counts;
-    const auto found = tensors.find(entry.name);
-    if (found == tensors.end()) {
-      ++r.missing;
-      list(r.missing_names, sizeof r.missing_names, entry.name);
-      continue;
+  Source source(const TensorEntry& entry, const StoredTensor* stored) const {
+    if (stored != nullptr) return Source::file;
+    if (!is_wanted(entry) || entry.role == Role::norm_counter) return Source::nothing;
+    const bool has_layer = entry.part == Part::head && !description_.projection.empty() &&
+                           keys_.find(description_.projection.front().name + ".weight", 1) != nullptr;
+    if (is_dispensable(entry, description_) && has_layer) return Source::zero;
+    if (entry.part == Part::backbone) {
+      fail(SWAV_ERROR_FORMAT, "%s lacks a tensor of the backbone: %s", file_.path().c_str(), entry.name.c_str());
     }
-    const StoredTensor& stored = *found->second;
-    if (stored.shape != entry.shape) {
-      fail(SWAV_ERROR_FORMAT, "%s: %s has shape %s, the network expects %s", path.c_str(), entry.name.c_str(),
-           shape_text(stored.shape).c_str(), shape_text(entry.shape).c_str());
+    return Source::missing;
+  }
+
+  const TensorFile& file_;
+  const KeyMap& keys_;
+  const Description& description_;
+  const LoadChoice& choice_;
+};
+
+void fill(Parameters& to, const TensorFile& file, const Loading& loading, LoadReport& report) {
+  loading.for_each(to.entries(), [&](const TensorEntry& entry, const StoredTensor* stored, Source source) {
+    if (source == Source::file) {
+      read_tensor(file, *stored, entry, to.data(entry));
+      report.match(*stored, entry);
+    } else if (source == Source::zero) {
+      std::fill_n(static_cast<float*>(to.data(entry)), entry.count, 0.0f);
+      report.match_without_file();
+    } else if (source == Source::missing) {
+      report.miss(entry);
     }
-    if (entry.kind == SWAV_TENSOR_COUNTER) {
-      file.read(stored, static_cast<int64_t*>(loaded.data(entry)));
-    } else {
-      file.read(stored, static_cast<float*>(loaded.data(entry)));
-    }
-    ++r.matched;
-    backbone_matched += counts;
+  });
+}
+
+void finish(LoadReport& collected, swav_load_report* report) {
+  if (report != nullptr) *report = collected.finish();
+}
+
+// Of the first value that is wrong: "[0, 2, 1]".
+std::string index_text(const std::vector<int64_t>& shape, int64_t index) {
+  std::vector<int64_t> indices(shape.size());
+  for (size_t d = shape.size(); d-- > 0;) {
+    indices[d] = index % shape[d];
+    index /= shape[d];
   }
-  for (const auto& [name, tensor] : tensors) {
-    if (loaded.contains(name) || is_training_state(name)) continue;
-    ++r.unexpected;
-    list(r.unexpected_names, sizeof r.unexpected_names, name);
-  }
-  if (double(backbone_matched) < least_match * double(backbone)) {
-    fail(SWAV_ERROR_FORMAT, "%s holds %lld of the backbone's %lld tensors, 90 %% are needed; missing: %s", path.c_str(),
-         static_cast<long long>(backbone_matched), static_cast<long long>(backbone), r.missing_names);
-  }
-  network.parameters().assign(loaded);
-  read_input(file, network.input);
-  if (report != nullptr) *report = r;
+  return shape_text(indices);
 }
 
 }  // namespace
 
-void load_weights(Network& network, const std::string& path, swav_load_report* report) {
-  const SafetensorsReader file(path);
-  fill(network, file, path, report);
+void check_values(const TensorFile& file, const StoredTensor& stored, const float* values, bool squares) {
+  const int64_t count = stored.count();
+  int64_t index = first_not_finite(values, count);
+  if (index < 0 && squares) {
+    const float* negative = std::find_if(values, values + count, [](float value) { return value < 0; });
+    if (negative != values + count) index = negative - values;
+  }
+  if (index < 0) return;
+  const float* first = values + index;
+  const char* what = std::isnan(*first)   ? "not a number"
+                     : std::isinf(*first) ? "infinite"
+                                          : "negative, and ought to be a mean of squares";
+  fail(SWAV_ERROR_NUMERIC, "%s: %s%s is %s", file.path().c_str(), stored.name.c_str(), index_text(stored.shape, index).c_str(),
+       what);
 }
 
-std::unique_ptr<Network> open_network(const std::string& path, swav_load_report* report) {
-  const SafetensorsReader file(path);
-  const auto tensors = canonical(file);
-  const swav_network_config config = deduce(path, tensors);
-  try {
-    describe(config);
-  } catch (const Error& error) {
-    fail(SWAV_ERROR_UNSUPPORTED, "%s holds no network that this build knows: %s", path.c_str(), error.what());
+void read_tensor(const TensorFile& file, const StoredTensor& stored, const TensorEntry& entry, void* values) {
+  if (entry.kind == SWAV_TENSOR_COUNTER) {
+    // Nothing is computed with it: what is no count of batches, as one of more than 65504 in float16, counts as none.
+    double number = 0;
+    file.read(stored, &number);
+    *static_cast<int64_t*>(values) = number >= 0 && number < 0x1p53 ? int64_t(number) : 0;
+    return;
   }
-  check_backbone(path, describe(config), tensors);
-  auto network = std::make_unique<Network>(config, 0);
-  fill(*network, file, path, report);
+  file.read(stored, static_cast<float*>(values));
+  check_values(file, stored, static_cast<const float*>(values), entry.role == Role::norm_variance);
+}
+
+void load_weights(Network& network, const std::string& path, const LoadChoice& choice, swav_load_report* report) {
+  const TensorFile file(path);
+  const KeyMap keys(file, choice.prefix);
+  const Declaration declared = read_declaration(path, file.metadata());
+  LoadReport collected(file, keys, network.description(), declared.format == 0);
+  Parameters loaded = network.parameters();
+  fill(loaded, file, Loading(file, keys, network.description(), choice), collected);
+  network.parameters().assign(loaded);
+  if (declared.input) network.input = *declared.input;
+  finish(collected, report);
+}
+
+std::unique_ptr<Network> open_network(const std::string& path, const LoadChoice& choice, swav_load_report* report) {
+  const TensorFile file(path);
+  const KeyMap keys(file, choice.prefix);
+  const Recognition found = recognize(file, keys, choice);
+  LoadReport collected(file, keys, found.description, found.guessed);
+  auto network = std::make_unique<Network>(found.description);
+  fill(network->parameters(), file, Loading(file, keys, found.description, choice), collected);
+  if (found.declaration.input) network->input = *found.declaration.input;
+  finish(collected, report);
   return network;
 }
 
-std::map<std::string, std::string> weights_metadata(const Network& network) {
-  const int32_t channels = network.config().channels;
-  return {{"architecture", architecture_name(network.config())},
-          {"stem", network.config().stem == SWAV_STEM_SMALL ? "small" : "imagenet"},
-          {"input_size", std::to_string(network.input.size)},
-          {"mean", numbers_text(network.input.mean, channels)},
-          {"std", numbers_text(network.input.std, channels)}};
+swav_load_report preview(const TensorFile& file, const LoadChoice& choice, swav_network_config& config) {
+  const KeyMap keys(file, choice.prefix);
+  const Recognition found = recognize(file, keys, choice);
+  LoadReport collected(file, keys, found.description, found.guessed);
+  const Inventory tensors(found.description);
+  Loading(file, keys, found.description, choice)
+      .for_each(tensors.entries(), [&](const TensorEntry& entry, const StoredTensor* stored, Source source) {
+        if (source == Source::file) collected.match(*stored, entry);
+        if (source == Source::zero) collected.match_without_file();
+      });
+  config = found.description.config;
+  return collected.finish();
 }
 
-void save_weights(const Network& network, const std::string& path) {
-  require_finite(network.parameters());
+std::vector<TensorSource> tensor_sources(const Network& network) {
   std::vector<TensorSource> tensors;
   for (const TensorEntry& entry : network.parameters().entries()) {
     const DataType type = entry.kind == SWAV_TENSOR_COUNTER ? DataType::i64 : DataType::f32;
     tensors.push_back({entry.name, type, entry.shape, network.parameters().data(entry)});
   }
-  write_safetensors(path, tensors, weights_metadata(network));
+  return tensors;
+}
+
+void save_weights(const Network& network, const std::string& path) {
+  require_finite(network.parameters());
+  write_safetensors(path, tensor_sources(network), weights_metadata(network));
 }
 
 }  // namespace swav

@@ -1,82 +1,151 @@
 // The trainer's state as one safetensors file: the network's tensors under their own names, optimizer.* and objective.* beside
-// them.
+// them. The metadata has the network's description, the caller's note, and under "swav_training" (JSON, with a version of its
+// own) who wrote the file and the settings of the run. Format 1 had the settings as lines of text, and the objective's tensors
+// without a prefix.
 #include <algorithm>
 #include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
 
+#include "base/isa.h"
 #include "base/memory.h"
-#include "base/number.h"
 #include "base/status.h"
-#include "io/safetensors.h"
 #include "network/finite.h"
+#include "network/weights.h"
+#include "training/checkpoint_settings.h"
 #include "training/trainer.h"
 
 namespace swav {
 namespace {
 
-const char* const settings_key = "settings";
-const std::string state1_prefix = std::string(optimizer_prefix) + "state1.",
-                  state2_prefix = std::string(optimizer_prefix) + "state2.",
-                  steps_name = std::string(optimizer_prefix) + "steps";
+using nlohmann::json;
 
-void line(std::string& text, const std::string& key, double value) { text += key + " " + text_of(value, 9) + "\n"; }
+constexpr int32_t newest_format = 2;
+constexpr int64_t most_steps = int64_t{1} << 53;  // of an optimizer: what its double counts exactly
+const char* const key = "swav_training";
+const std::string optimizer_prefix = "optimizer.", objective_prefix = "objective.";
+const std::string state1_prefix = optimizer_prefix + "state1.", state2_prefix = optimizer_prefix + "state2.",
+                  steps_name = optimizer_prefix + "steps";
 
-// The lines that two settings texts do not share, as "key: file has X, this run has Y".
-std::string difference(const std::string& file, const std::string& run) {
-  auto split = [](const std::string& text) {
-    std::map<std::string, std::string> rows;
-    for (size_t at = 0; at < text.size();) {
-      const size_t end = std::min(text.find('\n', at), text.size()), space = std::min(text.find(' ', at), end);
-      rows[text.substr(at, space - at)] = text.substr(std::min(space + 1, end), end - std::min(space + 1, end));
-      at = end + 1;
-    }
-    return rows;
-  };
-  auto ours = split(run), theirs = split(file);
-  for (const auto& row : theirs) ours.emplace(row.first, "none");
-  std::string list;
-  for (const auto& [key, value] : ours) {
-    const std::string& stored = theirs.emplace(key, "none").first->second;
-    if (stored != value) list += (list.empty() ? "" : "; ") + key + ": file has " + stored + ", this run has " + value;
-  }
-  return list;
+template <size_t Capacity>
+void copy_text(char (&to)[Capacity], const std::string& text) {
+  const size_t size = std::min(text.size(), Capacity - 1);
+  std::memcpy(to, text.data(), size);
+  to[size] = 0;
 }
+
+std::string version_text(int32_t version) {
+  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." + std::to_string(version % 100);
+}
+
+struct Header {
+  swav_checkpoint_info info{};
+  Settings settings;
+};
+
+// Who wrote the file, and for which settings.
+Header read_header(const TensorFile& file) {
+  const char* path = file.path().c_str();
+  Header header;
+  const auto current = file.metadata().find(key), old = file.metadata().find("settings");
+  if (current == file.metadata().end()) {
+    if (old == file.metadata().end())
+      fail(SWAV_ERROR_FORMAT, "%s is no checkpoint: it holds weights without a training state", path);
+    header.info.format = 1;
+    header.settings = parse_old_settings(old->second);
+    return header;
+  }
+  const json root = json::parse(current->second, nullptr, false);
+  const auto damaged = [&](const char* what) {
+    fail(SWAV_ERROR_FORMAT, "%s is damaged: the %s of its training state is not there", path, what);
+  };
+  const auto member = [&](const char* name, bool (json::*is)() const noexcept) -> const json& {
+    const auto found = root.is_object() ? root.find(name) : root.end();
+    if (!root.is_object() || found == root.end() || !((*found).*is)()) damaged(name);
+    return *found;
+  };
+  const int64_t format = member("format", &json::is_number_integer).get<int64_t>();
+  if (format > newest_format) {
+    fail(SWAV_ERROR_UNSUPPORTED, "%s was written by a later version: it has format %lld, %d is the newest known here", path,
+         static_cast<long long>(format), newest_format);
+  }
+  if (format != newest_format) damaged("format");
+  header.info.format = newest_format;
+  header.info.version = int32_t(std::clamp<int64_t>(member("engine", &json::is_number_integer).get<int64_t>(), 0, INT32_MAX));
+  copy_text(header.info.isa, member("isa", &json::is_string).get<std::string>());
+  for (const auto& [name, value] : member("settings", &json::is_object).items()) {
+    if (!value.is_string()) damaged("text of a setting");
+    header.settings[name] = value.get<std::string>();
+  }
+  return header;
+}
+
+// Why the bits of this run will not be those of a run without a break.
+std::string warning(const swav_checkpoint_info& info) {
+  const std::string isa = name(current_isa());
+  if (info.isa[0] != 0 && info.isa != isa) {
+    return std::string("the checkpoint was written with the instruction set ") + info.isa + " and training goes on with " +
+           isa + ": the weights will differ in their last bits from those of a run without a break";
+  }
+  if (info.version != 0 && info.version != SWAV_VERSION) {
+    return "the checkpoint was written by version " + version_text(info.version) + " and training goes on with " +
+           version_text(SWAV_VERSION) + ": the weights may differ in their last bits from those of a run without a break";
+  }
+  return "";
+}
+
+// Reads the tensors of a checkpoint, each once, and then says whether there were others.
+class StateReader {
+ public:
+  explicit StateReader(const TensorFile& file) : file_(file) {}
+
+  const StoredTensor& find(const std::string& name, const std::vector<int64_t>& shape) {
+    const StoredTensor* found = file_.find(name);
+    if (found == nullptr || found->shape != shape) {
+      fail(SWAV_ERROR_FORMAT, "%s is damaged: tensor %s is missing or has another shape", file_.path().c_str(), name.c_str());
+    }
+    read_.insert(name);
+    return *found;
+  }
+  void read(const TensorEntry& entry, void* values) { read_tensor(file_, find(entry.name, entry.shape), entry, values); }
+  void read(const std::string& name, const std::vector<int64_t>& shape, float* values, bool squares = false) {
+    const StoredTensor& stored = find(name, shape);
+    file_.read(stored, values);
+    check_values(file_, stored, values, squares);
+  }
+  void read(const std::string& name, const std::vector<int64_t>& shape, int64_t* values) {
+    const StoredTensor& stored = find(name, shape);
+    file_.read(stored, values);
+    const int64_t count = stored.count();
+    if (std::any_of(values, values + count, [](int64_t n) { return n < 0 || n > most_steps; })) {
+      fail(SWAV_ERROR_FORMAT, "%s is damaged: %s holds a number that is no count of steps", file_.path().c_str(), name.c_str());
+    }
+  }
+  void finish() const {
+    for (const StoredTensor& tensor : file_.tensors()) {
+      if (read_.count(tensor.name) > 0) continue;
+      fail(SWAV_ERROR_FORMAT, "%s holds a tensor that no run of these settings has: %s", file_.path().c_str(),
+           tensor.name.c_str());
+    }
+  }
+
+ private:
+  const TensorFile& file_;
+  std::set<std::string> read_;
+};
 
 }  // namespace
 
-std::string Trainer::settings_text() const {
-  const swav_network_config& n = network_.config();
-  const OptimizerConfig& o = settings_.optimizer;
-  std::string text = "architecture " + architecture_name(n) + "\n";
-  line(text, "stem", n.stem);
-  line(text, "channels", n.channels);
-  line(text, "hidden", n.hidden);
-  line(text, "dim", n.dim);
-  for (int32_t h = 0; h < n.head_count; ++h) line(text, "prototypes" + std::to_string(h), n.prototypes[h]);
-  for (size_t g = 0; g < settings_.groups.size(); ++g) {
-    line(text, "crop_count" + std::to_string(g), settings_.groups[g].count);
-    line(text, "crop_size" + std::to_string(g), settings_.groups[g].size);
-  }
-  line(text, "batch", settings_.batch);
-  for (const Setting& setting : objective_->settings()) line(text, setting.name, setting.value);
-  line(text, "optimizer", o.rule);
-  line(text, "momentum", double(o.momentum));
-  line(text, "trust", double(o.trust));
-  line(text, "beta1", double(o.beta1));
-  line(text, "beta2", double(o.beta2));
-  line(text, "adam_epsilon", double(o.epsilon));
-  line(text, "weight_decay", double(o.weight_decay));
-  line(text, "direct", settings_.direct);
-  return text;
+std::map<std::string, std::string> Trainer::checkpoint_settings() const {
+  return settings_of(network_.config(), settings_, objective_->settings());
 }
 
 void Trainer::save(const std::string& path, const std::string& note) const {
   swav::require_finite(network_.parameters());
-  std::vector<TensorSource> tensors;
+  std::vector<TensorSource> tensors = tensor_sources(network_);
   std::vector<int64_t> steps;
   for (const ParameterView& view : optimizer_->parameters()) steps.push_back(view.steps);
   for (const TensorEntry& entry : network_.parameters().entries()) {
-    const DataType type = entry.kind == SWAV_TENSOR_COUNTER ? DataType::i64 : DataType::f32;
-    tensors.push_back({entry.name, type, entry.shape, network_.parameters().data(entry)});
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
     tensors.push_back({state1_prefix + entry.name, DataType::f32, entry.shape, plan_.state1 + entry.offset});
     if (plan_.state2) tensors.push_back({state2_prefix + entry.name, DataType::f32, entry.shape, plan_.state2 + entry.offset});
@@ -87,74 +156,77 @@ void Trainer::save(const std::string& path, const std::string& note) const {
     tensors.push_back(
         {objective_prefix + array.name, type, array.shape, array.values ? static_cast<void*>(array.values) : array.counters});
   }
-  std::map<std::string, std::string> metadata = weights_metadata(network_);
+  Metadata metadata = weights_metadata(network_);
   metadata["note"] = note;
-  metadata[settings_key] = settings_text();
+  metadata[key] = json{{"format", newest_format},
+                       {"engine", SWAV_VERSION},
+                       {"isa", name(current_isa())},
+                       {"settings", checkpoint_settings()}}
+                      .dump();
   write_safetensors(path, tensors, metadata);
 }
 
-void Trainer::load(const std::string& path) {
-  const SafetensorsReader file(path);
-  const auto settings = file.metadata().find(settings_key);
-  if (settings == file.metadata().end())
-    fail(SWAV_ERROR_FORMAT, "%s is no checkpoint: it holds weights without a training state", path.c_str());
-  if (settings->second != settings_text()) {
-    fail(SWAV_ERROR_FORMAT, "%s belongs to other settings: %s", path.c_str(),
-         difference(settings->second, settings_text()).c_str());
-  }
-  auto find = [&](const std::string& name, const std::vector<int64_t>& shape) -> const StoredTensor& {
-    const auto found = file.tensors().find(name);
-    if (found == file.tensors().end() || found->second.shape != shape) {
-      fail(SWAV_ERROR_FORMAT, "%s is damaged: tensor %s is missing or has another shape", path.c_str(), name.c_str());
-    }
-    return found->second;
-  };
-  // Everything is read before anything is changed.
-  Parameters& parameters = network_.parameters();
+// All state of a trainer, apart from it: everything is read before anything is changed.
+struct Trainer::State {
+  Parameters parameters;
+  std::vector<float> state1, state2;
+  std::vector<int64_t> steps;
+  std::vector<std::vector<float>> values;  // of each array of the objective, or
+  std::vector<std::vector<int64_t>> counters;
+};
+
+Trainer::State Trainer::read_state(const TensorFile& file) const {
   require_memory(plan_.bytes().parameters * 2 + plan_.bytes().optimizer + plan_.bytes().queue, "reading a checkpoint",
                  "it is held beside the training state for a moment");
-  Parameters loaded = parameters;
-  std::vector<float> state1(size_t(parameters.size())), state2(plan_.state2 ? size_t(parameters.size()) : 0);
-  for (const TensorEntry& entry : loaded.entries()) {
-    const StoredTensor& stored = find(entry.name, entry.shape);
-    if (entry.kind == SWAV_TENSOR_COUNTER) {
-      file.read(stored, static_cast<int64_t*>(loaded.data(entry)));
-      continue;
-    }
-    file.read(stored, static_cast<float*>(loaded.data(entry)));
+  StateReader reader(file);
+  State state{network_.parameters(), {}, {}, {}, {}, {}};
+  state.state1.resize(size_t(state.parameters.size()));
+  if (plan_.state2) state.state2.resize(size_t(state.parameters.size()));
+  for (const TensorEntry& entry : state.parameters.entries()) {
+    reader.read(entry, state.parameters.data(entry));
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
-    file.read(find(state1_prefix + entry.name, entry.shape), state1.data() + entry.offset);
-    if (plan_.state2) file.read(find(state2_prefix + entry.name, entry.shape), state2.data() + entry.offset);
+    reader.read(state1_prefix + entry.name, entry.shape, state.state1.data() + entry.offset);
+    if (plan_.state2) reader.read(state2_prefix + entry.name, entry.shape, state.state2.data() + entry.offset, true);
   }
-  std::vector<int64_t> steps(optimizer_->parameters().size());
-  file.read(find(steps_name, {int64_t(steps.size())}), steps.data());
-  const std::vector<StateArray> objective = objective_->state();
-  std::vector<std::vector<float>> values(objective.size());
-  std::vector<std::vector<int64_t>> counters(objective.size());
-  for (size_t i = 0; i < objective.size(); ++i) {
-    // Older files have the objective's state without the prefix.
-    const std::string& plain = objective[i].name;
-    const StoredTensor& stored = find(file.tensors().count(plain) > 0 ? plain : objective_prefix + plain, objective[i].shape);
-    if (objective[i].values) {
-      values[i].resize(size_t(stored.count()));
-      file.read(stored, values[i].data());
-      continue;
-    }
-    counters[i].resize(size_t(stored.count()));
-    file.read(stored, counters[i].data());
-    for (int64_t counter : counters[i]) {
-      if (counter < 0) fail(SWAV_ERROR_FORMAT, "%s is damaged: %s is negative", path.c_str(), plain.c_str());
+  state.steps.resize(optimizer_->parameters().size());
+  reader.read(steps_name, {int64_t(state.steps.size())}, state.steps.data());
+  for (const StateArray& array : objective_->state()) {
+    const std::string name = file.find(array.name) != nullptr ? array.name : objective_prefix + array.name;
+    int64_t count = 1;
+    for (int64_t n : array.shape) count *= n;
+    state.values.emplace_back(array.values ? size_t(count) : 0);
+    state.counters.emplace_back(array.values ? 0 : size_t(count));
+    if (array.values) {
+      reader.read(name, array.shape, state.values.back().data());
+    } else {
+      reader.read(name, array.shape, state.counters.back().data());
     }
   }
+  reader.finish();
+  return state;
+}
 
-  parameters.assign(loaded);
-  std::copy(state1.begin(), state1.end(), plan_.state1);
-  std::copy(state2.begin(), state2.end(), plan_.state2);
-  for (size_t i = 0; i < steps.size(); ++i) optimizer_->parameters()[i].steps = steps[i];
+swav_checkpoint_info Trainer::load(const std::string& path) {
+  const TensorFile file(path);
+  Header header = read_header(file);
+  const std::string differences = difference(header.settings, checkpoint_settings());
+  if (!differences.empty()) fail(SWAV_ERROR_FORMAT, "%s belongs to other settings: %s", path.c_str(), differences.c_str());
+  const Declaration declared = read_declaration(path, file.metadata());
+  if (!declared.input) fail(SWAV_ERROR_FORMAT, "%s is damaged: it does not describe its input", path.c_str());
+  const State state = read_state(file);
+
+  network_.parameters().assign(state.parameters);
+  network_.input = *declared.input;
+  std::copy(state.state1.begin(), state.state1.end(), plan_.state1);
+  std::copy(state.state2.begin(), state.state2.end(), plan_.state2);
+  for (size_t i = 0; i < state.steps.size(); ++i) optimizer_->parameters()[i].steps = state.steps[i];
+  const std::vector<StateArray> objective = objective_->state();
   for (size_t i = 0; i < objective.size(); ++i) {
-    std::copy(values[i].begin(), values[i].end(), objective[i].values);
-    std::copy(counters[i].begin(), counters[i].end(), objective[i].counters);
+    std::copy(state.values[i].begin(), state.values[i].end(), objective[i].values);
+    std::copy(state.counters[i].begin(), state.counters[i].end(), objective[i].counters);
   }
+  copy_text(header.info.warning, warning(header.info));
+  return header.info;
 }
 
 }  // namespace swav

@@ -4,6 +4,7 @@
 // ranks, update, running statistics. plan.h has the memory, objective.h what is learned.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "training/plan.h"
 
 namespace swav {
+
+class TensorFile;
 
 class Trainer {
  public:
@@ -37,7 +40,7 @@ class Trainer {
 
   // -- checkpoint.cpp --
   void save(const std::string& path, const std::string& note) const;
-  void load(const std::string& path);
+  swav_checkpoint_info load(const std::string& path);
 
  private:
   void bind_optimizer();
@@ -50,7 +53,9 @@ class Trainer {
   // Throws on every rank where `finite` is false on one.
   void require_finite(bool finite, const char* what);
   std::string first_not_finite() const;
-  std::string settings_text() const;
+  struct State;
+  State read_state(const TensorFile& file) const;
+  std::map<std::string, std::string> checkpoint_settings() const;
   void reset_times();
 
   Network& network_;

@@ -29,6 +29,8 @@ struct TrainingLoop: ~Copyable {
     var records: RunRecords
     /// What evaluations remarked and was told.
     var remarks: Set<String> = []
+    /// The checkpoint that training goes on from.
+    let resumed: CheckpointInfo?
   }
 
   /// Takes the folder, restores the checkpoint where there is one, makes the memory plan. Trains nothing yet.
@@ -67,7 +69,7 @@ extension TrainingLoop.Work {
     let network = try Network(configuration.network, seed: configuration.seed)
     try network.describeInput(configuration.input)
     var trainer = try Trainer(network, configuration.trainer)
-    if isResumed { try trainer.load(files.checkpoint) }
+    let resumed = isResumed ? try trainer.load(files.checkpoint) : nil
     let environment = try Environment(images: state.data, workers: configuration.readers)
     // First of all: by it the folder is known as that of a run.
     try replaceFile(files.configuration, with: configuration.yaml)
@@ -83,6 +85,7 @@ extension TrainingLoop.Work {
     (self.network, self.loader) = (network, loader)
     self.trainer = trainer
     self.records = records
+    self.resumed = resumed
   }
 }
 
@@ -115,6 +118,7 @@ extension TrainingLoop {
   private mutating func begin(_ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
     try tell(.started(try start(work)), &work, report)
     if let remark = lock.remark { try tell(.warning(remark), &work, report) }
+    if let warning = work.resumed?.warning { try tell(.warning(warning), &work, report) }
     for remark in pretraining.images.remarks where remark.concernsSamples { work.records.log("images: " + remark.text) }
     guard state.step == 0 else { return }
     for remark in pretraining.remarks { work.records.log(remark) }

@@ -56,8 +56,10 @@ public struct WeightsFile: Encodable, Sendable, Equatable {
     }
   }
 
-  /// The network, as it was.
-  public func open() throws -> Network { try Network.open(path).network }
+  /// The network, as it was, and what loading found.
+  public func open(_ options: LoadOptions = LoadOptions()) throws -> (network: Network, report: LoadReport) {
+    try Network.open(path, options)
+  }
 
   /// "step 1250 of 3000, after epoch 12, from the checkpoint"; nil where nothing tells how far the run was.
   public var progress: String? {
@@ -69,5 +71,5 @@ public struct WeightsFile: Encodable, Sendable, Equatable {
 
 extension Network {
   /// Opens weights by path, as ``WeightsFile/init(at:)`` finds them.
-  public static func open(weightsAt path: String) throws -> Network { try WeightsFile(at: path).open() }
+  public static func open(weightsAt path: String) throws -> Network { try WeightsFile(at: path).open().network }
 }

@@ -21,7 +21,7 @@ int main(int argc, char **argv) {
 
   swav_network *network = NULL;
   swav_network_info info;
-  if (swav_network_open(argv[1], &network, NULL) != SWAV_OK) return failed(argv[1]);
+  if (swav_network_open(argv[1], NULL, &network, NULL) != SWAV_OK) return failed(argv[1]);
   if (swav_network_describe(network, &info) != SWAV_OK) return failed(argv[1]);
   float *embedding = malloc((size_t)info.config.dim * sizeof *embedding);
   if (!embedding) return perror("embed"), 1;
