@@ -39,7 +39,8 @@ let package = Package(
         .unsafeFlags(["-std=c++20", "-O3", "-fopenmp", "-fno-math-errno", "-Wno-psabi", "-isystem", "/usr/include/eigen3"]),
       ],
       linkerSettings: [
-        .linkedLibrary("omp5"), .linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp"),
+        .linkedLibrary("omp5"), .linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("z"), .linkedLibrary("webp"),
+        .linkedLibrary("webpdemux"),
       ]
     ),
     // In the order of the pipeline; each module knows only those above it.

@@ -116,7 +116,9 @@ bool swav_is_cancelled(void);
 #define SWAV_MAX_CHANNELS 4
 #define SWAV_MAX_GROUPS 8
 
-/* A decoded picture: 8 or 16 bit samples, [height][width][channels], upright (EXIF orientation applied). */
+/* A decoded picture: 8 or 16 bit samples, [height][width][channels], upright. The orientation is what EXIF data say; in PNG
+ * these are the chunk eXIf before or behind the pixels, or a text "Raw profile type exif". Where EXIF data say nothing, XMP
+ * does. (Browsers do not look at texts and XMP; Pillow's exif_transpose does.) */
 typedef struct swav_image swav_image;
 
 typedef enum swav_image_format SWAV_OF_INT {
@@ -128,22 +130,33 @@ typedef enum swav_image_format SWAV_OF_INT {
   SWAV_FORMAT_PNM = 5
 } swav_image_format;
 
+/* Pictures of four inks (CMYK) become RGB without a colour profile. A JPEG with Adobe's marker has them inverted, 255 being no
+ * ink; without the marker they are taken as they are. */
+typedef enum swav_inks {
+  SWAV_INKS_NONE = 0,    /* gray or RGB is stored */
+  SWAV_INKS_PLAIN = 1,   /* 255 is full ink; in a JPEG: no marker, and some programs write inverted inks all the same */
+  SWAV_INKS_INVERTED = 2 /* a JPEG with Adobe's marker */
+} swav_inks;
+
 typedef struct swav_image_info {
   int32_t width, height; /* upright */
   int32_t channels;      /* 1 gray or 3 RGB */
   int32_t bits;          /* 8 or 16 a sample */
   swav_image_format format;
+  swav_inks inks; /* of the stored picture */
+  bool has_alpha; /* the stored picture may be transparent: a channel for it, or a colour that is marked so */
+  bool has_more;  /* further frames follow, which are left out */
 } swav_image_info;
 
 typedef struct swav_decode_options {
   int32_t channels;      /* 1 or 3: convert to it; 0: as stored (1 or 3) */
   int32_t bits;          /* 8: reduce 16-bit samples; 0: as stored */
-  int64_t max_pixels;    /* refuse larger pictures with SWAV_ERROR_LIMIT */
-  int32_t max_dimension; /* the same for width and height */
+  int64_t max_pixels;    /* refuse larger pictures with SWAV_ERROR_LIMIT; 1 to 65,500 squared */
+  int32_t max_dimension; /* the same for width and height; 1 to 2^20 */
   float background[3];   /* 0..1, what shows through transparency; negative: drop alpha, as Pillow's convert("RGB") does */
 } swav_decode_options;
 
-/* 3 channels, 8 bit, 89,478,485 pixels (Pillow's warning limit), 65,500 a side, alpha dropped. */
+/* 3 channels, 8 bit, 178,956,970 pixels (more than that Pillow refuses as a decompression bomb), 2^20 a side, alpha dropped. */
 swav_decode_options swav_decode_options_default(void);
 
 /* Reads the header only: format and upright size of an encoded image. Microseconds, whatever the file claims. */

@@ -152,27 +152,6 @@ TEST_CASE("reduced decoding of large pictures gives nearly the crops of the whol
   }
 }
 
-TEST_CASE("a JPEG that ends below all crops serves the fast path, and one that ends above their end is refused") {
-  const std::vector<uint8_t> bytes = photo(400, 300, 1);
-  const std::vector<uint8_t> cut(bytes.begin(), bytes.begin() + std::ptrdiff_t(bytes.size() * 2 / 3));
-  int served = 0, refused = 0;
-  swav_recipe recipe = small_recipe(17, 8);
-  recipe.groups[0].max_scale = 0.2f;
-  recipe.group_count = 1;
-  for (uint64_t sample = 0; sample < 200; ++sample) {
-    try {
-      const bool same = multicrop_of(cut, recipe, sample) == multicrop_of(bytes, recipe, sample);
-      CHECK(same);
-      ++served;
-    } catch (const Error& error) {
-      CHECK(error.status() == SWAV_ERROR_FORMAT);
-      ++refused;
-    }
-  }
-  CHECK(served > 0);
-  CHECK(refused > 0);
-}
-
 TEST_CASE("twelve bits of a scan, stored in sixteen, reach the crops of one channel and not those of three") {
   // A slow ramp through the lowest sixteenth of the range.
   const int width = 96, height = 80;

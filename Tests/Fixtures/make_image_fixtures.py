@@ -5,6 +5,7 @@
 
 Writes beside itself:
   image/formats/*           one small file for each format and variant, with FILE.expected.png: Pillow's pixels, upright RGB
+                            (made by image_formats.py)
   image/plans.csv, plans.bin  crops of a picture that both sides compute: every field of the plan; the 8-bit samples, one after the other
   image/photos.csv          crops of real photos, which are not part of the package: plan and CRC-32 of the samples
   image/hue.csv             CRC-32 of hue shifts of 52^3 colours
@@ -13,17 +14,12 @@ import argparse, csv, io, os, random, struct, tarfile, zlib
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from image_formats import write_formats
+from image_samples import picture
+
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "image")
 FIELDS = ("left top width height resized_width resized_height offset_x offset_y size flip jitter order "
           "brightness contrast saturation hue grayscale blur sigma").split()
-
-
-def picture(width, height, channels=3):
-    """Integers only, so that the tests compute the same: slow waves by triangles, plus a hash for noise."""
-    y, x, c = np.meshgrid(np.arange(height), np.arange(width), np.arange(channels), indexing="ij")
-    wave = np.abs((x * (5 + c) + y * (3 + 2 * c)) % 256 - 128) + np.abs((x * 2 - y * 3 + 40 * c) % 192 - 96)
-    noise = ((x * 73856093 ^ y * 19349663 ^ c * 83492791) & 0xFFFFFFFF) >> 7 & 31
-    return np.clip(wave + noise, 0, 255).astype(np.uint8)
 
 
 def adjust(image, operation, factor):
@@ -136,80 +132,12 @@ def write_hue():
             table.write(f"{shift!r},{zlib.crc32(pixels.tobytes())}\n")
 
 
-def exif(orientation):
-    tags = Image.Exif()
-    tags[0x0112] = orientation
-    return tags.tobytes()
-
-
-def format_files():
-    """(name, bytes) of every format and variant."""
-    rgb, gray = Image.fromarray(picture(45, 38)), Image.fromarray(picture(45, 38, 1)[:, :, 0])
-    rgba = rgb.copy()
-    rgba.putalpha(gray)
-    wide = Image.fromarray(np.array(gray).astype(np.uint16) * 250 + 99)
-
-    def saved(image, kind, **options):
-        out = io.BytesIO()
-        image.save(out, kind, **options)
-        return out.getvalue()
-    yield "baseline_420.jpg", saved(rgb, "JPEG", quality=90)
-    yield "baseline_444.jpg", saved(rgb, "JPEG", quality=90, subsampling=0)
-    yield "baseline_422.jpg", saved(rgb, "JPEG", quality=75, subsampling=1)
-    yield "progressive.jpg", saved(rgb, "JPEG", quality=85, progressive=True)
-    yield "restart.jpg", saved(rgb, "JPEG", quality=85, restart_marker_blocks=3)
-    yield "gray.jpg", saved(gray, "JPEG", quality=90)
-    yield "cmyk.jpg", saved(rgb.convert("CMYK"), "JPEG", quality=90)
-    for orientation in range(2, 9):
-        yield f"orientation_{orientation}.jpg", saved(rgb.resize((20, 13)), "JPEG", quality=90, exif=exif(orientation))
-    yield "orientation_6.png", saved(rgb.resize((20, 13)), "PNG", exif=exif(6))
-    yield "rgb.png", saved(rgb, "PNG")
-    yield "gray.png", saved(gray, "PNG")
-    yield "gray16.png", saved(wide, "PNG")
-    yield "bitmap.png", saved(gray.convert("1"), "PNG")
-    for bits in (2, 4, 8):
-        yield f"palette_{bits}.png", saved(rgb.quantize(2 ** bits), "PNG", bits=bits)
-    yield "palette_transparent.png", saved(rgb.quantize(16), "PNG", transparency=3)
-    yield "rgba.png", saved(rgba, "PNG")
-    yield "gray_alpha.png", saved(rgba.convert("LA"), "PNG")
-    yield "lossy.webp", saved(rgb, "WEBP", quality=80)
-    yield "lossless.webp", saved(rgb, "WEBP", lossless=True)
-    yield "rgba.webp", saved(rgba, "WEBP", lossless=True, exact=True)
-    yield "orientation_8.webp", saved(rgb.resize((20, 13)), "WEBP", lossless=True, exif=exif(8))
-    yield "rgb.bmp", saved(rgb, "BMP")
-    yield "palette.bmp", saved(rgb.quantize(200), "BMP")
-    yield "bitmap.bmp", saved(gray.convert("1"), "BMP")
-    yield "rgb.ppm", saved(rgb, "PPM")
-    yield "gray.pgm", saved(gray, "PPM")
-    yield "gray16.pgm", saved(wide, "PPM")
-    yield "bitmap.pbm", saved(gray.convert("1"), "PPM")
-    small = np.array(rgb.resize((5, 4)))
-    yield "text.ppm", b"P3\n# a comment\n5 4 255\n" + " ".join(map(str, small.reshape(-1))).encode() + b"\n"
-    yield "text.pbm", b"P1 5 4\n10101\n01010\n1 1 1 1 1\n00000\n"
-
-
-def expected(data):
-    image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-    if image.mode.startswith("I"):  # 16 bits: Pillow's convert would clip
-        return Image.fromarray(((np.array(image).astype(np.int64) * 2 + 257) // 514).astype(np.uint8)).convert("RGB")
-    return image.convert("RGB")
-
-
-def write_formats():
-    folder = os.path.join(HERE, "formats")
-    os.makedirs(folder, exist_ok=True)
-    for name, data in format_files():
-        with open(os.path.join(folder, name), "wb") as file:
-            file.write(data)
-        expected(data).save(os.path.join(folder, name + ".expected.png"))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", help="photos-fullsize.tar; without it photos.csv stays as it is")
     arguments = parser.parse_args()
     os.makedirs(HERE, exist_ok=True)
-    write_formats()
+    write_formats(os.path.join(HERE, "formats"))
     write_plans()
     write_hue()
     if arguments.photos:

@@ -25,8 +25,9 @@ swav_decode_options options_or_default(const swav_decode_options* options) {
 }
 
 void check_shape(int32_t width, int32_t height, int32_t channels, const char* function) {
-  SWAV_REQUIRE(width >= 1 && height >= 1 && width <= 65500 && height <= 65500,
-               "%s: size is %d x %d; 1 to 65500 a side is allowed", function, width, height);
+  constexpr int most = 65500;  // a side of a JPEG
+  SWAV_REQUIRE(width >= 1 && height >= 1 && width <= most && height <= most, "%s: size is %d x %d; 1 to %d a side is allowed",
+               function, width, height, most);
   SWAV_REQUIRE(channels == 1 || channels == 3, "%s: channels is %d; 1 or 3 is allowed", function, channels);
 }
 

@@ -19,8 +19,6 @@ int decode_bits_for(int channels);
 // Throws SWAV_ERROR_ARGUMENT naming the first field outside its range.
 void check_decode_options(const swav_decode_options& options);
 
-swav_image_format sniff(const uint8_t* bytes, size_t size);
-
 // Format and upright size, from the header alone. channels and bits are those that decoding "as stored" gives.
 swav_image_info probe(const uint8_t* bytes, size_t size);
 
@@ -39,28 +37,36 @@ Target target_of(int stored_channels, int stored_bits, const swav_decode_options
 // 16 -> 8 bit: v / 257, rounded.
 inline uint8_t reduced(uint16_t v) { return uint8_t((uint32_t(v) * 255 + 32895) >> 16); }
 
+// Whether transparent pixels are laid over a background.
+inline bool blends(const swav_decode_options& o) {
+  return o.background[0] >= 0 && o.background[1] >= 0 && o.background[2] >= 0;
+}
+
 // One row as a library delivers it -> the target. `channels` is 1 gray, 2 gray + alpha, 3 RGB or 4 RGBA; `bits` 8 or 16 in the
 // machine's byte order. Transparent pixels are laid over options.background, or alpha is dropped when that is negative.
 void convert_row(const void* stored, int width, int channels, int bits, const swav_decode_options& options, Image& image,
                  int y);
 
-// One file a format. They fill `image` with the pixels as stored, converted to the target, and return the EXIF orientation
-// (1 to 8; 1 is upright), which decode() applies.
-int decode_jpeg(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
-int decode_png(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
-int decode_webp(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
-int decode_bmp(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
-int decode_pnm(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
+// Inks as they are, 255 being full: Pillow's cmyk2rgb, black - ink * black / 255, the division rounded. In place of the inks,
+// `rgb` may be `cmyk`.
+void rgb_of_cmyk(const uint8_t* cmyk, int width, uint8_t* rgb);
 
-// A header: the size as stored, samples as stored, and the EXIF orientation (1 to 8; 1 is upright).
+// What a header says: the size as stored, samples as stored, and the orientation (1 to 8; 1 is upright).
 struct Header {
   swav_image_info info;
   int orientation;
 };
+
+// One file a format. Decoders fill `image` with the pixels as stored, converted to the target; decode() turns them upright.
 Header probe_jpeg(const uint8_t* bytes, size_t size);
 Header probe_png(const uint8_t* bytes, size_t size);
 Header probe_webp(const uint8_t* bytes, size_t size);
 Header probe_bmp(const uint8_t* bytes, size_t size);
 Header probe_pnm(const uint8_t* bytes, size_t size);
+Header decode_jpeg(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
+Header decode_png(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
+Header decode_webp(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
+Header decode_bmp(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
+Header decode_pnm(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
 
 }  // namespace swav::image

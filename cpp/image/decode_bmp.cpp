@@ -87,14 +87,22 @@ void row_of(const Bmp& bmp, const uint8_t* stored, uint8_t* rgb) {
   }
 }
 
-}  // namespace
-
-Header probe_bmp(const uint8_t* bytes, size_t size) {
-  const Bmp bmp = parse(bytes, size);
-  return {{int32_t(bmp.width), int32_t(bmp.height), 3, 8, SWAV_FORMAT_BMP}, 1};
+Header header_of(const Bmp& bmp) {
+  Header header{};
+  header.info.width = int32_t(bmp.width);
+  header.info.height = int32_t(bmp.height);
+  header.info.channels = 3;
+  header.info.bits = 8;
+  header.info.format = SWAV_FORMAT_BMP;
+  header.orientation = 1;
+  return header;
 }
 
-int decode_bmp(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image) {
+}  // namespace
+
+Header probe_bmp(const uint8_t* bytes, size_t size) { return header_of(parse(bytes, size)); }
+
+Header decode_bmp(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image) {
   const Bmp bmp = parse(bytes, size);
   check_limits(bmp.width, bmp.height, options);
   const size_t needed = bmp.row_bytes * size_t(bmp.height);
@@ -110,7 +118,7 @@ int decode_bmp(const uint8_t* bytes, size_t size, const swav_decode_options& opt
     row_of(bmp, bytes + bmp.pixels_at + bmp.row_bytes * size_t(stored), rgb);
     convert_row(rgb, image.width(), 3, 8, options, image, y);
   }
-  return 1;
+  return header_of(bmp);
 }
 
 }  // namespace swav::image

@@ -1,5 +1,5 @@
 // PNG through libpng: every colour type and depth, interlaced or not; palettes and low depths are expanded, gamma is ignored
-// (as Pillow does), the first frame of an animation is taken.
+// (as Pillow does). Of an animation the picture is taken that viewers without animations show, as a rule the first frame.
 #include <png.h>
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 #include "image/decode.h"
-#include "image/exif.h"
+#include "image/png_chunks.h"
 
 namespace swav::image {
 namespace {
@@ -17,7 +17,7 @@ constexpr png_uint_32 max_ancillary_chunks = 256;
 // Chunks that no pixel depends on are skipped unread: texts and profiles may be compressed and large. Four letters and a zero
 // each.
 constexpr char ignored_chunks[] =
-    "bKGD\0cHRM\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0sTER\0tEXt\0tIME\0zTXt";
+    "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0sTER\0tEXt\0tIME\0zTXt";
 // Deflate makes at most 1032 bytes of one (a match of 258 bytes in two bits).
 constexpr uint64_t max_inflation = 1032;
 
@@ -65,6 +65,8 @@ struct PngReader {
       png_set_chunk_malloc_max(png, std::min<png_alloc_size_t>(max_chunk_bytes, left));  // no chunk is longer than the file
       png_set_chunk_cache_max(png, max_ancillary_chunks);
       png_set_benign_errors(png, 1);
+      // Some writers claim a smaller window in the zlib header than their data use.
+      png_set_option(png, PNG_MAXIMUM_INFLATE_WINDOW, PNG_OPTION_ON);
       png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, reinterpret_cast<png_const_bytep>(ignored_chunks),
                                   int(sizeof ignored_chunks / 5));
       png_read_info(png, info);
@@ -78,16 +80,19 @@ struct PngReader {
     return (png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA) || png_get_valid(png, info, PNG_INFO_tRNS);
   }
   int bits() const { return png_get_bit_depth(png, info) == 16 ? 16 : 8; }
-
-  int orientation() const {
-    png_bytep exif = nullptr;
-    png_uint_32 size = 0;
-    return png_get_eXIf_1(png, info, &size, &exif) && exif ? exif_orientation(exif, size) : 1;
-  }
 };
 
-Header header_of(const PngReader& reader) {
-  return {{reader.width(), reader.height(), reader.has_color() ? 3 : 1, reader.bits(), SWAV_FORMAT_PNG}, reader.orientation()};
+Header header_of(const PngReader& reader, const PngFacts& facts) {
+  Header header{};
+  header.info.width = reader.width();
+  header.info.height = reader.height();
+  header.info.channels = reader.has_color() ? 3 : 1;
+  header.info.bits = reader.bits();
+  header.info.format = SWAV_FORMAT_PNG;
+  header.info.has_alpha = reader.has_alpha();
+  header.info.has_more = facts.animated;
+  header.orientation = facts.orientation.value();
+  return header;
 }
 
 // Rows as 1 to 4 channels of 8 or 16 bits in the machine's byte order. Returns the number of passes.
@@ -129,13 +134,14 @@ void read_rows(PngReader& reader, int passes, const swav_decode_options& options
 Header probe_png(const uint8_t* bytes, size_t size) {
   PngReader reader(bytes, size);
   reader.read_header();
-  return header_of(reader);
+  return header_of(reader, png_facts(bytes, size));
 }
 
-int decode_png(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image) {
+Header decode_png(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image) {
   PngReader reader(bytes, size);
   reader.read_header();
-  const Header header = header_of(reader);
+  const PngFacts facts = png_facts(bytes, size);
+  const Header header = header_of(reader, facts);
   check_limits(header.info.width, header.info.height, options);
   const uint64_t claimed = uint64_t(png_get_rowbytes(reader.png, reader.info)) * uint64_t(header.info.height);
   if (claimed / max_inflation > size) {
@@ -143,10 +149,11 @@ int decode_png(const uint8_t* bytes, size_t size, const swav_decode_options& opt
          header.info.height);
   }
   const Target target = target_of(header.info.channels, header.info.bits, options);
-  const int passes = set_transforms(reader, reader.has_alpha() && options.background[0] >= 0);
+  const int passes = set_transforms(reader, reader.has_alpha() && blends(options));
   image.allocate(header.info.width, header.info.height, target.channels, target.bits, SWAV_FORMAT_PNG);
   read_rows(reader, passes, options, image);
-  return header.orientation;
+  if (facts.cut) fail(SWAV_ERROR_FORMAT, "PNG: the data ends early, behind the pixels");
+  return header;
 }
 
 }  // namespace swav::image

@@ -96,14 +96,22 @@ uint32_t binary_sample(const Pnm& pnm, const uint8_t* row, int64_t i) {
   return scaled(pnm.bits() == 16 ? uint32_t(row[i * 2] << 8 | row[i * 2 + 1]) : row[i], pnm);
 }
 
-}  // namespace
-
-Header probe_pnm(const uint8_t* bytes, size_t size) {
-  const Pnm pnm = parse(bytes, size);
-  return {{int32_t(pnm.width), int32_t(pnm.height), pnm.channels, pnm.bits(), SWAV_FORMAT_PNM}, 1};
+Header header_of(const Pnm& pnm) {
+  Header header{};
+  header.info.width = int32_t(pnm.width);
+  header.info.height = int32_t(pnm.height);
+  header.info.channels = pnm.channels;
+  header.info.bits = pnm.bits();
+  header.info.format = SWAV_FORMAT_PNM;
+  header.orientation = 1;
+  return header;
 }
 
-int decode_pnm(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image) {
+}  // namespace
+
+Header probe_pnm(const uint8_t* bytes, size_t size) { return header_of(parse(bytes, size)); }
+
+Header decode_pnm(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image) {
   const Pnm pnm = parse(bytes, size);
   check_limits(pnm.width, pnm.height, options);
   const uint64_t needed = bytes_needed(pnm);
@@ -131,7 +139,7 @@ int decode_pnm(const uint8_t* bytes, size_t size, const swav_decode_options& opt
     }
     convert_row(memory.data(), int(pnm.width), pnm.channels, pnm.bits(), options, image, int(y));
   }
-  return 1;
+  return header_of(pnm);
 }
 
 }  // namespace swav::image

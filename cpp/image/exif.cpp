@@ -1,6 +1,7 @@
 #include "image/exif.h"
 
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 namespace swav::image {
@@ -13,6 +14,18 @@ struct Tiff {
   uint32_t u16(size_t at) const { return little ? bytes[at] | bytes[at + 1] << 8 : bytes[at] << 8 | bytes[at + 1]; }
   uint32_t u32(size_t at) const { return little ? u16(at) | u16(at + 2) << 16 : u16(at) << 16 | u16(at + 2); }
 };
+
+// A value that means nothing is upright.
+int known(uint32_t value) { return value >= 1 && value <= 8 ? int(value) : 1; }
+
+// Of the entry of a directory that begins at `entry`.
+int value_of(const Tiff& data, size_t entry) {
+  const uint32_t type = data.u16(entry + 2);
+  constexpr uint32_t u16 = 3, u32 = 4, i16 = 8, i32 = 9;
+  if (data.u32(entry + 4) != 1) return 1;
+  if (type == u16 || type == i16) return known(data.u16(entry + 8));
+  return type == u32 || type == i32 ? known(data.u32(entry + 8)) : 1;
+}
 
 template <size_t N>
 struct Pixel {
@@ -50,29 +63,42 @@ void gather(const uint8_t* from, const Walk& walk, int width, int height, uint8_
 
 }  // namespace
 
-int tiff_orientation(const uint8_t* tiff, size_t size) {
-  if (size < 14) return 1;
-  const bool little = std::memcmp(tiff, "II*\0", 4) == 0;
-  if (!little && std::memcmp(tiff, "MM\0*", 4) != 0) return 1;
-  const Tiff data{tiff, little};
+int exif_orientation(const uint8_t* exif, size_t size) {
+  while (size >= 6 && std::memcmp(exif, "Exif\0\0", 6) == 0) {
+    exif += 6;
+    size -= 6;
+  }
+  if (size < 14) return 0;
+  const bool little = std::memcmp(exif, "II*\0", 4) == 0;
+  if (!little && std::memcmp(exif, "MM\0*", 4) != 0) return 0;
+  const Tiff data{exif, little};
   const size_t directory = data.u32(4);
-  if (directory > size - 2) return 1;
+  if (directory > size - 2) return 0;
   const size_t count = data.u16(directory);
   for (size_t i = 0; i < count; ++i) {
     const size_t entry = directory + 2 + i * 12;
-    if (entry + 12 > size) return 1;
-    constexpr uint32_t orientation_tag = 0x0112, type_short = 3;
-    if (data.u16(entry) != orientation_tag) continue;
-    if (data.u16(entry + 2) != type_short || data.u32(entry + 4) != 1) return 1;
-    const uint32_t value = data.u16(entry + 8);
-    return value >= 1 && value <= 8 ? int(value) : 1;
+    if (entry + 12 > size) return 0;
+    constexpr uint32_t orientation_tag = 0x0112;
+    if (data.u16(entry) == orientation_tag) return value_of(data, entry);
   }
-  return 1;
+  return 0;
 }
 
-int exif_orientation(const uint8_t* exif, size_t size) {
-  if (size >= 6 && std::memcmp(exif, "Exif\0\0", 6) == 0) return tiff_orientation(exif + 6, size - 6);
-  return tiff_orientation(exif, size);
+int xmp_orientation(const uint8_t* xmp, size_t size) {
+  constexpr std::string_view name = "tiff:Orientation";
+  const std::string_view text(reinterpret_cast<const char*>(xmp), size);
+  for (size_t at = text.find(name); at != text.npos; at = text.find(name, at + 1)) {
+    std::string_view rest = text.substr(at + name.size());
+    if (rest.starts_with("=\"") || rest.starts_with("='")) {
+      rest.remove_prefix(2);
+    } else if (rest.starts_with(">")) {
+      rest.remove_prefix(1);
+    } else {
+      continue;
+    }
+    if (!rest.empty() && rest[0] >= '0' && rest[0] <= '9') return known(uint32_t(rest[0] - '0'));
+  }
+  return 0;
 }
 
 // Orientations 2 to 4 mirror the stored picture; 5 to 8 mirror the transposed one, as 1 to 4 do.
@@ -98,6 +124,7 @@ void make_upright(Image& image, int orientation, Image& scratch) {
   const swav_image_info& info = image.info;
   const bool swap = transposes(orientation);
   scratch.allocate(swap ? info.height : info.width, swap ? info.width : info.height, info.channels, info.bits, info.format);
+  scratch.describe(info);
   const Walk steps = walk(orientation, info.width, info.height);
   const uint8_t* from = image.samples.data();
   uint8_t* to = scratch.samples.data();

@@ -1,4 +1,4 @@
-// Orientation: reading it from EXIF data, and turning a picture upright.
+// Orientation: reading it from EXIF and XMP data, and turning a picture upright.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,19 @@
 
 namespace swav::image {
 
-// Orientation tag of a TIFF structure ("II*\0..." or "MM\0*..."); 1 when there is none or anything is wrong.
-int tiff_orientation(const uint8_t* tiff, size_t size);
+// What the parts of a file say about orientation: 1 to 8, or 0 where a part says nothing. EXIF data that has the tag counts
+// before XMP, as in Pillow.
+struct Orientation {
+  int exif = 0, xmp = 0;
+  int value() const { return exif ? exif : xmp ? xmp : 1; }
+};
 
-// The same with the optional leading "Exif\0\0" of JPEG's APP1.
+// Orientation tag of a TIFF structure ("II*\0..." or "MM\0*...", perhaps behind "Exif\0\0"), stored as a whole number of any
+// type; 1 when its value is none of 1 to 8, 0 when there is none.
 int exif_orientation(const uint8_t* exif, size_t size);
+
+// tiff:Orientation of an XMP packet, an attribute or an element; 0 when there is none.
+int xmp_orientation(const uint8_t* xmp, size_t size);
 
 // Whether width and height trade places.
 inline bool transposes(int orientation) { return orientation >= 5; }

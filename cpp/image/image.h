@@ -74,8 +74,19 @@ struct Image {
   // Takes the shape and makes room for it, and for the vector kernels to read past its end. Dimensions are checked by the
   // caller.
   void allocate(int width, int height, int channels, int bits, swav_image_format format) {
-    info = {width, height, channels, bits, format};
+    info = {};
+    info.width = width;
+    info.height = height;
+    info.channels = channels;
+    info.bits = bits;
+    info.format = format;
     samples.reserve(size_bytes() + image_slack);
+  }
+  // Takes over what is known of the stored picture besides its shape.
+  void describe(const swav_image_info& stored) {
+    info.has_alpha = stored.has_alpha;
+    info.inks = stored.inks;
+    info.has_more = stored.has_more;
   }
   template <class T>
   const T* row(int y) const {

@@ -3,6 +3,9 @@
 #include <jerror.h>
 
 #include <algorithm>
+#include <cstdarg>
+#include <cstring>
+#include <string_view>
 
 #include "base/status.h"
 #include "image/exif.h"
@@ -10,9 +13,9 @@
 namespace swav::image {
 namespace {
 
-// A progressive file has about ten scans; each one walks over all blocks, however few bytes it has, so their number is bounded.
-constexpr int max_scans = 100;
-constexpr int64_t max_scanned_pixels = int64_t{1} << 31;
+// A progressive file has about ten scans; each one walks over all blocks, however few bytes it has, so their number is bounded:
+// by 100, and for large pictures by the pixels that all scans walk over, but not below 16.
+constexpr int64_t max_scans = 100, min_scans = 16, max_scanned_pixels = int64_t{1} << 31;
 
 swav_status status_of(int code) {
   switch (code) {
@@ -30,13 +33,24 @@ swav_status status_of(int code) {
   }
 }
 
+bool begins(jpeg_saved_marker_ptr marker, std::string_view magic) {
+  return marker->data_length >= magic.size() && std::memcmp(marker->data, magic.data(), magic.size()) == 0;
+}
+
 int orientation_of(const jpeg_decompress_struct& info) {
+  constexpr std::string_view exif = {"Exif\0", 5}, xmp = {"http://ns.adobe.com/xap/1.0/\0", 29};
+  Orientation orientation;
   for (jpeg_saved_marker_ptr marker = info.marker_list; marker; marker = marker->next) {
-    const bool exif = marker->data_length >= 6 && marker->data[0] == 'E' && marker->data[1] == 'x' && marker->data[2] == 'i' &&
-                      marker->data[3] == 'f';
-    if (exif) return exif_orientation(marker->data, marker->data_length);
+    if (!orientation.exif && begins(marker, exif)) orientation.exif = exif_orientation(marker->data, marker->data_length);
+    if (!orientation.xmp && begins(marker, xmp)) orientation.xmp = xmp_orientation(marker->data, marker->data_length);
   }
-  return 1;
+  return orientation.value();
+}
+
+// Between the pixels' data the end marker cannot stand, so the last one ends the picture; what follows it is of no matter.
+bool find_end(const JOCTET* bytes, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes), size);
+  return text.rfind("\xFF\xD9") != text.npos;
 }
 
 }  // namespace
@@ -58,21 +72,42 @@ void JpegReader::on_error(j_common_ptr info) {
   std::longjmp(reader.jump_, 1);
 }
 
-// Warnings are about damage that libjpeg decodes around; they are counted by nobody.
-void JpegReader::on_message(j_common_ptr, int) {}
+void JpegReader::stop(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(message_, sizeof message_, format, arguments);
+  va_end(arguments);
+  std::longjmp(jump_, 1);
+}
 
-// The data ended. Before the last row of blocks this is a truncated file; after it only the end marker is missing.
+// Warnings are about damage that libjpeg decodes around, and are counted by nobody. But where the data have ended, each says
+// that something is missing or that something else, such as zeros of a download that was broken off, stands in its place.
+void JpegReader::on_message(j_common_ptr info, int level) {
+  JpegReader& reader = self(info->client_data);
+  if (level < 0 && reader.ended_) reader.stop("the data ends early, in the last row of blocks");
+}
+
+// At the end of the data, where no end marker came: is everything there that the header promised? libjpeg marks a component
+// as seen by keeping its quantisation table, and counts for each coefficient of a progressive file the bits that are missing.
+void JpegReader::check_complete() {
+  if (!header_read_) stop("the data ends within the header");
+  if (info_.input_iMCU_row + 1 < info_.total_iMCU_rows)
+    stop("the data ends early, at block row %u of %u", info_.input_iMCU_row + 1, info_.total_iMCU_rows);
+  // Arithmetic decoding goes on with zeros and does not warn.
+  if (info_.arith_code) stop("the data ends early, without an end marker");
+  for (int c = 0; c < info_.num_components; ++c) {
+    if (!info_.comp_info[c].quant_table) stop("the data ends early, before component %d of %d", c + 1, info_.num_components);
+    if (!info_.coef_bits) continue;
+    const int* missing = info_.coef_bits[c];
+    if (std::any_of(missing, missing + DCTSIZE2, [](int bits) { return bits != 0; }))
+      stop("the data ends early, after scan %d of a progressive file that needs more", info_.input_scan_number);
+  }
+}
+
 boolean JpegReader::on_end_of_data(j_decompress_ptr info) {
   JpegReader& reader = self(info->client_data);
-  if (!reader.header_read_) {
-    std::snprintf(reader.message_, sizeof reader.message_, "the data ends within the header");
-    on_error(reinterpret_cast<j_common_ptr>(info));
-  }
-  if (info->input_iMCU_row + 1 < info->total_iMCU_rows) {
-    std::snprintf(reader.message_, sizeof reader.message_, "the data ends early, at block row %u of %u",
-                  info->input_iMCU_row + 1, info->total_iMCU_rows);
-    on_error(reinterpret_cast<j_common_ptr>(info));
-  }
+  reader.check_complete();
+  reader.ended_ = true;
   static const JOCTET end[2] = {0xFF, JPEG_EOI};
   info->src->next_input_byte = end;
   info->src->bytes_in_buffer = 2;
@@ -89,13 +124,12 @@ void JpegReader::on_skip(j_decompress_ptr info, long count) {
 void JpegReader::on_progress(j_common_ptr common) {
   const auto info = reinterpret_cast<j_decompress_ptr>(common);
   const int64_t pixels = int64_t(info->image_width) * info->image_height;
-  const int64_t scans = info->input_scan_number;
-  if (scans <= max_scans && scans * pixels <= max_scanned_pixels) return;
+  const int64_t most = std::clamp(max_scanned_pixels / std::max<int64_t>(pixels, 1), min_scans, max_scans);
+  if (info->input_scan_number <= most) return;
   JpegReader& reader = self(info->client_data);
-  std::snprintf(reader.message_, sizeof reader.message_, "%lld scans over %u x %u pixels are more than a picture needs",
-                static_cast<long long>(scans), info->image_width, info->image_height);
   reader.status_ = SWAV_ERROR_LIMIT;
-  on_error(common);
+  reader.stop("%d scans over %u x %u pixels are more than a picture needs", info->input_scan_number, info->image_width,
+              info->image_height);
 }
 
 JpegReader::JpegReader(const uint8_t* bytes, size_t size) {
@@ -120,6 +154,7 @@ JpegReader::JpegReader(const uint8_t* bytes, size_t size) {
   });
   header_read_ = true;
   orientation_ = orientation_of(info_);
+  has_end_ = find_end(source_.next_input_byte, source_.bytes_in_buffer);
 }
 
 void JpegReader::start(int channels, int denominator) {
@@ -154,6 +189,11 @@ void JpegReader::read_row(uint8_t* row) {
     JSAMPROW rows[1] = {row};
     jpeg_read_scanlines(&info_, rows, 1);
   });
+}
+
+void JpegReader::finish() {
+  if (has_end_) return;
+  attempt([&] { jpeg_finish_decompress(&info_); });
 }
 
 }  // namespace swav::image

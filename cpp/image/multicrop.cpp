@@ -11,6 +11,7 @@
 #include "image/exif.h"
 #include "image/jpeg_reader.h"
 #include "image/plan.h"
+#include "image/sniff.h"
 
 namespace swav::image {
 namespace {
@@ -60,9 +61,10 @@ Part decode_part(JpegReader& reader, const Region& needed, int denominator, int 
   return {&image, upright.left, upright.top, denominator};
 }
 
-// Whether the decoder itself delivers the recipe's channels: not from inks, and not gray from colours.
-bool delivers(const JpegReader& reader, int channels) {
-  return reader.components() == 1 || (reader.components() == 3 && channels == 3);
+// Whether a part of the file is enough: the decoder itself delivers the recipe's channels, not from inks, and not gray from
+// colours; and nothing is missing at the end, which only reading all of it would show.
+bool serves_parts(const JpegReader& reader, int channels) {
+  return reader.has_end() && (reader.components() == 1 || (reader.components() == 3 && channels == 3));
 }
 
 }  // namespace
@@ -84,7 +86,7 @@ void multicrop(const uint8_t* bytes, size_t size, swav_decode_options options, c
   if (recipe.precision == SWAV_PRECISION_FAST && sniff(bytes, size) == SWAV_FORMAT_JPEG) {
     JpegReader reader(bytes, size);
     check_limits(reader.width(), reader.height(), options);
-    if (delivers(reader, recipe.channels)) {
+    if (serves_parts(reader, recipe.channels)) {
       int width = reader.width(), height = reader.height();
       if (transposes(reader.orientation())) std::swap(width, height);
       decide(width, height);
