@@ -40,7 +40,7 @@ let package = Package(
       ],
       linkerSettings: [
         .linkedLibrary("omp5"), .linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("z"), .linkedLibrary("webp"),
-        .linkedLibrary("webpdemux"),
+        .linkedLibrary("webpdemux"), .linkedLibrary("tiff"), .linkedLibrary("gif"),
       ]
     ),
     // In the order of the pipeline; each module knows only those above it.

@@ -127,7 +127,11 @@ typedef enum swav_image_format SWAV_OF_INT {
   SWAV_FORMAT_PNG = 2,
   SWAV_FORMAT_WEBP = 3,
   SWAV_FORMAT_BMP = 4,
-  SWAV_FORMAT_PNM = 5
+  SWAV_FORMAT_PNM = 5,
+  SWAV_FORMAT_GIF = 6,  /* the first frame of GIF, WebP and PNG animations */
+  SWAV_FORMAT_TIFF = 7, /* the first page; whole numbers of up to 16 bits */
+  SWAV_FORMAT_HEIC = 8, /* this and AVIF where libheif is installed, else SWAV_ERROR_UNSUPPORTED; in 8 bits */
+  SWAV_FORMAT_AVIF = 9
 } swav_image_format;
 
 /* Pictures of four inks (CMYK) become RGB without a colour profile. A JPEG with Adobe's marker has them inverted, 255 being no
@@ -145,7 +149,7 @@ typedef struct swav_image_info {
   swav_image_format format;
   swav_inks inks; /* of the stored picture */
   bool has_alpha; /* the stored picture may be transparent: a channel for it, or a colour that is marked so */
-  bool has_more;  /* further frames follow, which are left out */
+  bool has_more;  /* further frames or pages follow, which are left out */
 } swav_image_info;
 
 typedef struct swav_decode_options {
@@ -270,7 +274,8 @@ swav_status swav_crop_render(const swav_image *image, const swav_crop_plan *plan
 /* Bytes to all V crops of one sample: decode once, plan and execute every crop. outputs[v] is where crop v goes
  * ([size][size][channels] float32), V pointers. options may be NULL; recipe->channels decides about the channels, and the bits:
  * one channel keeps samples of 16 bits through the whole chain, three are reduced to 8 when decoded. The fast path
- * decodes of a JPEG only the rows and columns that the crops need, reduced where every crop shrinks it by four or more. */
+ * decodes of a JPEG only the rows and columns that the crops need, reduced where every crop shrinks it by four or more. Of a
+ * TIFF only strips and tiles are decoded that some crop touches. */
 swav_status swav_multicrop(const void *bytes, size_t size, const swav_decode_options *options, const swav_recipe *recipe,
                            uint64_t seed, uint64_t epoch, uint64_t sample, float *const *outputs);
 

@@ -18,20 +18,27 @@ public struct Image: ~Copyable {
     public var channels: Int
     /// 8 or 16 a sample.
     public var bits: Int
-    /// "jpeg", "png", "webp", "bmp", "pnm" or "unknown".
+    /// One of ``formats``.
     public var format: String
+    /// Of the stored picture: whether it may be transparent.
+    public var hasAlpha: Bool
+    /// Four inks in place of colours, and whether they are inverted, as JPEGs with Adobe's marker have them.
+    public var inks: Inks
+    /// Further frames or pages, which are left out.
+    public var hasMore: Bool
+
+    public enum Inks: Sendable { case none, plain, inverted }
+
+    /// Names of the formats, in the order of the engine's numbers; the first one stands for samples that were not decoded.
+    public static let formats = ["unknown", "jpeg", "png", "webp", "bmp", "pnm", "gif", "tiff", "heic", "avif"]
 
     init(_ info: swav_image_info) {
       (width, height) = (Int(info.width), Int(info.height))
       (channels, bits) = (Int(info.channels), Int(info.bits))
-      switch info.format {
-      case SWAV_FORMAT_JPEG: format = "jpeg"
-      case SWAV_FORMAT_PNG: format = "png"
-      case SWAV_FORMAT_WEBP: format = "webp"
-      case SWAV_FORMAT_BMP: format = "bmp"
-      case SWAV_FORMAT_PNM: format = "pnm"
-      default: format = "unknown"
-      }
+      let number = Int(info.format.rawValue)
+      format = Info.formats.indices.contains(number) ? Info.formats[number] : Info.formats[0]
+      (hasAlpha, hasMore) = (info.has_alpha, info.has_more)
+      inks = info.inks == SWAV_INKS_PLAIN ? .plain : info.inks == SWAV_INKS_INVERTED ? .inverted : .none
     }
   }
 

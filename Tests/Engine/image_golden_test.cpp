@@ -10,6 +10,7 @@
 
 #include "image/color.h"
 #include "image/crop.h"
+#include "image/heif_library.h"
 #include "test_data.h"
 
 using namespace swav::image;
@@ -144,21 +145,26 @@ TEST_CASE("every format and variant decodes to Pillow's pixels, upright") {
     if (path.find(".expected.png") != std::string::npos) continue;
     CAPTURE(path);
     ++files;
+    if (test_data::is_heif(path) && !HeifLibrary::is_there()) continue;
     const auto bytes = test_data::read_file(path), expected_bytes = test_data::read_file(path + ".expected.png");
     Image image, expected;
     decode(bytes.data(), bytes.size(), default_decode_options(), image);
     decode(expected_bytes.data(), expected_bytes.size(), default_decode_options(), expected);
     REQUIRE(image.width() == expected.width());
     REQUIRE(image.height() == expected.height());
-    // Lossy decoders of other versions may round differently: 2 levels for JPEG and WebP, none elsewhere.
-    const bool lossy = image.info.format == SWAV_FORMAT_JPEG || image.info.format == SWAV_FORMAT_WEBP;
-    CHECK(largest_difference(image.row<uint8_t>(0), expected.row<uint8_t>(0), image.size_bytes()) <= (lossy ? 2 : 0));
+    // None where the format is lossless. Lossy decoders of other versions may round differently: 2 levels for JPEG, also in
+    // TIFF, WebP, HEIC and AVIF. Of chroma at half the resolution libheif repeats samples where libavif interpolates: half a
+    // pixel of 1.5 levels, times 1.8 from chroma to blue, is 1.3 levels more.
+    const auto has = [&](const char* part) { return path.find(part) != std::string::npos; };
+    const bool lossy = has(".jpg") || has("jpeg.tif") || has(".webp") || test_data::is_heif(path);
+    const int tolerance = !lossy ? 0 : has("slow_420.") ? 3 : 2;
+    CHECK(largest_difference(image.row<uint8_t>(0), expected.row<uint8_t>(0), image.size_bytes()) <= tolerance);
     const swav_image_info probed = probe(bytes.data(), bytes.size());
     CHECK(probed.width == image.width());
     CHECK(probed.height == image.height());
     CHECK(probed.format == image.info.format);
   }
-  CHECK(files == 56);
+  CHECK(files == 150);
 }
 
 TEST_CASE("16-bit samples stay when asked for, and reduce by 257 otherwise") {

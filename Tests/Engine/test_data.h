@@ -68,4 +68,9 @@ inline std::vector<std::map<std::string, std::string>> read_csv(const std::strin
   return rows;
 }
 
+// Whether a file is one of those that are read where libheif is installed.
+inline bool is_heif(const std::string& path) {
+  return path.find(".heic") != std::string::npos || path.find(".avif") != std::string::npos;
+}
+
 }  // namespace test_data

@@ -6,7 +6,7 @@ import io, os, struct, zlib
 import numpy as np
 from PIL import Image, ImageOps
 
-from image_samples import GRAY, RGB, RGBA, SMALL, WIDE, exif, exif_entry, saved, xmp
+from image_samples import GRAY, RGB, RGBA, SLOW, SMALL, WIDE, exif, exif_entry, saved, xmp
 from image_tiffs import tiff_files
 
 
@@ -284,11 +284,12 @@ def gif_files():
 
 
 def heif_files():
-    yield "rgb.avif", saved(RGB, "AVIF", quality=90)
+    yield "slow_420.avif", saved(SLOW, "AVIF", quality=90)
     yield "rgb_444.avif", saved(RGB, "AVIF", quality=90, subsampling="4:4:4")
     yield "gray.avif", saved(GRAY, "AVIF", quality=90, subsampling="4:0:0")
     yield "rgba.avif", saved(RGBA, "AVIF", quality=95, subsampling="4:4:4")
-    yield "animated.avif", saved(RGB, "AVIF", quality=90, save_all=True, append_images=[ImageOps.invert(RGB)], duration=100)
+    yield "animated.avif", saved(RGB, "AVIF", quality=90, subsampling="4:4:4", save_all=True,
+                                 append_images=[ImageOps.invert(RGB)], duration=100)
     for orientation in range(2, 9):
         yield f"orientation_{orientation}.avif", saved(SMALL, "AVIF", quality=95, subsampling="4:4:4", exif=exif(orientation))
     try:
@@ -297,7 +298,7 @@ def heif_files():
         print("no pillow_heif: the .heic files stay as they are")
         return
     pillow_heif.register_heif_opener()
-    yield "rgb.heic", saved(RGB, "HEIF", quality=90)
+    yield "slow_420.heic", saved(SLOW, "HEIF", quality=90)
     yield "rgb_444.heic", saved(RGB, "HEIF", quality=90, chroma=444)
     yield "rgba.heic", saved(RGBA, "HEIF", quality=90, chroma=444)
     yield "gray.heic", saved(GRAY, "HEIF", quality=90)

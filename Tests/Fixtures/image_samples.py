@@ -17,6 +17,9 @@ GRAY = Image.fromarray(picture(45, 38, 1)[:, :, 0])
 RGBA = RGB.copy()
 RGBA.putalpha(GRAY)
 WIDE = Image.fromarray(np.array(GRAY).astype(np.uint16) * 250 + 99)
+# Colours change slowly: of chroma at half the resolution, decoders of different libraries interpolate or repeat the samples.
+SLOW = Image.fromarray(np.fromfunction(lambda y, x, c: (x * 2 * (c == 0) + y * 2 * (c == 1) + (120 + x) * (c == 2)),
+                                       (38, 45, 3)).astype(np.uint8))
 SMALL = RGB.resize((20, 13))  # for orientations
 
 

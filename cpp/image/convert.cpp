@@ -62,19 +62,21 @@ Target target_of(int stored_channels, int stored_bits, const swav_decode_options
   return {options.channels ? options.channels : (stored_channels >= 3 ? 3 : 1), options.bits ? options.bits : stored_bits};
 }
 
-void convert_row(const void* stored, int width, int channels, int bits, const swav_decode_options& options, Image& image,
-                 int y) {
+void convert_row(const void* stored, int width, int channels, int bits, const swav_decode_options& options, Image& image, int y,
+                 int x) {
   const bool blend = blends(options);
   const auto level = [&](int c, float maximum) { return std::lround(options.background[c] * maximum); };
   const int target = image.channels();
+  const size_t first = size_t(x) * size_t(target);
   if (bits == 16) {
     const Color<uint16_t> back = {uint16_t(level(0, 65535)), uint16_t(level(1, 65535)), uint16_t(level(2, 65535))};
     const auto* from = static_cast<const uint16_t*>(stored);
-    if (image.info.bits == 16) return convert(from, width, channels, target, blend ? &back : nullptr, image.row<uint16_t>(y));
-    return convert(from, width, channels, target, blend ? &back : nullptr, image.row<uint8_t>(y));
+    if (image.info.bits == 16)
+      return convert(from, width, channels, target, blend ? &back : nullptr, image.row<uint16_t>(y) + first);
+    return convert(from, width, channels, target, blend ? &back : nullptr, image.row<uint8_t>(y) + first);
   }
   const Color<uint8_t> back = {uint8_t(level(0, 255)), uint8_t(level(1, 255)), uint8_t(level(2, 255))};
-  convert(static_cast<const uint8_t*>(stored), width, channels, target, blend ? &back : nullptr, image.row<uint8_t>(y));
+  convert(static_cast<const uint8_t*>(stored), width, channels, target, blend ? &back : nullptr, image.row<uint8_t>(y) + first);
 }
 
 void rgb_of_cmyk(const uint8_t* cmyk, int width, uint8_t* rgb) {

@@ -25,6 +25,10 @@ Codec codec_of(const uint8_t* bytes, size_t size) {
     case SWAV_FORMAT_WEBP: return {probe_webp, decode_webp};
     case SWAV_FORMAT_BMP: return {probe_bmp, decode_bmp};
     case SWAV_FORMAT_PNM: return {probe_pnm, decode_pnm};
+    case SWAV_FORMAT_GIF: return {probe_gif, decode_gif};
+    case SWAV_FORMAT_TIFF: return {probe_tiff, decode_tiff};
+    case SWAV_FORMAT_HEIC:
+    case SWAV_FORMAT_AVIF: return {probe_heif, decode_heif};
     default: fail_unknown(bytes, size);
   }
 }

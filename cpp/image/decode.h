@@ -42,10 +42,10 @@ inline bool blends(const swav_decode_options& o) {
   return o.background[0] >= 0 && o.background[1] >= 0 && o.background[2] >= 0;
 }
 
-// One row as a library delivers it -> the target. `channels` is 1 gray, 2 gray + alpha, 3 RGB or 4 RGBA; `bits` 8 or 16 in the
-// machine's byte order. Transparent pixels are laid over options.background, or alpha is dropped when that is negative.
-void convert_row(const void* stored, int width, int channels, int bits, const swav_decode_options& options, Image& image,
-                 int y);
+// A row as a library delivers it -> the target, from column x on. `channels` is 1 gray, 2 gray + alpha, 3 RGB or 4 RGBA; `bits`
+// 8 or 16 in the machine's byte order. Transparent pixels are laid over options.background, or alpha is dropped without one.
+void convert_row(const void* stored, int width, int channels, int bits, const swav_decode_options& options, Image& image, int y,
+                 int x = 0);
 
 // Inks as they are, 255 being full: Pillow's cmyk2rgb, black - ink * black / 255, the division rounded. In place of the inks,
 // `rgb` may be `cmyk`.
@@ -63,10 +63,16 @@ Header probe_png(const uint8_t* bytes, size_t size);
 Header probe_webp(const uint8_t* bytes, size_t size);
 Header probe_bmp(const uint8_t* bytes, size_t size);
 Header probe_pnm(const uint8_t* bytes, size_t size);
+Header probe_gif(const uint8_t* bytes, size_t size);
+Header probe_tiff(const uint8_t* bytes, size_t size);
+Header probe_heif(const uint8_t* bytes, size_t size);
 Header decode_jpeg(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
 Header decode_png(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
 Header decode_webp(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
 Header decode_bmp(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
 Header decode_pnm(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
+Header decode_gif(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
+Header decode_tiff(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
+Header decode_heif(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image);
 
 }  // namespace swav::image

@@ -2,7 +2,8 @@
 //
 // A JPEG is decoded from the first row to the last that some crop needs, and only the columns in between; rows above are
 // skipped without transforming them, rows below are not looked at. Where every crop shrinks a lot (camera photos), the decoder
-// delivers means of 2 x 2, 4 x 4 or 8 x 8 pixels, which costs it less than the pixels.
+// delivers means of 2 x 2, 4 x 4 or 8 x 8 pixels, which costs it less than the pixels. Of a TIFF the strips or tiles are
+// decoded that some crop touches, and of these no more pixels are kept than the crops need.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "image/jpeg_reader.h"
 #include "image/plan.h"
 #include "image/sniff.h"
+#include "image/tiff_reader.h"
 
 namespace swav::image {
 namespace {
@@ -67,6 +69,15 @@ bool serves_parts(const JpegReader& reader, int channels) {
   return reader.has_end() && (reader.components() == 1 || (reader.components() == 3 && channels == 3));
 }
 
+// The same of a TIFF, in full resolution.
+Part decode_part(TiffReader& reader, const Region& needed, const swav_decode_options& options, Image& image, Image& scratch) {
+  const Header& header = reader.header();
+  const Region stored = stored_region(needed, header.orientation, header.info.width, header.info.height);
+  reader.read(stored, options, image);
+  make_upright(image, header.orientation, scratch);
+  return {&image, needed.left, needed.top};
+}
+
 }  // namespace
 
 void multicrop(const uint8_t* bytes, size_t size, swav_decode_options options, const swav_recipe& recipe, uint64_t seed,
@@ -95,9 +106,24 @@ void multicrop(const uint8_t* bytes, size_t size, swav_decode_options options, c
       return;
     }
   }
-  decode(bytes, size, options, picture);
-  decide(picture.width(), picture.height());
-  for (int v = 0; v < crops; ++v) execute_crop(picture, plans[size_t(v)], recipe, outputs[v]);
+  Part part = {&picture};
+  if (sniff(bytes, size) == SWAV_FORMAT_TIFF) {
+    TiffReader reader(bytes, size);
+    const swav_image_info& info = reader.header().info;
+    check_limits(info.width, info.height, options);
+    const bool turned = transposes(reader.header().orientation);
+    decide(turned ? info.height : info.width, turned ? info.width : info.height);
+    part = decode_part(reader, union_of(plans), options, picture, scratch);
+  } else {
+    decode(bytes, size, options, picture);
+    decide(picture.width(), picture.height());
+  }
+  for (int v = 0; v < crops; ++v) {
+    swav_crop_plan plan = plans[size_t(v)];
+    plan.left -= part.left;
+    plan.top -= part.top;
+    execute_crop(picture, plan, recipe, outputs[v]);
+  }
 }
 
 }  // namespace swav::image
