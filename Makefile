@@ -62,7 +62,7 @@ FUZZ_FLAGS = -timeout=5 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ -max_tot
 SWIFT_FUZZ = swiftc -O -g -swift-version 6 -package-name swav -module-name Fuzzer -parse-as-library -sanitize=fuzzer,address -use-ld=lld
 SWIFT_FUZZED = $(addprefix Sources/SwAVData/, Sources/DataError.swift Sources/FolderScan.swift Sources/ImageSource.swift \
   Sources/PackedFiles.swift Sources/SourceRemark.swift Lists/*.swift Archives/*.swift Index/*.swift Reading/FileBytes.swift \
-  Reading/FileStamps.swift)
+  Reading/ImageFiles.swift Reading/FileStamps.swift)
 fuzz: setup  ## Feed damaged images, archives and lists to their readers for FUZZ_SECONDS each, under sanitizers
 	CC=clang CXX=clang++ cmake -S . -B build/fuzz -G Ninja -DSWAV_BUILD_FUZZERS=ON
 	cmake --build build/fuzz

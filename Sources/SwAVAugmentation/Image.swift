@@ -1,7 +1,7 @@
 import CSwAV
 public import SwAVEngine
 
-/// A decoded picture: 8 or 16 bit samples, [height][width][channels], upright (EXIF orientation applied).
+/// A decoded picture: 8 or 16 bit samples, [height][width][channels], upright as EXIF or XMP data say.
 ///
 /// Owns its pixels; not copyable, so there is one owner. Use it on one thread at a time.
 public struct Image: ~Copyable {
@@ -44,11 +44,11 @@ public struct Image: ~Copyable {
 
   /// Decodes a whole image to `channels` channels: 1, 3, or 0 for those that are stored. `bits` is 8, to which 16-bit samples
   /// are reduced, or 0 for what is stored; nil: as training does it, 0 for one channel and 8 otherwise. Throws `.format` for
-  /// damaged bytes, `.limit` for more than 89,478,485 pixels or 65,500 a side.
-  public init(decoding bytes: [UInt8], channels: Int = 3, bits: Int? = nil) throws(EngineError) {
-    var options = swav_decode_options_default()
-    options.channels = Int32(clamping: channels)
-    options.bits = Int32(clamping: bits ?? (channels == 1 ? 0 : 8))
+  /// damaged bytes, `.limit` for more pixels than the options allow.
+  public init(
+    decoding bytes: [UInt8], channels: Int = 3, bits: Int? = nil, options: DecodingOptions = .standard
+  ) throws(EngineError) {
+    var options = options.engine(channels: channels, bits: bits ?? (channels == 1 ? 0 : 8))
     var image: OpaquePointer?
     try check(swav_image_decode(bytes, bytes.count, &options, &image))
     guard let image else { throw EngineError(code: .internal, message: "swav_image_decode gave no image") }

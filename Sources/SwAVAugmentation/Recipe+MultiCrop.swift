@@ -6,11 +6,9 @@ extension Recipe {
   ///
   /// `outputs` has V pointers; crop v is written to `outputs[v]`, [size][size][channels] float32. The memory is the caller's.
   package static func multicrop(
-    _ bytes: [UInt8], recipe: inout swav_recipe, seed: UInt64, epoch: Int, sample: Int,
+    _ bytes: [UInt8], recipe: inout swav_recipe, options: inout swav_decode_options, seed: UInt64, epoch: Int, sample: Int,
     outputs: [UnsafeMutablePointer<Float>?]
   ) throws(EngineError) {
-    var options = swav_decode_options_default()
-    options.channels = recipe.channels
     try check(swav_multicrop(bytes, bytes.count, &options, &recipe, seed, UInt64(epoch), UInt64(sample), outputs))
   }
 
@@ -26,8 +24,8 @@ extension Recipe {
       outputs.append(memory + offset)
       offset += length
     }
-    var recipe = engine
-    try Recipe.multicrop(bytes, recipe: &recipe, seed: seed, epoch: epoch, sample: sample, outputs: outputs)
+    var (recipe, options) = (engine, engineDecoding)
+    try Recipe.multicrop(bytes, recipe: &recipe, options: &options, seed: seed, epoch: epoch, sample: sample, outputs: outputs)
     return zip(outputs, lengths).map { Array(UnsafeBufferPointer(start: $0, count: $1)) }
   }
 }

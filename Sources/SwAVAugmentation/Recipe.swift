@@ -36,6 +36,8 @@ public struct Recipe: Codable, Sendable, Equatable {
   public var mean: [Float]
   public var std: [Float]
   public var precision: AugmentationPrecision
+  /// What is decoded, before anything happens to it.
+  public var decoding = DecodingOptions.standard
 
   /// The published recipe, as the engine states it: 2x224 + 6x96.
   public static let published = Recipe(swav_recipe_default())
@@ -82,6 +84,9 @@ extension Recipe {
     std = values(recipe.std, count: channels, as: Float.self)
     precision = recipe.precision == SWAV_PRECISION_EXACT ? .exact : .fast
   }
+
+  /// How pictures are decoded for the recipe, in the engine's form.
+  package var engineDecoding: swav_decode_options { decoding.engine(channels: channels, bits: channels == 1 ? 0 : 8) }
 
   /// The engine's form. The engine checks the values when it uses them.
   package var engine: swav_recipe {

@@ -53,17 +53,20 @@ extension Benchmark {
 private final class MultiCropper {
   private let memory: [NoiseBuffer]
   private let recipe: swav_recipe
+  private let options: swav_decode_options
 
   init(_ recipe: Recipe) {
-    self.recipe = recipe.engine
+    (self.recipe, options) = (recipe.engine, recipe.engineDecoding)
     memory = recipe.groupOfCrop.map { NoiseBuffer(count: $0.size * $0.size * recipe.channels) }
   }
 
   /// False for an image that does not decode.
   func crop(_ source: any ImageSource, _ sample: Int) -> Bool {
-    var recipe = recipe
+    var (recipe, options) = (recipe, options)
     guard let bytes = try? source.bytes(of: sample) else { return false }
     let outputs = memory.map { Optional($0.base) }
-    return (try? Recipe.multicrop(bytes, recipe: &recipe, seed: 0, epoch: 0, sample: sample, outputs: outputs)) != nil
+    return
+      (try? Recipe.multicrop(
+        bytes, recipe: &recipe, options: &options, seed: 0, epoch: 0, sample: sample, outputs: outputs)) != nil
   }
 }

@@ -1,4 +1,4 @@
-import SwAVAugmentation
+public import SwAVAugmentation
 public import SwAVData
 import SwAVEngine
 
@@ -12,7 +12,8 @@ extension DataFacts {
   /// What the calling thread watches (``Cancellation``) calls it off. Throws `.unusable` where none of the files is an image.
   public static func look(
     at source: any ImageSource, pixels: Int = 256, headers: Int = mostHeaders, workers: Int,
-    readTimeout: Double = Loader.defaultReadTimeout, progress: (Int) throws -> Void = { _ in }
+    readTimeout: Double = Loader.defaultReadTimeout, decoding: DecodingOptions = .standard,
+    progress: (Int) throws -> Void = { _ in }
   ) throws -> DataFacts {
     let reads = TimedReads(source, seconds: readTimeout)
     defer { reads.close() }
@@ -23,7 +24,7 @@ extension DataFacts {
         "none of \(probes.count) files looked at is an image that can be read; the first: \(probes.firstReason)")
     }
     let copies = try HeaderLook.copies(probes.good, reads, workers)
-    let seen = try PixelLook.run(reads, samples: neighbours(pixels, among: probes.good.map(\.sample)), workers)
+    let seen = try PixelLook.run(reads, samples: neighbours(pixels, among: probes.good.map(\.sample)), workers, decoding)
     let similar = try Duplicates.similar(Array(seen.looks.indices)) { seen.looks[$0] }
     return DataFacts(
       of: source, headers: probes.count, sizes: probes.good.map { (Int($0.width), Int($0.height)) },
@@ -137,9 +138,9 @@ private struct PixelLook: Sendable {
   var color = ColorSums()
   var moments = MomentSums()
 
-  static func run(_ reads: TimedReads, samples: [Int], _ workers: Int) throws -> PixelLook {
+  static func run(_ reads: TimedReads, samples: [Int], _ workers: Int, _ decoding: DecodingOptions) throws -> PixelLook {
     let runs = OrderedRuns(count: samples.count, empty: PixelLook()) { number, part in
-      try part.look(at: samples[number], reads)
+      try part.look(at: samples[number], reads, decoding)
     }
     return try runs.run(workers: workers, onStop: reads.close).reduce(into: PixelLook()) { all, part in
       all.looks += part.looks
@@ -149,9 +150,9 @@ private struct PixelLook: Sendable {
     }
   }
 
-  private mutating func look(at sample: Int, _ reads: TimedReads) throws {
+  private mutating func look(at sample: Int, _ reads: TimedReads, _ decoding: DecodingOptions) throws {
     do {
-      let image = try Image(decoding: try reads.bytes(of: sample), channels: 0, bits: 0)
+      let image = try Image(decoding: try reads.bytes(of: sample), channels: 0, bits: 0, options: decoding)
       looks.append(try PictureLook(of: image))
       color.add(try PictureColor(of: image))
       moments.add(try image.moments())

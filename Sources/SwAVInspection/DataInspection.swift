@@ -1,4 +1,4 @@
-import SwAVAugmentation
+public import SwAVAugmentation
 public import SwAVData
 import SwAVEngine
 
@@ -16,6 +16,8 @@ public struct DataInspection: Sendable {
 
   /// Seconds after which a read is given up and the image counts as broken; 0: never.
   public var readTimeout = Loader.defaultReadTimeout
+  /// Which pictures are decoded, and what transparent ones lie on.
+  public var decoding = DecodingOptions.standard
 
   public init(workers: Int) { self.workers = workers }
 
@@ -25,9 +27,9 @@ public struct DataInspection: Sendable {
   public func run(_ source: any ImageSource, progress: (Int) throws -> Void = { _ in }) throws -> DataReport {
     let reads = TimedReads(source, seconds: readTimeout)
     defer { reads.close() }
-    let (channels, includesStatistics) = (channels, includesStatistics)
+    let inspection = self
     let runs = OrderedRuns(count: source.count, empty: Findings()) { sample, findings in
-      try findings.look(at: sample, reads, source, channels: channels, includesStatistics: includesStatistics)
+      try findings.look(at: sample, reads, source, inspection)
     }
     let parts = try runs.run(workers: workers, onStop: reads.close, progress: progress)
     let findings = parts.reduce(into: Findings()) { $0.add($1) }
@@ -48,18 +50,18 @@ struct PictureRecord: Sendable {
   /// As stored.
   var isGray: Bool
   var isDeep: Bool
+  var form: StoredForm
   private var formatIndex: UInt8
-
-  static let formats = ["jpeg", "png", "webp", "bmp", "pnm", "unknown"]
 
   init(sample: Int, contentHash: Int, bytes: Int, info: Image.Info, look: PictureLook) {
     (self.sample, self.contentHash, self.bytes, self.look) = (sample, contentHash, bytes, look)
     (width, height) = (Int32(clamping: info.width), Int32(clamping: info.height))
     (isGray, isDeep) = (info.channels == 1, info.bits == 16)
-    formatIndex = UInt8(PictureRecord.formats.firstIndex(of: info.format) ?? PictureRecord.formats.count - 1)
+    form = StoredForm(info)
+    formatIndex = UInt8(Image.Info.formats.firstIndex(of: info.format) ?? 0)
   }
 
-  var format: String { PictureRecord.formats[Int(formatIndex)] }
+  var format: String { Image.Info.formats[Int(formatIndex)] }
 }
 
 /// What was seen of some images in a row.
@@ -77,11 +79,11 @@ struct Findings: Sendable {
   }
 
   mutating func look(
-    at sample: Int, _ reads: TimedReads, _ source: any ImageSource, channels: Int, includesStatistics: Bool
+    at sample: Int, _ reads: TimedReads, _ source: any ImageSource, _ inspection: DataInspection
   ) throws {
     do {
       let bytes = try reads.bytes(of: sample)
-      let image = try Image(decoding: bytes, channels: channels, bits: 0)
+      let image = try Image(decoding: bytes, channels: inspection.channels, bits: 0, options: inspection.decoding)
       var hasher = Hasher()
       bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
       pictures.append(
@@ -89,7 +91,7 @@ struct Findings: Sendable {
           sample: sample, contentHash: hasher.finalize(), bytes: bytes.count, info: try Image.probe(bytes),
           look: try PictureLook(of: image)))
       color.add(try PictureColor(of: image))
-      if includesStatistics { moments.add(try image.moments()) }
+      if inspection.includesStatistics { moments.add(try image.moments()) }
     } catch let error as DataError where error.kind == .stalled {
       throw error
     } catch let error as TimedReads.Closed {

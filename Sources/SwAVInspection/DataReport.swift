@@ -34,6 +34,8 @@ public struct DataReport: Sendable {
   /// Images stored as gray, and with samples of 16 bits.
   public var gray: Int
   public var deep: Int
+  /// What is stored and not used, or taken in different ways.
+  public var stored: StoredForms
   /// Bytes of all images that decode.
   public var bytes: Int
   /// Images of each class, broken ones included, in the order of the source's classes; empty for unlabelled data.
@@ -62,6 +64,7 @@ extension DataReport {
       .sorted { ($1.images, $0.name) < ($0.images, $1.name) }
     gray = pictures.count { $0.isGray }
     deep = pictures.count { $0.isDeep }
+    stored = StoredForms(pictures.lazy.map(\.form))
     bytes = pictures.reduce(0) { $0 + $1.bytes }
     statistics = findings.moments.statistics(channels: channels)
     var classes = source.classNames.map { (name: $0, images: 0) }

@@ -114,7 +114,7 @@ private struct Picture: ~Copyable {
   private let bright: Float
 
   init(_ bytes: [UInt8], recipe: Recipe) throws(EngineError) {
-    let image = try Image(decoding: bytes, channels: recipe.channels)
+    let image = try Image(decoding: bytes, channels: recipe.channels, options: recipe.decoding)
     let info = try image.info()
     var plain = recipe
     (plain.mean, plain.std) = (recipe.mean.map { _ in 0 }, recipe.std.map { _ in 1 })

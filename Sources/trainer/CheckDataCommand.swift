@@ -27,6 +27,7 @@ struct CheckDataCommand: ParsableCommand {
   var quick = false
   @Flag(help: "End with code 65 when a file is broken, or a folder or link cannot be read.")
   var strict = false
+  @OptionGroup var pictures: PictureOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var out: OutputOptions
 
@@ -51,12 +52,13 @@ struct CheckDataCommand: ParsableCommand {
     var inspection = DataInspection(workers: threads.reading.workers)
     inspection.includesStatistics = statistics
     inspection.channels = channels ?? 0
+    inspection.decoding = try pictures.decoding()
     var console = Console(json: out.json)
     let report = try inspection.run(source) { done in
       console.showProgress("looking at images", done: done, total: source.count)
     }
     console.finishBar()
-    let outlook = speed ? try Outlook(for: report, source, threads) : nil
+    let outlook = speed ? try Outlook(for: report, source, threads, inspection.decoding) : nil
     try DataReportView(report: report, outlook: outlook, name: images.joined(separator: ", ")).show(json: out.json)
     return report.count(.broken) == 0 && !report.remarks.contains { $0.kind == .unreadable }
   }
@@ -64,7 +66,7 @@ struct CheckDataCommand: ParsableCommand {
   private func showFacts() throws -> Bool {
     let source = try openImages(images)
     var console = Console(json: out.json)
-    let facts = try DataFacts.look(at: source, workers: threads.reading.workers) { done in
+    let facts = try DataFacts.look(at: source, workers: threads.reading.workers, decoding: pictures.decoding()) { done in
       console.showProgress("looking at headers", done: done, total: min(source.count, DataFacts.mostHeaders))
     }
     console.finishBar()
@@ -79,7 +81,7 @@ struct Outlook {
   var speed: SpeedEstimate?
   var obstacle: String?
 
-  init(for report: DataReport, _ source: any ImageSource, _ threads: ThreadOptions) throws {
+  init(for report: DataReport, _ source: any ImageSource, _ threads: ThreadOptions, _ decoding: DecodingOptions) throws {
     guard let sizes = report.sizes else {
       obstacle = "no image can be decoded"
       return
@@ -87,7 +89,7 @@ struct Outlook {
     do {
       var plan = try PretrainConfiguration.planned(for: DataSummary(count: source.drawCount, typicalSide: sizes.typicalSide))
         .configuration
-      (plan.threads, plan.workers) = (threads.threads, threads.workers)
+      (plan.threads, plan.workers, plan.decoding) = (threads.threads, threads.workers, decoding)
       speed = try SpeedEstimate.measure(source, configuration: plan)
       self.plan = plan
     } catch let error as PretrainingError {

@@ -41,6 +41,7 @@ struct DataReportView {
       row("formats", report.formats.map { "\($0.name) \($0.images)" }.joined(separator: ", ")),
       row("channels", channels),
     ]
+    lines += stored
     if let sizes = report.sizes {
       let text = [("smallest", sizes.smallest), ("median", sizes.median), ("largest", sizes.largest)]
         .map { "\($0) \($1.width)x\($1.height)" }.joined(separator: ", ")
@@ -65,6 +66,24 @@ struct DataReportView {
     let deep = report.deep > 0 ? "; \(report.deep) of 16 bits" : ""
     let advice = report.readable > 0 && report.gray == report.readable ? " (one channel would do)" : ""
     return "RGB \(report.readable - report.gray), gray \(report.gray)\(advice)\(deep)"
+  }
+
+  /// What is stored and not used, or taken in different ways by different programs.
+  private var stored: [String] {
+    let forms = report.stored
+    var lines: [String] = []
+    if forms.alpha > 0 {
+      lines.append(row("transparency", "\(forms.alpha); the colours below are used, or what --background names"))
+    }
+    if forms.cmyk > 0 {
+      let unmarked =
+        forms.cmykWithoutMarker > 0 ? ", \(forms.cmykWithoutMarker) without Adobe's marker: negatives in some programs" : ""
+      lines.append(row("CMYK", "\(forms.cmyk)\(unmarked)"))
+    }
+    if forms.severalFrames > 0 {
+      lines.append(row("frames, pages", "\(forms.severalFrames) files have several; the first one is used"))
+    }
+    return lines
   }
 
   /// The settings that the statistics are for, as flags.
@@ -166,6 +185,10 @@ extension DataReportView {
     var formats: [String: Int]
     var gray: Int
     var bits16: Int
+    var alpha: Int
+    var cmyk: Int
+    var cmykWithoutMarker: Int
+    var severalFrames: Int
     var smallest: SizeSummary.Size?
     var median: SizeSummary.Size?
     var largest: SizeSummary.Size?
@@ -199,7 +222,9 @@ extension DataReportView {
           images: report.images, readable: report.readable, broken: report.count(.broken), ignored: report.count(.ignored),
           duplicates: report.count(.duplicate), nearDuplicates: report.count(.nearDuplicate),
           contradictions: report.contradictions, bytes: report.bytes, formats: pairs(report.formats), gray: report.gray,
-          bits16: report.deep, smallest: sizes?.smallest, median: sizes?.median, largest: sizes?.largest,
+          bits16: report.deep, alpha: report.stored.alpha, cmyk: report.stored.cmyk,
+          cmykWithoutMarker: report.stored.cmykWithoutMarker, severalFrames: report.stored.severalFrames,
+          smallest: sizes?.smallest, median: sizes?.median, largest: sizes?.largest,
           shorterSide: sizes?.typicalSide, histogram: sizes?.histogram ?? [], classes: pairs(report.classes),
           channels: statistics?.channels, mean: statistics?.mean, std: statistics?.std, arch: plan?.arch.rawValue,
           crops: plan.map { CropGroup.describe($0.crops) }, batch: plan?.batch,

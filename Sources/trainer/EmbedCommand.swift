@@ -30,6 +30,7 @@ struct EmbedCommand: ParsableCommand {
   @Option(help: ArgumentHelp("float32 or float16.", valueName: "name"))
   var type = "float32"
   @OptionGroup var inference: InferenceOptions
+  @OptionGroup var pictures: PictureOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var out: OutputOptions
 
@@ -43,18 +44,26 @@ struct EmbedCommand: ParsableCommand {
 
   /// nil for JSON lines on standard output.
   private func settings() throws -> FeatureExport.Settings? {
-    _ = try (layerOutput(), element(), inference.inference())
+    _ = try (layerOutput(), element(), inference.inference(), pictures.decoding())
     if output == "-" { return nil }
     guard let format = FeatureFormat(path: output) else {
       throw ValidationError(
         "--output is '\(output)'; a name that ends in .csv, .jsonl, .npy or .safetensors, or - is needed")
     }
-    let how = [inference.precision, inference.calibrate ?? "", try Runtime.info().isa]
+    let how = [
+      inference.precision, inference.calibrate ?? "", try Runtime.info().isa, "\(try pictures.decoding())",
+    ]
     var settings = FeatureExport.Settings(
       format, batch: threads.reading.batch, network: try (how + network.identity()).joined(separator: " "))
     (settings.output, settings.element, settings.normalizes) = (try layerOutput(), try element(), normalize)
     (settings.size, settings.inference) = (network.size, try inference.inference())
     return settings
+  }
+
+  private func reading() throws -> ReadingOptions {
+    var reading = threads.reading
+    reading.decoding = try pictures.decoding()
+    return reading
   }
 
   private func layerOutput() throws -> Output {
@@ -81,7 +90,11 @@ struct EmbedCommand: ParsableCommand {
   private func opened(for source: any ImageSource) throws -> Network {
     let opened = try network.open(json: out.json, says: output != "-")
     guard try inference.inference() == .int8 else { return opened }
+<<<<<<< HEAD
     return try opened.calibrated(on: try inference.calibration() ?? source, size: network.size, options: threads.reading)
+=======
+    return try opened.quantized(on: try inference.calibration() ?? source, size: network.size, options: reading())
+>>>>>>> 4be52bc (max-pixels and background as settings and flags, check-data counts what is stored and not used, endings in one place)
   }
 
   private func write(_ settings: FeatureExport.Settings) throws {
@@ -105,7 +118,7 @@ struct EmbedCommand: ParsableCommand {
         try tell("note", "\(output).partial was of another command; it is begun anew", &console)
       }
       do {
-        try opening.run(opened(for: source), reading: threads.reading) { done in
+        try opening.run(opened(for: source), reading: reading()) { done in
           console.showProgress("embedding", done: done, total: total)
         } bad: { bad in
           badCount += 1
@@ -154,8 +167,12 @@ struct EmbedCommand: ParsableCommand {
       struct ReaderLeft: Error {}
       do {
         try Features.forEachBatch(
+<<<<<<< HEAD
           of: source, network: network, size: self.network.size, output: layer, inference: try inference.inference(),
           options: threads.reading
+=======
+          of: source, network: network, size: self.network.size, output: layer, options: reading()
+>>>>>>> 4be52bc (max-pixels and background as settings and flags, check-data counts what is stored and not used, endings in one place)
         ) { batch in
           print(String(decoding: rows.encode(batch).data, as: UTF8.self), terminator: "")
           for image in batch.bad {

@@ -102,6 +102,7 @@ struct EvaluationOptions: ParsableArguments {
   @OptionGroup var inference: InferenceOptions
   @Flag(inversion: .prefixedNo, help: "Measure 16x16 thumbnails as well.")
   var rawPixels = true
+  @OptionGroup var pictures: PictureOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var out: OutputOptions
 
@@ -118,6 +119,7 @@ struct EvaluationOptions: ParsableArguments {
       evaluation.calibration = try inference.calibration()
       evaluation.includesRawPixels = rawPixels
       evaluation.reading = threads.reading
+      evaluation.reading.decoding = try pictures.decoding()
       let report = try endingOnSignal(stopped: "nothing was measured", json: out.json) {
         let images = try EvaluationImages(
           train: train.map { try out.open([$0], labelled: true) }, val: out.open([val], labelled: true))

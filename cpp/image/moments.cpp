@@ -7,7 +7,7 @@ namespace {
 
 template <class T, int C>
 void accumulate(const Image& image, double* mean, double* mean_square) {
-  // 65535^2 times 65500^2 pixels, the most that a picture may have, stays below 2^64: no sum can overflow.
+  // 65535^2 times SWAV_MAX_PIXELS stays below 2^64: no sum can overflow.
   uint64_t sum[C] = {}, square[C] = {};
   const int64_t pixels = int64_t(image.width()) * image.height();
   const T* samples = image.row<T>(0);

@@ -142,6 +142,11 @@ TiffFile::~TiffFile() {
 #endif
 }
 
+void TiffFile::check_block(uint32_t number) const {
+  if (TIFFGetStrileOffset(tiff_, number) == 0)
+    fail(SWAV_ERROR_FORMAT, "TIFF: %s %u is missing", TIFFIsTiled(tiff_) ? "tile" : "strip", number);
+}
+
 void TiffFile::raise() const {
   fail(SWAV_ERROR_FORMAT, "TIFF: %s", message_.empty() ? "the data is damaged or ends early" : message_.c_str());
 }

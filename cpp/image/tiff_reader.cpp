@@ -47,8 +47,10 @@ void TiffReader::read_strips(const Region& region, const swav_decode_options& op
   TiffPixels pixels(file_.get(), layout_, blends(options));
   const auto height = int(layout_.block_height);
   for (int y = region.top / height * height; y < region.top + region.height; ++y) {
-    for (size_t s = 0; s < files.size(); ++s)
+    for (size_t s = 0; s < files.size(); ++s) {
+      if (y % height == 0) files[s]->check_block(TIFFComputeStrip(files[s]->get(), uint32_t(y), uint16_t(s)));
       files[s]->check(TIFFReadScanline(files[s]->get(), first + s * stride, uint32_t(y), uint16_t(s)) == 1);
+    }
     if (y < region.top) continue;
     convert_row(pixels.arrange(rows.data(), region.left, region.width), region.width, pixels.channels(), pixels.bits(), options,
                 image, y - region.top);
@@ -72,6 +74,7 @@ void TiffReader::read_tiles(const Region& region, const swav_decode_options& opt
     for (int left = region.left / across * across; left < right; left += across) {
       for (size_t s = 0; s < planes; ++s) {
         const uint32_t number = TIFFComputeTile(file_.get(), uint32_t(left), uint32_t(top), 0, uint16_t(s));
+        file_.check_block(number);
         const tmsize_t got = TIFFReadEncodedTile(file_.get(), number, tiles + s * tile_bytes, tmsize_t(tile_bytes));
         file_.check(got == tmsize_t(tile_bytes));
       }
@@ -95,6 +98,8 @@ void TiffReader::read_by_rgba(const Region& region, const swav_decode_options& o
   std::vector<uint8_t> rgb(size_t(across) * 3);
   for (int top = region.top / down * down; top < bottom; top += down) {
     for (int left = region.left / across * across; left < right; left += across) {
+      file_.check_block(layout_.tiled ? TIFFComputeTile(file_.get(), uint32_t(left), uint32_t(top), 0, 0)
+                                      : TIFFComputeStrip(file_.get(), uint32_t(top), 0));
       file_.check(layout_.tiled ? TIFFReadRGBATileExt(file_.get(), uint32_t(left), uint32_t(top), raster, 1) == 1
                                 : TIFFReadRGBAStripExt(file_.get(), uint32_t(top), raster, 1) == 1);
       const int rows = layout_.tiled ? down : std::min(down, int(layout_.height) - top);

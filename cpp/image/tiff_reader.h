@@ -52,6 +52,8 @@ class TiffFile {
   void check(bool succeeded) const {
     if (!succeeded) raise();
   }
+  // That a strip or tile is there: libtiff takes one that the file does not list for one at its very beginning.
+  void check_block(uint32_t number) const;
 
  private:
   friend struct TiffCallbacks;

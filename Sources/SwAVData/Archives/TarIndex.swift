@@ -74,7 +74,8 @@ struct TarIndex {
     // Most members have the ending of the one before.
     var (lastEnding, lastIsImage) = (ArraySlice<UInt8>(), false)
     func beginsAsImage(_ member: TarReader.Member) throws(DataError) -> Bool {
-      looksLikeImage(try reader.bytes(at: member.offset, count: min(member.size, 12)))
+      guard !ImageFiles.isRaw(String(decoding: member.name, as: UTF8.self)) else { return false }
+      return looksLikeImage(try reader.bytes(at: member.offset, count: min(member.size, ImageFiles.headSize)))
     }
     while let member = try reader.next() {
       membersSeen += 1
@@ -250,7 +251,7 @@ extension TarIndex {
   }
 
   private static func isImage(_ ending: ArraySlice<UInt8>) -> Bool {
-    FolderScan.extensions.contains(fileEnding(of: "." + String(decoding: ending, as: UTF8.self)))
+    ImageFiles.hasEnding("." + String(decoding: ending, as: UTF8.self))
   }
 
   /// The last folder of a name; nil where it has none.

@@ -72,7 +72,9 @@ struct TarLinks {
   private mutating func look(at data: (offset: Int, size: Int)?, for wanted: Wanted) throws(DataError) -> Outcome.Found {
     guard let data else { return wanted.isImage ? .nothing(isHard: targets[wanted.place]?.isHard == true) : .noImage }
     if !wanted.isImage {
-      guard looksLikeImage(try reader.bytes(at: data.offset, count: min(data.size, 12))) else { return .noImage }
+      guard looksLikeImage(try reader.bytes(at: data.offset, count: min(data.size, ImageFiles.headSize))) else {
+        return .noImage
+      }
     }
     return .data(offset: data.offset, size: data.size)
   }

@@ -60,7 +60,7 @@ struct ImageTable {
 
   /// The only field that ends as an image's name.
   private static func image(in row: [[UInt8]]) -> Int? {
-    let images = row.indices.filter { FolderScan.extensions.contains(fileEnding(of: String(decoding: row[$0], as: UTF8.self))) }
+    let images = row.indices.filter { ImageFiles.hasEnding(String(decoding: row[$0], as: UTF8.self)) }
     return images.count == 1 ? images[0] : nil
   }
 

@@ -55,8 +55,9 @@ struct ListLine {
   private func endsAsImage(at end: Int) -> Bool {
     var end = end
     if end > start, base[end - 1] == 0x22 || base[end - 1] == 0x27 { end -= 1 }
-    let tail = UnsafeBufferPointer(start: base + max(start, end - 6), count: min(6, end - start))
-    return FolderScan.extensions.contains(fileEnding(of: String(decoding: tail, as: UTF8.self)))
+    let length = min(ImageFiles.longestEnding + 2, end - start)
+    let tail = UnsafeBufferPointer(start: base + (end - length), count: length)
+    return ImageFiles.hasEnding(String(decoding: tail, as: UTF8.self))
   }
 
   /// Makes a path of a file:// address. Says what is wrong with addresses of other kinds, and with paths of Windows.

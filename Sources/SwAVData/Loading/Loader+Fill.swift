@@ -67,7 +67,7 @@ struct Filler: Sendable {
     let draw = EpochOrder.sample(seed: seed, epoch: epoch, count: source.drawCount, position: position)
     let sample = source.sample(ofDraw: draw, seed: seed, epoch: epoch)
     let outputs = slots.outputs(slot: slot, item: item)
-    var recipe = configuration.recipe.engine
+    var (recipe, options) = (configuration.recipe.engine, configuration.recipe.engineDecoding)
     for attempt in 0..<count {
       let candidate = Filler.candidate(seed: seed, epoch: epoch, count: count, sample: sample, attempt: attempt)
       if attempt > 0 && candidate == sample { continue }
@@ -77,7 +77,8 @@ struct Filler: Sendable {
         // The crops are drawn for the draw: a sample that comes twice, or a substitute that is in the epoch in its own right,
         // is cropped differently here.
         try clock.cropping {
-          try Recipe.multicrop(bytes, recipe: &recipe, seed: seed, epoch: epoch, sample: draw, outputs: outputs)
+          try Recipe.multicrop(
+            bytes, recipe: &recipe, options: &options, seed: seed, epoch: epoch, sample: draw, outputs: outputs)
         }
         return
       } catch let error as EngineError where error.code == .memory || error.code == .internal || error.code == .argument {

@@ -84,15 +84,3 @@ struct FileStamp: Sendable, Equatable {
 
 /// The whole of a regular file.
 package func readFile(_ path: String) throws(DataError) -> [UInt8] { try FileBytes.read(path) }
-
-/// Whether bytes begin as a format that the engine decodes.
-package func looksLikeImage(_ head: some Collection<UInt8>) -> Bool {
-  let bytes = Array(head.prefix(12))
-  func begins(_ magic: [UInt8]) -> Bool { bytes.starts(with: magic) }
-  if begins([0xff, 0xd8, 0xff]) || begins([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]) { return true }
-  if begins(Array("RIFF".utf8)) && bytes.dropFirst(8).elementsEqual(Array("WEBP".utf8)) { return true }
-  // BMP: "BM", then the file's size and two reserved zero words.
-  if begins(Array("BM".utf8)) && bytes.count >= 10 && bytes[6..<10].allSatisfy({ $0 == 0 }) { return true }
-  // PNM: P1 to P6 followed by white space.
-  return bytes.count > 2 && bytes[0] == 0x50 && (0x31...0x36).contains(bytes[1]) && [0x20, 0x09, 0x0a, 0x0d].contains(bytes[2])
-}

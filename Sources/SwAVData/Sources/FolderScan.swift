@@ -113,9 +113,11 @@ struct FolderScan {
     } else if let advice = PackedFiles.advice(name: text) {
       packed.add("\(printable(prefix + name)): \(advice)")
       ignore(prefix + name, advice)
+    } else if ImageFiles.isRaw(text) {
+      ignore(prefix + name, "a camera's raw file; develop it to JPEG or TIFF first")
     } else {
       if prefix.isEmpty, text == "train.bin" || text.hasPrefix("data_batch_") && ending == "bin" { batches.append(text) }
-      ignore(prefix + name, "no image by name or content; JPEG, PNG, WebP, BMP and PNM are taken")
+      ignore(prefix + name, "no image by name or content; \(ImageFiles.formats) are taken")
     }
   }
 
@@ -137,22 +139,19 @@ struct FolderScan {
 
   private func look(at name: [UInt8], _ zeroTerminated: [CChar], in folder: Int32) -> Look {
     let lower = String(decoding: name, as: UTF8.self).lowercased()
-    if let dot = lower.lastIndex(of: "."), FolderScan.extensions.contains(String(lower[lower.index(after: dot)...])) {
-      return .image
-    }
-    if FolderScan.clutter.contains(lower) { return .other }
+    if ImageFiles.hasEnding(lower) { return .image }
+    if FolderScan.clutter.contains(lower) || ImageFiles.isRaw(lower) { return .other }
     let file = openat(folder, zeroTerminated, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { return .unreadable(errno) }
     defer { close(file) }
     var code: Int32 = 0
-    let head = [UInt8](unsafeUninitializedCapacity: 12) { buffer, count in
-      let got = read(file, buffer.baseAddress, 12)
+    let head = [UInt8](unsafeUninitializedCapacity: ImageFiles.headSize) { buffer, count in
+      let got = read(file, buffer.baseAddress, ImageFiles.headSize)
       (count, code) = (max(0, got), got < 0 ? errno : 0)
     }
     return code != 0 ? .unreadable(code) : looksLikeImage(head) ? .image : .other
   }
 
-  static let extensions: Set<String> = ["jpg", "jpeg", "png", "webp", "bmp", "ppm", "pgm", "pnm"]
   /// What Windows and macOS write into folders of pictures.
   private static let clutter: Set<String> = ["thumbs.db", "desktop.ini", "icon\r"]
 }
@@ -184,6 +183,6 @@ extension FolderScan {
     if passedOver.files > 0 { text += " (\(passedOver.summary))" }
     if unreadable.count > 0 { text += "; not readable: \(unreadable.summary)" }
     if packed.count > 0 { return DataError(.unusable, text + "; \(packed.summary)") }
-    return DataError(.unusable, text + "; JPEG, PNG, WebP, BMP or PNM files are needed, sub-folders are searched")
+    return DataError(.unusable, text + "; files of \(ImageFiles.formats) are taken, sub-folders are searched")
   }
 }

@@ -2,7 +2,7 @@ import Glibc
 
 /// The images below a folder, flat or nested; first-level sub-folders are the classes, where every image is in one.
 ///
-/// Taken are files named .jpg, .jpeg, .png, .webp, .bmp, .ppm, .pgm, .pnm in any case, and files of other names that begin
+/// Taken are files named as JPEG, PNG, WebP, TIFF, GIF, HEIC, AVIF, BMP and PNM are, in any case, and files of other names that begin
 /// like such a picture. Hidden files and folders, and what desktops leave behind, as Thumbs.db, are skipped. Symbolic links are
 /// followed, once around a loop. The order is that of the paths' bytes: it depends on neither locale nor file system.
 public struct ImageFolder: ImageSource {

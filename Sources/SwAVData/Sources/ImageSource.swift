@@ -6,7 +6,7 @@ public protocol ImageSource: Sendable {
   /// Number of samples.
   var count: Int { get }
 
-  /// The encoded bytes of one sample (JPEG, PNG, WebP, BMP or PNM). A sample whose bytes cannot be read, or do not
+  /// The encoded bytes of one sample (JPEG, PNG, WebP, TIFF, GIF, HEIC, AVIF, BMP or PNM). A sample whose bytes cannot be read, or do not
   /// decode, is replaced by another one; see ``Loader``.
   func bytes(of sample: Int) throws -> [UInt8]
 

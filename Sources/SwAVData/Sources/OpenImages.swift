@@ -57,14 +57,14 @@ private func open(_ path: String, _ isCancelled: @escaping @Sendable () -> Bool)
   case "bin": return try CIFARBatches([path])
   case "csv", "tsv": return try ImageList(table: path)
   case "txt", "lst", "list": return try ImageList(contentsOf: path)
-  case let ending: return try openFile(path, ending)
+  default: return try openFile(path)
   }
 }
 
 /// A file that its name does not make a source.
-private func openFile(_ path: String, _ ending: String) throws(DataError) -> any ImageSource {
-  let head = try FileBytes.read(path, limit: 12)
-  if FolderScan.extensions.contains(ending) || looksLikeImage(head) { return ImageList(picture: path) }
+private func openFile(_ path: String) throws(DataError) -> any ImageSource {
+  let head = try FileBytes.read(path, limit: ImageFiles.headSize)
+  if ImageFiles.hasEnding(path) || looksLikeImage(head) { return ImageList(picture: path) }
   let what =
     PackedFiles.advice(name: path, head: head)
     ?? "not a folder, a picture, a list (.txt), a table (.csv), an archive (.tar) or a CIFAR batch (.bin)"

@@ -1,5 +1,5 @@
 import CSwAV
-import SwAVAugmentation
+public import SwAVAugmentation
 import SwAVData
 import SwAVEngine
 import SwAVModel
@@ -13,6 +13,8 @@ public struct ReadingOptions: Sendable {
   public var batch: Int
   /// Seconds after which a read is given up and the image left out; 0: never.
   public var readTimeout = Loader.defaultReadTimeout
+  /// Which pictures are decoded, and what transparent ones lie on.
+  public var decoding = DecodingOptions.standard
 
   public init(workers: Int = 2, batch: Int = 64) { (self.workers, self.batch) = (workers, batch) }
 }
@@ -66,7 +68,8 @@ final class ViewLoader {
     var recipe = Recipe.published
     (recipe.channels, recipe.mean, recipe.std) = (input.channels, input.mean, input.std)
     let reads = TimedReads(source, seconds: options.readTimeout)
-    let painter = ViewPainter(source: source, reads: reads, view: view, input: input, recipe: recipe.engine)
+    let painter = ViewPainter(
+      source: source, reads: reads, view: view, input: input, recipe: recipe.engine, decoding: options.decoding)
     (self.slots, self.reads, self.samples, self.batch) = (slots, reads, samples, batch)
     pipeline = SlotPipeline(
       batches: 0..<(samples.count + batch - 1) / batch, items: { min(batch, samples.count - $0 * batch) },
@@ -135,11 +138,12 @@ private struct ViewPainter: @unchecked Sendable {
   let view: ViewLoader.View
   let input: InputForm
   let recipe: swav_recipe
+  let decoding: DecodingOptions
 
   func paint(_ sample: Int, into pixels: UnsafeMutablePointer<Float>) throws -> ViewOutcome {
     do {
       let bytes = try reads.bytes(of: sample)
-      let image = try Image(decoding: bytes, channels: input.channels)
+      let image = try Image(decoding: bytes, channels: input.channels, options: decoding)
       let info = try image.info()
       let plan =
         switch view {

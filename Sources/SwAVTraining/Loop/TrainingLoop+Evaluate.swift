@@ -24,6 +24,7 @@ extension TrainingLoop {
   /// Decodes some of the validation images, so that a set that cannot be measured is known before the first step.
   static func requireReadable(_ source: any ImageSource, _ configuration: PretrainConfiguration) throws {
     var options = ReadingOptions(workers: configuration.readers)
+    options.decoding = configuration.decoding
     options.readTimeout = configuration.readTimeout
     let samples = spread(lookLimit, over: source.count)
     let look = try Features.thumbnails(of: source, samples: samples, size: 16, options: options)
@@ -81,6 +82,7 @@ extension TrainingLoop {
     evaluation.includesRawPixels = false
     evaluation.reading = ReadingOptions(workers: configuration.readers)
     evaluation.reading.readTimeout = configuration.readTimeout
+    evaluation.reading.decoding = configuration.decoding
     let report = try evaluation.run(images, network: network)
     return Measured(
       report: report, accuracy: report.results[0].figures[0].value, seconds: (ContinuousClock.now - start) / .seconds(1))

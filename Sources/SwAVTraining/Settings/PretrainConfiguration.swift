@@ -38,6 +38,8 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var mean = Recipe.published.mean.map(shortest)
   public var std = Recipe.published.std.map(shortest)
   public var augmentationPrecision = Recipe.published.precision
+  /// How large pictures may be, and what transparent ones lie on.
+  public var decoding = DecodingOptions.standard
 
   // Objective.
   public var epsilon = Codes.published.epsilon
@@ -134,6 +136,7 @@ extension PretrainConfiguration {
     recipe.hue = Float(jitterStrength / 4)
     recipe.channels = channels
     recipe.precision = augmentationPrecision
+    recipe.decoding = decoding
     recipe.mean = mean.map(Float.init)
     recipe.std = std.map(Float.init)
     return recipe

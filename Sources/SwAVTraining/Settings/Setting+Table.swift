@@ -76,6 +76,16 @@ extension Setting {
     list("std", \.std, "one number above 0 for each channel, separated by commas") {
       $0.allSatisfy { $0 > 0 && $0.isFinite }
     }.says("Standard deviation of the channels.", value: "value"),
+    Setting("background", allowed: "none, \(Background.allowed)", show: { $0.decoding.background?.description ?? "none" }) {
+      configuration, text in
+      let color = Background(text)
+      guard color != nil || text == "none" else { return false }
+      configuration.decoding.background = color
+      return true
+    }.says("What transparent pictures lie on; none: the colours below.", value: "colour").common()
+      .mistaken(for: "alpha", "transparent"),
+    integer("max-pixels", \.decoding.maximumPixels, DecodingOptions.allowedPixels)
+      .says("Pictures of more pixels are refused.").common().mistaken(for: "max-image-pixels"),
   ].about(.views)
 
   static let objectiveSettings: [Setting] = [

@@ -1,0 +1,30 @@
+import ArgumentParser
+import SwAV
+
+/// Which pictures are decoded, and what transparent ones lie on: settings of pretrain, as flags of the other verbs.
+struct PictureOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Pictures of more pixels are refused; 178956970 unless given.", valueName: "n"))
+  var maxPixels: Int?
+  @Option(help: ArgumentHelp("What transparent pictures lie on: white, gray, black, #ff8000.", valueName: "colour"))
+  var background: String?
+
+  func validate() throws { _ = try decoding() }
+
+  func decoding() throws -> DecodingOptions {
+    var decoding = DecodingOptions.standard
+    if let maxPixels {
+      let allowed = DecodingOptions.allowedPixels
+      guard allowed.contains(maxPixels) else {
+        throw ValidationError("--max-pixels is \(maxPixels); \(allowed.lowerBound) to \(allowed.upperBound) are allowed")
+      }
+      decoding.maximumPixels = maxPixels
+    }
+    if let background, background != "none" {
+      guard let color = Background(background) else {
+        throw ValidationError("--background is '\(background)'; none, \(Background.allowed) is needed")
+      }
+      decoding.background = color
+    }
+    return decoding
+  }
+}
