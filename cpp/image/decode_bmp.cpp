@@ -16,12 +16,19 @@ enum : uint32_t { uncompressed = 0, runs_of_8 = 1, runs_of_4 = 2, bit_fields = 3
 // Bits of a pixel that hold one channel.
 struct Field {
   uint32_t mask = 0;
+  int shift = 0;
+  uint8_t levels[256] = {};  // of values of up to 8 bits, which nearly all fields have
 
+  void set(uint32_t bits) {
+    mask = bits;
+    shift = mask ? std::countr_zero(mask) : 0;
+    for (uint32_t v = 0; v < 256 && v <= mask >> shift; ++v) levels[v] = scaled(v);
+  }
   // To 0..255, as Pillow: 255 v / maximum, rounded down.
+  uint8_t scaled(uint32_t value) const { return mask ? uint8_t(uint64_t(value) * 255 / (mask >> shift)) : uint8_t(0); }
   uint8_t level(uint32_t pixel) const {
-    if (!mask) return 0;
-    const int shift = std::countr_zero(mask);
-    return uint8_t(uint64_t((pixel & mask) >> shift) * 255 / (mask >> shift));
+    const uint32_t value = (pixel & mask) >> shift;
+    return value < 256 ? levels[value] : scaled(value);
   }
   bool is_contiguous() const { return mask == 0 || std::has_single_bit((mask >> std::countr_zero(mask)) + uint64_t{1}); }
 };
@@ -48,13 +55,13 @@ uint32_t u32(const uint8_t* p) { return u16(p) | u16(p + 2) << 16; }
 // Masks follow a header of 40 bytes or are part of a longer one: at offset 54 either way. Alpha has one from 56 bytes on.
 void read_fields(const uint8_t* bytes, size_t size, size_t header_size, Bmp& bmp) {
   constexpr size_t masks_at = 54;
-  if (bmp.bits == 16) bmp.fields[0].mask = 0x7C00, bmp.fields[1].mask = 0x3E0, bmp.fields[2].mask = 0x1F;
-  if (bmp.bits == 32) bmp.fields[0].mask = 0xFF0000, bmp.fields[1].mask = 0xFF00, bmp.fields[2].mask = 0xFF;
+  if (bmp.bits == 16) bmp.fields[0].set(0x7C00), bmp.fields[1].set(0x3E0), bmp.fields[2].set(0x1F);
+  if (bmp.bits == 32) bmp.fields[0].set(0xFF0000), bmp.fields[1].set(0xFF00), bmp.fields[2].set(0xFF);
   if (bmp.compression != bit_fields) return;
   const int count = header_size >= 56 ? 4 : 3;
   if (size < masks_at + size_t(count) * 4) fail(SWAV_ERROR_FORMAT, "BMP: the data ends within the header");
   for (int c = 0; c < count; ++c) {
-    bmp.fields[c].mask = u32(bytes + masks_at + c * 4);
+    bmp.fields[c].set(u32(bytes + masks_at + c * 4));
     if (!bmp.fields[c].is_contiguous()) {
       fail(SWAV_ERROR_FORMAT, "BMP: mask %08x of channel %d has gaps", bmp.fields[c].mask, c);
     }

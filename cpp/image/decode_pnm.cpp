@@ -86,6 +86,15 @@ uint32_t scaled(uint32_t value, const Pnm& pnm) {
   return uint32_t((std::min(value, pnm.maximum) * full + pnm.maximum / 2) / pnm.maximum);
 }
 
+// A binary row whose samples already have the full range: bytes as they are, or words that want their bytes exchanged.
+bool is_full_range(const Pnm& pnm) { return !pnm.text && !pnm.bitmap && (pnm.maximum == 255 || pnm.maximum == 65535); }
+
+const void* full_range_row(const Pnm& pnm, const uint8_t* row, int64_t samples, uint16_t* wide) {
+  if (pnm.bits() == 8) return row;
+  for (int64_t i = 0; i < samples; ++i) wide[i] = uint16_t(row[i * 2] << 8 | row[i * 2 + 1]);
+  return wide;
+}
+
 uint32_t text_sample(const Pnm& pnm, Cursor& cursor) {
   if (pnm.bitmap) return cursor.bit() ? 0 : 255;
   return scaled(cursor.number(), pnm);
@@ -129,6 +138,10 @@ Header decode_pnm(const uint8_t* bytes, size_t size, const swav_decode_options& 
   Cursor cursor{bytes, size, pnm.pixels_at};
   for (int64_t y = 0; y < pnm.height; ++y) {
     const uint8_t* row = pnm.text ? nullptr : bytes + pnm.pixels_at + uint64_t(y) * (needed / uint64_t(pnm.height));
+    if (is_full_range(pnm)) {
+      convert_row(full_range_row(pnm, row, samples, wide), int(pnm.width), pnm.channels, pnm.bits(), options, image, int(y));
+      continue;
+    }
     for (int64_t i = 0; i < samples; ++i) {
       const uint32_t value = pnm.text ? text_sample(pnm, cursor) : binary_sample(pnm, row, i);
       if (pnm.bits() == 16) {

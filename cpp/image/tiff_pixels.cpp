@@ -58,10 +58,22 @@ void TiffPixels::spread(const uint8_t* row, int64_t first, int64_t count, int st
     return;
   }
   const uint32_t maximum = (1u << bits) - 1, full = T(~T(0));
-  int64_t at = first * bits;
-  for (int64_t i = 0; i < count; ++i, at += bits) {
-    uint32_t value = 0;
-    for (int64_t bit = at; bit < at + bits; ++bit) value = value << 1 | (row[bit / 8] >> (7 - bit % 8) & 1);
+  // The bits that were read and not used yet, in the lowest places; a sample has at most 16.
+  const uint8_t* next = row + first * bits / 8;
+  uint32_t pending = 0;
+  int available = 0;
+  const int skipped = int(first * bits % 8);
+  if (skipped > 0) {
+    pending = *next++;
+    available = 8 - skipped;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    while (available < bits) {
+      pending = pending << 8 | *next++;
+      available += 8;
+    }
+    available -= bits;
+    const uint32_t value = pending >> available & maximum;
     samples[i * step] = T(layout_.is_palette() ? value : (value * full + maximum / 2) / maximum);
   }
 }
