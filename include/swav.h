@@ -116,7 +116,7 @@ bool swav_is_cancelled(void);
 #define SWAV_MAX_CHANNELS 4
 #define SWAV_MAX_GROUPS 8
 #define SWAV_MAX_PIXELS 4290250000 /* of a picture: 65,500 squared */
-#define SWAV_MAX_SIDE 1048576
+#define SWAV_MAX_DIMENSION 1048576
 
 /* A decoded picture: 8 or 16 bit samples, [height][width][channels], upright. The orientation is what EXIF data say; in PNG
  * these are the chunk eXIf before or behind the pixels, or a text "Raw profile type exif". Where EXIF data say nothing, XMP
@@ -158,11 +158,11 @@ typedef struct swav_decode_options {
   int32_t channels;      /* 1 or 3: convert to it; 0: as stored (1 or 3) */
   int32_t bits;          /* 8: reduce 16-bit samples; 0: as stored */
   int64_t max_pixels;    /* refuse larger pictures with SWAV_ERROR_LIMIT; 1 to SWAV_MAX_PIXELS */
-  int32_t max_dimension; /* the same for width and height; 1 to SWAV_MAX_SIDE */
+  int32_t max_dimension; /* the same for width and height; 1 to SWAV_MAX_DIMENSION */
   float background[3];   /* 0..1, what shows through transparency; negative: drop alpha, as Pillow's convert("RGB") does */
 } swav_decode_options;
 
-/* 3 channels, 8 bit, 178,956,970 pixels (more than that Pillow refuses as a decompression bomb), SWAV_MAX_SIDE, alpha dropped.
+/* 3 channels, 8 bit, 178,956,970 pixels (more than that Pillow refuses as a decompression bomb), SWAV_MAX_DIMENSION, alpha dropped.
  */
 swav_decode_options swav_decode_options_default(void);
 

@@ -90,11 +90,7 @@ struct EmbedCommand: ParsableCommand {
   private func opened(for source: any ImageSource) throws -> Network {
     let opened = try network.open(json: out.json, says: output != "-")
     guard try inference.inference() == .int8 else { return opened }
-<<<<<<< HEAD
-    return try opened.calibrated(on: try inference.calibration() ?? source, size: network.size, options: threads.reading)
-=======
-    return try opened.quantized(on: try inference.calibration() ?? source, size: network.size, options: reading())
->>>>>>> 4be52bc (max-pixels and background as settings and flags, check-data counts what is stored and not used, endings in one place)
+    return try opened.calibrated(on: try inference.calibration() ?? source, size: network.size, options: reading())
   }
 
   private func write(_ settings: FeatureExport.Settings) throws {
@@ -167,12 +163,8 @@ struct EmbedCommand: ParsableCommand {
       struct ReaderLeft: Error {}
       do {
         try Features.forEachBatch(
-<<<<<<< HEAD
           of: source, network: network, size: self.network.size, output: layer, inference: try inference.inference(),
-          options: threads.reading
-=======
-          of: source, network: network, size: self.network.size, output: layer, options: reading()
->>>>>>> 4be52bc (max-pixels and background as settings and flags, check-data counts what is stored and not used, endings in one place)
+          options: reading()
         ) { batch in
           print(String(decoding: rows.encode(batch).data, as: UTF8.self), terminator: "")
           for image in batch.bad {

@@ -5,7 +5,7 @@ import SwAV
 /// Which network an evaluation is of.
 struct WeightsOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("safetensors, a PyTorch checkpoint, a run's folder, or untrained.", valueName: "file|run|untrained"))
+    help: ArgumentHelp("safetensors, PyTorch's, a run's folder or untrained.", valueName: "file|run|untrained"))
   var weights: String
   @OptionGroup var choice: PrefixOptions
   @Option(help: ArgumentHelp("Network of untrained weights.", valueName: "name"))

@@ -38,7 +38,7 @@ swav_decode_options default_decode_options() {
   options.channels = 3;
   options.bits = 8;
   options.max_pixels = default_pixels;
-  options.max_dimension = SWAV_MAX_SIDE;
+  options.max_dimension = SWAV_MAX_DIMENSION;
   for (float& level : options.background) level = -1;
   return options;
 }
@@ -51,8 +51,8 @@ void check_decode_options(const swav_decode_options& o) {
   SWAV_REQUIRE(o.bits == 0 || o.bits == 8, "options.bits is %d; 0 or 8 is allowed", o.bits);
   SWAV_REQUIRE(o.max_pixels >= 1 && o.max_pixels <= SWAV_MAX_PIXELS, "options.max_pixels is %lld; 1 to %lld is allowed",
                static_cast<long long>(o.max_pixels), static_cast<long long>(SWAV_MAX_PIXELS));
-  SWAV_REQUIRE(o.max_dimension >= 1 && o.max_dimension <= SWAV_MAX_SIDE, "options.max_dimension is %d; 1 to %d is allowed",
-               o.max_dimension, SWAV_MAX_SIDE);
+  SWAV_REQUIRE(o.max_dimension >= 1 && o.max_dimension <= SWAV_MAX_DIMENSION, "options.max_dimension is %d; 1 to %d is allowed",
+               o.max_dimension, SWAV_MAX_DIMENSION);
   for (int c = 0; c < 3; ++c) {
     SWAV_REQUIRE(o.background[c] <= 1, "options.background[%d] is %g; 0 to 1, or below 0 to drop alpha, is allowed", c,
                  double(o.background[c]));
