@@ -162,7 +162,8 @@ typedef struct swav_decode_options {
   float background[3];   /* 0..1, what shows through transparency; negative: drop alpha, as Pillow's convert("RGB") does */
 } swav_decode_options;
 
-/* 3 channels, 8 bit, 178,956,970 pixels (more than that Pillow refuses as a decompression bomb), SWAV_MAX_DIMENSION, alpha dropped.
+/* 3 channels, 8 bit, 178,956,970 pixels (more than that Pillow refuses as a decompression bomb), SWAV_MAX_DIMENSION, alpha
+ * dropped.
  */
 swav_decode_options swav_decode_options_default(void);
 

@@ -120,7 +120,7 @@ class Table:
         for verb, key, extra in [("knn", "knn20", []), ("linear", "linear", [])]:
             for suffix, flags in [("", []), ("_recalibrated", ["--recalibrate"])]:
                 lines, _ = run([self.args.trainer, verb, *pair, *flags])
-                figures[key + suffix] = next(v for k, v in lines[-1].items() if k.startswith(key[:3]) and isinstance(v, float))
+                figures[key + suffix] = next(v for k, v in lines[-1].items() if k.startswith(key[:3]) and isinstance(v, (int, float)) and not isinstance(v, bool))
         for size in self.sizes:
             lines, _ = run([self.args.trainer, "knn", *pair, "--size", str(size), "--recalibrate"])
             figures[f"knn20_at_{size}"] = next(v for k, v in lines[-1].items() if k.startswith("knn"))
