@@ -78,4 +78,9 @@ import Testing
     let second = try RunLock(files)
     #expect(second.remark == nil)
   }
+
+  @Test func slashesAtTheEndOfAFolderDoNotShowInTheNamesOfItsFiles() {
+    #expect(RunFolder(path: "run//").weights == "run/weights.safetensors")
+    #expect(RunFolder(path: "/").log == "//log.txt")
+  }
 }

@@ -11,7 +11,8 @@ namespace swav {
 
 class Error : public std::runtime_error {
  public:
-  Error(swav_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
+  // Control characters of the message become spaces: a message is one line.
+  Error(swav_status status, const std::string& message);
   swav_status status() const { return status_; }
 
  private:

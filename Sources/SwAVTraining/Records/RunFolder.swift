@@ -2,6 +2,13 @@
 struct RunFolder: Sendable {
   let path: String
 
+  /// - Parameter path: slashes at its end do not show in the names of its files.
+  init(path: String) {
+    var path = path
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    self.path = path
+  }
+
   var configuration: String { path + "/config.yaml" }
   var metrics: String { path + "/metrics.jsonl" }
   var log: String { path + "/log.txt" }
