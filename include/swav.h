@@ -83,9 +83,11 @@ typedef struct swav_runtime_info {
   char cpu[64];          /* model name as the operating system gives it */
   char build[64];        /* compiler and its version */
   char features[128];    /* instruction set extensions of the CPU that matter here, separated by spaces */
+  char used[128];        /* those of them that SWAV_MAX_ISA leaves */
 } swav_runtime_info;
 
-/* The environment variable SWAV_MAX_ISA (avx512, avx2, baseline) caps the instruction set; it is read once. */
+/* The environment variable SWAV_MAX_ISA caps the extensions in use, each name allowing what those after it do and more: amx,
+ * avx512_bf16, avx512 (with VNNI), avx2 (with FMA), baseline. It is read once. */
 swav_status swav_runtime(swav_runtime_info *info);
 
 /* Multiplications and additions of float32 a second (1e9), at most, of the team with the kernels in use: measured for
@@ -688,6 +690,7 @@ typedef struct swav_checkpoint_info {
   int32_t format;    /* version of the checkpoint's format; older ones are read, newer ones refused */
   int32_t version;   /* SWAV_VERSION of the engine that wrote it; 0: not recorded */
   char isa[16];      /* its instruction set; empty: not recorded */
+  char used[128];    /* the extensions that it used (swav_runtime_info); empty: not recorded */
   char warning[256]; /* one line where training will not go on with the bits of a run without a break; else empty */
 } swav_checkpoint_info;
 

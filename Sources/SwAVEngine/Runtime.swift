@@ -24,16 +24,19 @@ public enum Runtime {
     public var build: String
     /// Extensions of the processor that matter here, separated by spaces.
     public var features: String
+    /// Those of them that the environment variable `SWAV_MAX_ISA` leaves.
+    public var used: String
   }
 
-  /// Reads the state of the engine. The environment variable `SWAV_MAX_ISA` caps the instruction set.
+  /// Reads the state of the engine. The environment variable `SWAV_MAX_ISA` caps the extensions in use: amx, avx512_bf16, avx512,
+  /// avx2, baseline.
   public static func info() throws(EngineError) -> Info {
     var info = swav_runtime_info()
     try check(swav_runtime(&info))
     return Info(
       threads: Int(info.threads), threadsFrom: text(info.threads_from), cores: Int(info.cores), isa: text(info.isa),
       cpu: text(info.cpu), build: text(info.build),
-      features: text(info.features))
+      features: text(info.features), used: text(info.used))
   }
 
   /// Float32 operations a second (1e9), at most, of the team with the kernels in use: measured now, in about a tenth of a

@@ -53,12 +53,15 @@ public struct CheckpointInfo: Codable, Sendable, Equatable {
   public var format: Int
   /// Instruction set of the engine that wrote it; nil: not recorded.
   public var isa: String?
+  /// The extensions that it used, as of ``Runtime/Info``; nil: not recorded.
+  public var used: String?
   /// One line where training will not go on with the bits of a run without a break.
   public var warning: String?
 
   init(_ info: swav_checkpoint_info) {
     func given(_ text: String) -> String? { text.isEmpty ? nil : text }
-    (format, isa, warning) = (Int(info.format), given(text(info.isa)), given(text(info.warning)))
+    (format, isa, used) = (Int(info.format), given(text(info.isa)), given(text(info.used)))
+    warning = given(text(info.warning))
   }
 }
 

@@ -5,7 +5,7 @@ struct InfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "info",
     abstract: "Version, processor, instruction set and threads.",
-    discussion: "The environment variable SWAV_MAX_ISA (avx512, avx2, baseline) caps the instruction set.",
+    discussion: "The environment variable SWAV_MAX_ISA (amx, avx512_bf16, avx512, avx2, baseline) caps the extensions in use.",
     aliases: ["doctor"])
 
   @OptionGroup var out: OutputOptions
@@ -17,7 +17,14 @@ struct InfoCommand: ParsableCommand {
     var threads: Int
     var threadsFrom: String
     var features: String
+    var used: String
     var build: String
+  }
+
+  /// Extensions that the processor has and the cap forbids.
+  private func leftOut(_ report: Report) -> [Substring] {
+    let used = Set(report.used.split(separator: " "))
+    return report.features.split(separator: " ").filter { !used.contains($0) }
   }
 
   func run() throws {
@@ -25,11 +32,13 @@ struct InfoCommand: ParsableCommand {
       let info = try Runtime.info()
       let report = Report(
         version: Runtime.versionText, cpu: info.cpu, isa: info.isa, threads: info.threads,
-        threadsFrom: info.threadsFrom, features: info.features, build: info.build)
+        threadsFrom: info.threadsFrom, features: info.features, used: info.used,
+        build: info.build)
       if out.json { return print(try jsonRow("result", command: "info", report)) }
       print("swav \(report.version), built with \(report.build)")
       print("processor: \(report.cpu)")
-      print("kernels: \(report.isa) of \(report.features)")
+      print("kernels: \(report.isa), with \(report.used.isEmpty ? "no extension" : report.used)")
+      if report.used != report.features { print("left out by SWAV_MAX_ISA: \(leftOut(report).joined(separator: " "))") }
       print("threads: \(report.threads) (\(report.threadsFrom))")
     }
   }

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/isa.h"
+#include "base/cpu.h"
 #include "checkpoint_bench.h"
 #include "io/safetensors.h"
 #include "io/tensor_file.h"
@@ -24,6 +24,7 @@ TEST_CASE("a checkpoint restores the input description, says who wrote it, and w
   CHECK(info.format == 2);
   CHECK(info.version == SWAV_VERSION);
   CHECK(std::string(info.isa) == name(current_isa()));
+  CHECK(std::string(info.used) == used_features().text());
   CHECK(std::string(info.warning) == "");
 
   const std::string bytes = read_bytes(saved.path), altered = saved.folder / "altered";
@@ -66,6 +67,7 @@ TEST_CASE("checkpoints of format 1 load: training goes on from them as from what
     CHECK(info.format == 1);
     CHECK(info.version == 0);
     CHECK(std::string(info.isa) == "");
+    CHECK(std::string(info.used) == "");
     CHECK(std::string(info.warning) == "");
     swav_input_description input;
     REQUIRE(swav_network_input(bench.network, &input) == SWAV_OK);

@@ -5,7 +5,7 @@
 #include <cfloat>
 #include <cmath>
 
-#include "base/isa.h"
+#include "base/cpu.h"
 #include "base/parallel.h"
 #include "network/activation_memory.h"
 #include "network/frozen_backbone.h"
@@ -18,7 +18,7 @@ namespace {
 
 std::vector<Element> elements() {
   std::vector<Element> all = {Element::float32, Element::pairs};
-  if (current_isa() != Isa::avx512 || supports_dot_products()) all.push_back(Element::quads);
+  if (current_isa() != Isa::avx512 || cpu_features().has(Feature::avx512_vnni)) all.push_back(Element::quads);
   return all;
 }
 

@@ -4,16 +4,13 @@
 
 #include <cmath>
 
-#include "base/isa.h"
+#include "base/cpu.h"
 #include "kernel_samples.h"
 
 using namespace swav;
 using namespace swav::test;
 
 namespace {
-
-// The avx512 version of fused_quads is the only kernel that needs more than its table's instruction set.
-bool has_quads(const Kernels& kernel) { return kernel.lanes != 16 || supports_dot_products(); }
 
 // Two segments with strides of their own, their words in B one after the other.
 struct Product {
@@ -165,7 +162,7 @@ TEST_CASE("fused integer products are exact and rounded to the nearest, equal on
       check_integer<uint16_t, int16_t>(*kernel, rows, first, second, with_residual, to_float,
                                        [&](const ProductSegment* s, const int16_t* b, const Requantize& q,
                                            const FusedRows& to) { kernel->fused_pairs(s, 2, b, rows, q, to); });
-      if (!has_quads(*kernel)) return;
+      if (!runs_quads(*kernel)) return;
       check_integer<uint8_t, int8_t>(*kernel, rows, first, second, with_residual, to_float,
                                      [&](const ProductSegment* s, const int8_t* b, const Requantize& q, const FusedRows& to) {
                                        kernel->fused_quads(s, 2, b, rows, q, to);
@@ -207,7 +204,7 @@ TEST_CASE("extreme bytes do not saturate: 255 times -128 and 127, 1000 words dee
     const ProductSegment pairs{reinterpret_cast<const char*>(a_pairs.data()), 0, words};
     kernel->fused_pairs(&pairs, 1, b_pairs.data(), 1, scales, to);
     CHECK_MESSAGE(right(2), kernel->isa);
-    if (!has_quads(*kernel)) continue;
+    if (!runs_quads(*kernel)) continue;
     const ProductSegment quads{reinterpret_cast<const char*>(a.data()), 0, words};
     kernel->fused_quads(&quads, 1, b.data(), 1, scales, to);
     CHECK_MESSAGE(right(4), kernel->isa);

@@ -52,8 +52,9 @@ struct Entry {
 
 // A little-endian TIFF: 64 bytes of data at 8, then a directory of numbers of 32 bits, whose end points to `next`.
 Bytes tiff(const std::vector<Entry>& entries, uint32_t next = 0) {
-  Bytes bytes = {'I', 'I', 42, 0, 72, 0, 0, 0};
-  bytes.resize(72, 0x55);
+  const uint8_t head[] = {'I', 'I', 42, 0, 72, 0, 0, 0};
+  Bytes bytes(72, 0x55);
+  std::copy(std::begin(head), std::end(head), bytes.begin());
   put(bytes, uint32_t(entries.size()), 2);
   for (const Entry& entry : entries) {
     put(bytes, entry.tag, 2);

@@ -31,8 +31,8 @@ struct Bytes {
 
 template <class F>
 void for_each_isa(F&& body) {
-  for (Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
-    if (isa > supported_isa()) continue;
+  for (Isa isa : every_isa) {
+    if (!runs(isa)) continue;
     CAPTURE(std::string(name(isa)));
     body(kernels(isa));
   }

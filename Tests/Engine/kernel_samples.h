@@ -15,11 +15,14 @@ namespace swav::test {
 // The kernels of every instruction set that this machine has.
 inline std::vector<const Kernels*> machine_kernels() {
   std::vector<const Kernels*> tables;
-  for (Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
-    if (int(isa) <= int(supported_isa())) tables.push_back(&kernels(isa));
+  for (Isa isa : every_isa) {
+    if (runs(isa)) tables.push_back(&kernels(isa));
   }
   return tables;
 }
+
+// The avx512 version of fused_quads is the only kernel that needs more than its table's instruction set.
+inline bool runs_quads(const Kernels& kernel) { return kernel.lanes != 16 || cpu_features().has(Feature::avx512_vnni); }
 
 // 1, N - 1, N, N + 1 for one and two vectors, and one size in between.
 inline std::vector<int64_t> sizes_around(int64_t n) {

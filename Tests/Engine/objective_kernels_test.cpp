@@ -35,8 +35,8 @@ void check_guards(const Floats& x, int64_t n) {
 // body(kernels, n) for every instruction set and for sizes around one, two and sixteen of its vectors (the blocks of row sums).
 template <class F>
 void for_each_size(F body) {
-  for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
-    if (isa > supported_isa()) continue;
+  for (Isa isa : every_isa) {
+    if (!runs(isa)) continue;
     const Kernels& kernel = kernels(isa);
     const int64_t v = kernel.lanes;
     for (const int64_t n : {int64_t{1}, v - 1, v, v + 1, 2 * v - 1, 2 * v, 16 * v - 1, 16 * v, 16 * v + 1, 33 * v + 3}) {

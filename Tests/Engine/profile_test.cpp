@@ -59,8 +59,8 @@ TEST_CASE("the peak is measured with the kernels in use") {
 }
 
 TEST_CASE("multiply_adds sums its chains: each converges to 1 from where it began") {
-  for (Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
-    if (isa > supported_isa()) continue;
+  for (Isa isa : every_isa) {
+    if (!runs(isa)) continue;
     const Kernels& kernel = kernels(isa);
     // x <- x / 2 + 1 / 2 halves the distance to 1 each round.
     CHECK(kernel.multiply_adds(64) == float(2 * kernel.tile_rows * kernel.lanes));

@@ -1,29 +1,13 @@
 // The training step: facts 16, 21 and 23, the queue in use, same bits on any number of threads, and errors that change nothing.
-#include <atomic>
 #include <cfloat>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
-#include <new>
 
 #include "network_twin.h"
 #include "training_bench.h"
 
 using namespace swav;
 using namespace swav::test;
-
-// Every allocation of the process through operator new is counted, so that a test can tell that a step makes none.
-static std::atomic<int64_t> allocations{0};
-[[gnu::noinline]] void* operator new(size_t size, const std::nothrow_t&) noexcept {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  return std::malloc(size ? size : 1);
-}
-[[gnu::noinline]] void* operator new(size_t size) {
-  if (void* memory = operator new(size, std::nothrow)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -342,20 +326,6 @@ TEST_CASE("the report's figures are in their ranges") {
   CHECK(r.prototypes_used >= 1);
   CHECK(r.prototypes_used <= 12);
   CHECK(r.gradient_norm > 0);
-}
-
-TEST_CASE("a step allocates nothing") {
-  swav_trainer_config config = groups({{2, 16, 0, 0}, {1, 16, 0, 0}, {2, 8, 0, 0}});
-  config.queue_length = 6;
-  TrainingBench bench(small_network(), config);
-  const std::vector<Floats> crops = bench.crops(0);
-  const float* pointers[] = {crops[0].data(), crops[1].data(), crops[2].data()};
-  const swav_step_input input{pointers, 0.1, false, true, true};
-  for (int t = 0; t < 3; ++t)
-    REQUIRE(swav_trainer_step(bench.trainer, &input, &bench.report) == SWAV_OK);  // scratch grows once
-  const int64_t before = allocations;
-  for (int t = 0; t < 3; ++t) swav_trainer_step(bench.trainer, &input, &bench.report);
-  CHECK(allocations == before);
 }
 
 TEST_CASE("the memory plan is the sum of its parts and grows with the batch") {

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "api/api.h"
-#include "base/isa.h"
+#include "base/cpu.h"
 #include "base/parallel.h"
 #include "base/stopwatch.h"
 #include "kernels/kernels.h"
@@ -39,7 +39,8 @@ swav_status swav_runtime(swav_runtime_info* info) {
     info->cores = usable_cores(ProcessLimits::of_this_process());
     std::snprintf(info->isa, sizeof info->isa, "%s", name(current_isa()));
     std::snprintf(info->cpu, sizeof info->cpu, "%s", cpu_model().c_str());
-    std::snprintf(info->features, sizeof info->features, "%s", cpu_features().c_str());
+    std::snprintf(info->features, sizeof info->features, "%s", cpu_features().text().c_str());
+    std::snprintf(info->used, sizeof info->used, "%s", used_features().text().c_str());
 #if defined(__clang__)
     std::snprintf(info->build, sizeof info->build, "clang %d.%d", __clang_major__, __clang_minor__);
 #elif defined(__GNUC__)

@@ -11,7 +11,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #endif
 namespace swav {
-#include "kernels/body.h"
+#include "kernels/body.inl.h"
 }
 #if defined(__clang__)
 #pragma clang attribute pop

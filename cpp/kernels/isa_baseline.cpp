@@ -5,5 +5,5 @@
 #define SWAV_ISA_NAME "baseline"
 #define SWAV_ISA_TABLE baseline_kernels
 namespace swav {
-#include "kernels/body.h"
+#include "kernels/body.inl.h"
 }

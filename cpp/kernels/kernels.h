@@ -1,19 +1,19 @@
 // The serial leaves of the engine: their contracts, and the table that holds one version of each for an instruction set.
 //
-// Every kernel is written once, in a header of this folder over `vec` (vector.h), and compiled three times, by
+// Every kernel is written once, in a body of this folder (*.inl.h) over `vec` (vector.inl.h), and compiled three times, by
 // isa_baseline.cpp, isa_avx2.cpp and isa_avx512.cpp. Kernels know nothing of threads, shapes of networks or allocation.
 // Letters: M rows (pixels or samples), N columns (output channels or prototypes), K depth of a product.
 #pragma once
 
 #include <cstdint>
 
-#include "base/isa.h"
+#include "base/cpu.h"
 
 namespace swav {
 
 // Distance between packed rows of `depth` floats: an odd number of cache lines. Rows a power of two apart would meet in one set
 // of the first-level cache, which then holds 8 of a tile's 14.
-constexpr int64_t row_stride(int64_t depth) { return ((depth + 15) / 16 | 1) * 16; }
+constexpr int64_t row_stride(int64_t depth) { return ((depth + line_floats - 1) / line_floats | 1) * line_floats; }
 
 // Bytes beyond the end of an array that kernels on bytes may touch: a vector has at most 16 lanes of one byte.
 constexpr int image_slack = 16;
@@ -49,16 +49,15 @@ struct Requantize {
 
 struct Kernels {
   const char* isa;
-  int lanes;      // floats in a vector
-  int tile_rows;  // of the product's register tile
-  int tile_columns;
+  int lanes;                    // floats in a vector
+  int tile_rows, tile_columns;  // tile_geometry
 #define SWAV_KERNEL(result, name, ...) result (*name)(__VA_ARGS__);
-#include "kernels/kernel_table.h"
+#include "kernels/kernel_table.inl.h"
 #undef SWAV_KERNEL
 };
 
 // The table of an instruction set; of the one in use without an argument. Asking for one that the CPU lacks returns
-// a table that must not be called: tests skip it by supported_isa().
+// a table that must not be called: tests skip it by runs().
 const Kernels& kernels(Isa isa);
 const Kernels& kernels();
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/isa.h"
+#include "base/cpu.h"
 #include "base/parallel.h"
 
 namespace swav {
@@ -26,7 +26,9 @@ void fill_row(const float* zero, int64_t channels, int64_t n, Number* to) {
 
 }  // namespace
 
-Element integer_element() { return current_isa() == Isa::avx512 && supports_dot_products() ? Element::quads : Element::pairs; }
+Element integer_element() {
+  return current_isa() == Isa::avx512 && used_features().has(Feature::avx512_vnni) ? Element::quads : Element::pairs;
+}
 
 FrozenBackbone::FrozenBackbone(std::unique_ptr<FrozenGraph> graph, std::shared_ptr<const FrozenWeights> weights)
     : graph_(std::move(graph)), weights_(std::move(weights)) {

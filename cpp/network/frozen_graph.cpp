@@ -8,8 +8,8 @@
 namespace swav {
 namespace {
 
-// Bytes of the largest map of a group of images: three such maps, what a layer reads and writes, stay in 32 MiB.
-constexpr int64_t group_bytes = int64_t{4} << 20;
+// Bytes of the largest map of a group of images: three such maps, what a layer reads and writes, stay in the last-level cache.
+constexpr int64_t group_bytes = cache::last / 8;
 
 int32_t out_size(int32_t size, const ConvolutionLayer& layer) {
   return (size + 2 * layer.padding - layer.kernel) / layer.stride + 1;

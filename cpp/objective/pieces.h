@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/cpu.h"
+
 namespace swav {
 
 struct Pieces {
@@ -15,11 +17,10 @@ struct Pieces {
   int64_t end(int64_t piece) const { return std::min(rows, begin(piece) + piece_rows); }
 };
 
-// 131072 floats are 512 KiB, half of a 1 MiB L2: a piece that is swept twice comes from memory once. At most 64 rows, so that
-// sums over a piece can be taken in float; at least 8, so that a row of partial sums for each piece stays an eighth of the
-// matrix.
+// Half of the second-level cache: a piece that is swept twice comes from memory once. At most 64 rows, so that sums over a
+// piece can be taken in float; at least 8, so that a row of partial sums for each piece stays an eighth of the matrix.
 inline Pieces matrix_pieces(int64_t rows, int64_t columns) {
-  const int64_t piece_rows = std::clamp<int64_t>(131072 / columns, 8, 64);
+  const int64_t piece_rows = std::clamp<int64_t>(cache::second / 2 / 4 / columns, 8, 64);
   return {rows, piece_rows, (rows + piece_rows - 1) / piece_rows};
 }
 

@@ -8,9 +8,9 @@
 namespace swav {
 namespace {
 
-// Bytes of the source that a task reads again for every panel of weights: a quarter of a second-level cache of 1 MiB, beside
-// the panel, which the tiles of the task read again and again.
-constexpr int64_t block_bytes = 256 << 10;
+// Bytes of the source that a task reads again for every panel of weights: beside the panel, which the tiles
+// of the task read again and again.
+constexpr int64_t block_bytes = cache::second / 4;
 constexpr int most_segments = 16;
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Convolutions of a frozen network, direct method, in floats or integers: batch-norm is in the weights and the bias; residual,
-// ReLU and the rounding of integers happen before a result leaves the registers (kernels/product_fused.h).
+// ReLU and the rounding of integers happen before a result leaves the registers (kernels/fused_tile.inl.h).
 //
 // Rows of the product are not gathered: a register tile takes consecutive pixels of one row of the target, whose windows lie at
 // equal distances in the source. Two windows on different sources, summed, are one product: a block's last convolution and its

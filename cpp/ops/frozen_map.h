@@ -12,7 +12,7 @@
 
 namespace swav {
 
-// What a word of four bytes holds (kernels/product_fused.h). Integers are unsigned, 0..255.
+// What a word of four bytes holds (kernels/fused_tile.inl.h). Integers are unsigned, 0..255.
 enum class Element { float32, quads, pairs };
 
 inline int64_t element_size(Element element) { return element == Element::float32 ? 4 : element == Element::quads ? 1 : 2; }
@@ -26,12 +26,12 @@ struct FrozenMap {
   int64_t pixel = 0, row = 0, image = 0;  // distances in bytes
 
   FrozenMap() = default;
-  // Room for `filters` channels. Pixels that would lie a multiple of 2 KiB apart get one cache line more: the rows of a
-  // register tile must not meet in one set of the first-level cache.
+  // Room for `filters` channels. Pixels that would meet in one set of the first-level cache get one line more: they are the
+  // rows of register tiles.
   FrozenMap(int64_t count, int32_t h, int32_t w, int32_t filters, int32_t border, Element element)
       : images(count), height(h), width(w), channels(int32_t(round_up(filters, kernels().tile_columns))), margin(border) {
     pixel = channels * element_size(element);
-    if (pixel % 2048 == 0) pixel += 64;
+    if (pixel % cache::set_stride == 0) pixel += cache::line;
     set_distances();
   }
 
@@ -45,7 +45,7 @@ struct FrozenMap {
   }
 
   // Bytes of memory, with a line behind the end for words that reach over the last pixel.
-  int64_t bytes() const { return images * image + 64; }
+  int64_t bytes() const { return images * image + cache::line; }
   // y in [-margin, height + margin), x likewise.
   char* at(int64_t i, int64_t y, int64_t x) const { return data + i * image + (y + margin) * row + (x + margin) * pixel; }
 

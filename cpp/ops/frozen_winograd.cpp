@@ -9,17 +9,17 @@ namespace {
 
 constexpr int64_t points = 36;
 // Tiles that a task takes through all stages: one register tile of the product, so that transformed values and the weights of
-// 64 channels fit a second-level cache of 1 MiB.
-constexpr int64_t task_tiles = 14;
+// 64 channels fit the second-level cache.
+constexpr int64_t task_tiles = tile_geometry(16).rows;
 
 }  // namespace
 
 bool FrozenWinograd::pays(int64_t images, int32_t height, int32_t width, int32_t channels, int32_t filters) {
   if (channels < 32 || filters < 32) return false;
   const double tiles = double(images) * double(ceil_div(height, 4) * ceil_div(width, 4));
-  // In multiplications: 36 a tile, and the transforms, which cost as much as about 8 channels more. Weights of more than 8 MiB
-  // come from memory, 36 instead of 9 of them, each as long as about 12 multiplications take.
-  const bool far = int64_t(channels) * filters * points * 4 > 8 << 20;
+  // In multiplications: 36 a tile, and the transforms, which cost as much as about 8 channels more. Weights of more than a
+  // quarter of the last-level cache come from memory, 36 instead of 9 of them, each as long as about 12 multiplications take.
+  const bool far = int64_t(channels) * filters * points * 4 > cache::last / 4;
   const double cost = tiles * 36 * (1 + 8.0 / channels + 8.0 / filters) + (far ? 12 * 36 : 0);
   return cost < 0.9 * (double(images) * height * width * 9 + (far ? 12 * 9 : 0));
 }

@@ -1,5 +1,5 @@
-// 3x3 convolutions of stride 1 of a frozen network in floats, by Winograd's F(4x4, 3x3) (kernels/winograd.h): batch-norm in the
-// weights and bias, residual and ReLU in the output transform.
+// 3x3 convolutions of stride 1 of a frozen network in floats, by Winograd's F(4x4, 3x3) (kernels/winograd_transforms.inl.h):
+// batch-norm in the weights and bias, residual and ReLU in the output transform.
 //
 // Where the transformed weights are small, a task takes a few tiles through all three stages in its cache. Where they are
 // large, each stage runs over all tiles, so that the weights come from memory once.

@@ -11,7 +11,7 @@ namespace swav {
 
 // Asks for `count` floats at once: for pieces too short for the CPU to see where the next ones lie.
 inline void ask_for(const float* from, int64_t count) {
-  for (int64_t i = 0; i < count; i += 16) __builtin_prefetch(from + i);
+  for (int64_t i = 0; i < count; i += line_floats) __builtin_prefetch(from + i);
 }
 
 class Lookahead {
@@ -30,14 +30,13 @@ class Lookahead {
     Stream& stream = streams_[turn_];
     if (stream.share == 0) stream.share = std::min(depth_, stream.lines * count_ / tiles_ + 1);
     const Ahead ahead{stream.at, std::min(stream.share, stream.lines)};
-    stream.at += ahead.lines * line_floats * int64_t(sizeof(float));
+    stream.at += ahead.lines * cache::line;
     stream.lines -= ahead.lines;
     if (++turn_ == count_) turn_ = 0;
     return ahead;
   }
 
  private:
-  static constexpr int64_t line_floats = 16;
   struct Stream {
     const char* at;
     int64_t lines;  // left

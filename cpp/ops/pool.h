@@ -15,7 +15,7 @@ struct PoolShape {
   int64_t out_count() const { return images * out_height() * out_width() * channels; }
 };
 
-// out and index [images][out_height][out_width][channels]; index: kernels/kernel_table.h, max_pool.
+// out and index [images][out_height][out_width][channels]; index: kernels/kernel_table.inl.h, max_pool.
 void max_pool_forward(const PoolShape& shape, const float* y, const BatchNormValues& norm, float* out, uint8_t* index);
 
 // dz towards the batch-norm's output (the ReLU's mask included), and block sums for its backward, max_pool_blocks of them.

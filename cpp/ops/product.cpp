@@ -9,8 +9,8 @@
 namespace swav {
 namespace {
 
-// Rows of a block, and floats of its packed panel: half of a second-level cache of 1 MiB.
-constexpr int64_t wanted_block_rows = 112, most_panel = 131072;
+// Rows of a block, and floats of its packed panel.
+constexpr int64_t wanted_block_rows = 112, most_panel = cache::second / 2 / 4;
 // Deeper products add to their target more than once.
 constexpr int64_t most_depth = 2304;
 

@@ -5,8 +5,8 @@
 namespace swav {
 namespace {
 
-// Packed at a time: rows x (channels + columns) of a block, 650 to 750 KB with the gaps of panels, stay in a second-level cache
-// of 1 MiB, where results pass through tile by tile.
+// Packed at a time: rows x (channels + columns) of a block, 650 to 750 KB with the gaps of panels, stay in the second-level
+// cache, where results pass through tile by tile.
 constexpr int64_t chunk_rows = 128;
 constexpr int64_t most_width = 1280;
 constexpr int64_t reduce_chunk = 288;                  // depths that reduce treats at a time

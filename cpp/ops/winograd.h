@@ -1,6 +1,6 @@
 // 3x3 convolutions of stride 1 with a quarter of the multiplications: Winograd's F(4x4, 3x3) and, towards the weights, F(3x3,
-// 4x4) (kernels/winograd.h has the formulas). Values are rounded differently from the direct method: the transforms lose about
-// four bits more.
+// 4x4) (kernels/winograd_transforms.inl.h has the formulas). Values are rounded differently from the direct method: the
+// transforms lose about four bits more.
 //
 // A task transforms tiles or weights, multiplies 36 small matrices, transforms back and calls the epilogue, so that most of the
 // transformed values stay in its cache.

@@ -10,7 +10,8 @@
 namespace swav {
 namespace {
 
-constexpr int64_t piece_floats = 16384;  // 64 KiB of each array: value, gradient and two states stay in a 1 MiB L2
+// Value, gradient and two states of a piece fill a quarter of the second-level cache.
+constexpr int64_t piece_floats = cache::second / 4 / 4 / 4;
 
 }  // namespace
 

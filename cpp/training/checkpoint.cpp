@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/isa.h"
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "network/finite.h"
@@ -73,6 +73,8 @@ Header read_header(const TensorFile& file) {
   header.info.format = newest_format;
   header.info.version = int32_t(std::clamp<int64_t>(member("engine", &json::is_number_integer).get<int64_t>(), 0, INT32_MAX));
   copy_text(header.info.isa, member("isa", &json::is_string).get<std::string>());
+  // Recorded since the extensions are a set.
+  if (root.contains("used")) copy_text(header.info.used, member("used", &json::is_string).get<std::string>());
   for (const auto& [name, value] : member("settings", &json::is_object).items()) {
     if (!value.is_string()) damaged("text of a setting");
     header.settings[name] = value.get<std::string>();
@@ -161,6 +163,7 @@ void Trainer::save(const std::string& path, const std::string& note) const {
   metadata[key] = json{{"format", newest_format},
                        {"engine", SWAV_VERSION},
                        {"isa", name(current_isa())},
+                       {"used", used_features().text()},
                        {"settings", checkpoint_settings()}}
                       .dump();
   write_safetensors(path, tensors, metadata);

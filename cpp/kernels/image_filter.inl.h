@@ -1,4 +1,4 @@
-// Kernels of the image stage that look at neighbours: transpose, resize, box blur. Contracts: kernel_table.h.
+// Kernels of the image stage that look at neighbours: transpose, resize, box blur. Contracts: kernel_table.inl.h.
 
 typedef uint8_t bvec __attribute__((vector_size(SWAV_LANES), aligned(1)));
 typedef uint32_t uvec __attribute__((vector_size(SWAV_LANES * 4), aligned(4)));

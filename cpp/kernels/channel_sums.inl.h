@@ -1,5 +1,5 @@
 // Statistics over rows, one result a channel, and the elementwise passes of batch-norm, ReLU and residual sums.
-// Contracts: kernel_table.h. Sums run over rows in order, channels side by side in vectors.
+// Contracts: kernel_table.inl.h. Sums run over rows in order, channels side by side in vectors.
 
 // Writes body(i, width) for i in [0, n).
 template <class Body>

@@ -1,4 +1,4 @@
-// Kernels of the objective: exponentials and row sums. Contracts: kernel_table.h.
+// Kernels of the objective: exponentials and row sums. Contracts: kernel_table.inl.h.
 //
 // Each is one loop over vectors by for_vectors; `get` and `put` take what is left for the last one (its spare lanes read
 // zeros).

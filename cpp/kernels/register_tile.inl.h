@@ -1,11 +1,8 @@
-// The matrix product's register tile. Contracts: kernel_table.h.
+// The matrix product's register tile. Contracts: kernel_table.inl.h.
 //
-// A tile is tile_rows x 2 vectors of accumulators. With 32 registers (AVX-512): 14 x 2 accumulators, 2 for the row of B, the
-// rest for broadcasts: per step of the depth 28 multiply-adds against 2 + 14 loads, so the loads hide on two load ports. With
-// 16 registers (AVX2, SSE): 6 x 2 accumulators, 2 of B, 2 broadcasts.
+// A tile is tile_rows x 2 vectors of accumulators (tile_geometry, base/cpu.h).
 
-constexpr int tile_rows = SWAV_LANES == 16 ? 14 : 6;
-constexpr int tile_columns = 2 * lanes;
+constexpr int tile_rows = tile_geometry(lanes).rows, tile_columns = tile_geometry(lanes).columns;
 
 // depth_first: A is [depth][a_stride], else [rows][a_stride].
 template <int rows, bool depth_first>

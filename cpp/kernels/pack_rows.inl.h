@@ -1,5 +1,5 @@
 // Copies of rows into the layout that the product reads, with what batch-norm asks for done on the way. Contracts:
-// kernel_table.h.
+// kernel_table.inl.h.
 
 // Writes body(i, width) for i in [0, n) to panels of panel_width numbers, panel_step apart.
 template <class Body>

@@ -1,5 +1,5 @@
 // Transforms of Winograd's convolution of 6x6 tiles (Lavin and Gray, "Fast algorithms for convolutional neural networks",
-// 2016), with the interpolation points 0, 1, -1, 2, -2 and infinity. Contracts: kernel_table.h.
+// 2016), with the interpolation points 0, 1, -1, 2, -2 and infinity. Contracts: kernel_table.inl.h.
 //
 // F(4x4, 3x3): output = A^T [(G g G^T) * (B^T d B)] A, 36 multiplications for 16 outputs where the direct method takes 144. The
 // weight gradient is F(3x3, 4x4) on the same input tiles: the gradient's 4x4 tile is the filter, the 3x3 weights are the

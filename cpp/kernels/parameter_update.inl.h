@@ -1,4 +1,4 @@
-// Kernels of the optimisers. Contracts: kernel_table.h.
+// Kernels of the optimisers. Contracts: kernel_table.inl.h.
 
 // As many doubles as vec has floats: two registers where the hardware has no wider one.
 typedef double dvec __attribute__((vector_size(SWAV_LANES * 8), aligned(8)));

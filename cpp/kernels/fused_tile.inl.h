@@ -1,5 +1,5 @@
-// Products of frozen networks: the register tile of product.h, over the whole depth at once, with all that follows a
-// convolution done before its result is written. Contracts: kernel_table.h.
+// Products of frozen networks: the register tile of register_tile.inl.h, over the whole depth at once, with all that follows a
+// convolution done before its result is written. Contracts: kernel_table.inl.h.
 //
 // One body for three kinds of numbers, which differ in what a word of four bytes holds: one float, two 16-bit or four 8-bit
 // integers. Per word of the depth a tile of 14 rows makes 28 multiply-adds of a vector from 2 loads of B and 14 broadcasts of A

@@ -1,4 +1,4 @@
-// Kernels of the image stage that work pixel by pixel, on planes. Contracts: kernel_table.h.
+// Kernels of the image stage that work pixel by pixel, on planes. Contracts: kernel_table.inl.h.
 
 SWAV_INLINE vec floats(ivec v) { return __builtin_convertvector(v, vec); }
 SWAV_INLINE ivec truncated(vec v) { return __builtin_convertvector(v, ivec); }

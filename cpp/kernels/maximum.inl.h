@@ -1,4 +1,4 @@
-// Max-pooling over batch-norm and ReLU. Contracts: kernel_table.h.
+// Max-pooling over batch-norm and ReLU. Contracts: kernel_table.inl.h.
 
 SWAV_INLINE ivec widen(const uint8_t* p) { return __builtin_convertvector(*reinterpret_cast<const bvec*>(p), ivec); }
 

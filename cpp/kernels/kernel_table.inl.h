@@ -1,6 +1,6 @@
 // SWAV_KERNEL(result, name, parameters...): one row a kernel, in the order of the pipeline. The contract stands above the row.
 
-// -- product.h --
+// -- register_tile.inl.h --
 
 // C[rows][columns] = A B, or C += A B with accumulate. A [rows][a_stride], of each row the first `depth`; B
 // [depth][tile_columns]; C rows c_stride apart. 1 <= rows <= tile_rows, 1 <= columns <= tile_columns; nothing outside is
@@ -16,7 +16,7 @@ SWAV_KERNEL(void, product_depth, int64_t depth, const float* a, int64_t a_stride
 // depends on all of them: what the CPU can do at most.
 SWAV_KERNEL(float, multiply_adds, int64_t rounds)
 
-// -- product_fused.h -- frozen networks: one register tile over the whole depth, its result written once. C
+// -- fused_tile.inl.h -- frozen networks: one register tile over the whole depth, its result written once. C
 // [rows][tile_columns] (1 <= rows <= tile_rows); A in segments, B [words of all segments][tile_columns] words.
 
 // out = A B + bias (+ residual), then ReLU where asked for; a word is one float.
@@ -33,7 +33,7 @@ SWAV_KERNEL(void, fused_quads, const ProductSegment* segments, int count, const 
 SWAV_KERNEL(void, fused_pairs, const ProductSegment* segments, int count, const int16_t* b, int rows, const Requantize& scales,
             const FusedRows& to)
 
-// -- pack.h --
+// -- pack_rows.inl.h --
 
 // to[r][i] = rows[r][i] for i in [0, n), zeros where rows[r] is NULL (padding). A row is written to panels of panel_width
 // numbers that lie panel_step apart; a panel but the last may be filled up to whole vectors with what follows it in the row.
@@ -49,7 +49,7 @@ SWAV_KERNEL(void, pack_norm_relu, const float* const* rows, int64_t count, int64
 SWAV_KERNEL(void, pack_gradient, const float* const* rows, int64_t partner, int64_t count, int64_t n, const float* a,
             const float* b, const float* c, float* to, int64_t to_stride, int64_t panel_width, int64_t panel_step)
 
-// -- transpose.h --
+// -- transpose.inl.h --
 
 // to[c][r] = from[r][c], or += in transpose_add, for r < rows, c < columns. The arrays must not overlap. A row
 // but the last may be read beyond its columns, where the matrix goes on.
@@ -58,7 +58,8 @@ SWAV_KERNEL(void, transpose, const float* from, int64_t from_stride, int64_t row
 SWAV_KERNEL(void, transpose_add, const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,
             int64_t to_stride)
 
-// -- winograd.h -- rows of transformed tiles are to_stride floats apart, number i * 6 + j for row i and column j of the 6x6
+// -- winograd_transforms.inl.h -- rows of transformed tiles are to_stride floats apart, number i * 6 + j for row i and column j
+// of the 6x6
 
 // B^T d B of n channels: pixels[36] of the tile, each at its first channel, NULL for padding; to [36][to_stride]. In the
 // variants the values go through batch-norm and ReLU, or the backward of batch-norm, as in pack_*.
@@ -87,7 +88,7 @@ SWAV_KERNEL(void, winograd_gradient, const float* const* pixels, int64_t partner
 // A'^T m A' of n filters: from [36][from_stride] to the 9 taps, to [9][to_stride].
 SWAV_KERNEL(void, winograd_taps, const float* from, int64_t from_stride, int64_t n, float* to, int64_t to_stride)
 
-// -- norm.h -- matrices [rows][stride], of each row the first n; results [n]
+// -- channel_sums.inl.h -- matrices [rows][stride], of each row the first n; results [n]
 
 // Mean, and sum of squared deviations from it (M2), of each column. rows >= 1.
 SWAV_KERNEL(void, block_moments, const float* y, int64_t stride, int64_t rows, int64_t n, float* mean, float* m2)
@@ -117,7 +118,7 @@ SWAV_KERNEL(void, residual_plain, const float* y, const float* identity, int64_t
 SWAV_KERNEL(void, residual_projected, const float* y, const float* projected, int64_t rows, int64_t n, const float* scale,
             const float* shift, const float* projected_scale, const float* projected_shift, float* sum)
 
-// -- pool.h --
+// -- maximum.inl.h --
 
 // out[c] = largest over t < count of max(rows[t][c] * scale[c] + shift[c], 0), skipping NULL rows (padding); index[c] the first
 // t that has it, 255 where the result is 0 (no gradient passes). Here and in every maximum below and above NaN stays NaN.
@@ -133,7 +134,7 @@ SWAV_KERNEL(void, maximum_float, const float* const* rows, int count, int64_t n,
 SWAV_KERNEL(void, maximum_bytes, const uint8_t* const* rows, int count, int64_t n, uint8_t* out)
 SWAV_KERNEL(void, maximum_halves, const uint16_t* const* rows, int count, int64_t n, uint16_t* out)
 
-// -- image_filter.h, image_color.h --
+// -- image_filter.inl.h, image_color.inl.h --
 // Samples are bytes. Unless a row says "exactly n", kernels read and write whole vectors: up to 15 bytes beyond what the
 // arguments name (image_slack, kernels.h) must be there, and are overwritten in outputs.
 
@@ -176,7 +177,7 @@ SWAV_KERNEL(void, image_normalise_rgb, const uint8_t* r, const uint8_t* g, const
 // pixels[i] = samples[i] * scale + shift. Exactly n pixels are written.
 SWAV_KERNEL(void, image_normalise, const uint8_t* samples, float scale, float shift, float* pixels, int64_t n)
 
-// -- objective.h --
+// -- score_rows.inl.h --
 
 // Largest of x[0..n). n >= 1.
 SWAV_KERNEL(float, row_max, const float* x, int64_t n)
@@ -217,7 +218,7 @@ SWAV_KERNEL(void, combine_rows, const float* x, float a, const float* y, float b
 // -sum of q ln q over a row, 0 ln 0 = 0. q >= 0.
 SWAV_KERNEL(double, row_entropy, const float* q, int64_t n)
 
-// -- update.h --
+// -- parameter_update.inl.h --
 
 // Sum of x[i]^2 in double; finite exactly when every x is.
 SWAV_KERNEL(double, sum_squares, const float* x, int64_t n)

@@ -1,0 +1,79 @@
+// A measurement, not a test: every row of the kernel table alone, on one core, with its arrays in the caches near it.
+//   kernel_bench [NAME...] [--n 1024]
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "kernel_rows.h"
+#include "kernel_samples.h"
+
+using namespace swav;
+using namespace swav::test;
+
+namespace {
+
+double seconds_of(const std::function<void()>& call, int count) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < count; ++i) call();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// Seconds of a call: the least of some turns of about 2 ms, arrays as they were before each of at most 16 calls.
+template <Row row>
+double seconds(const Kernels& kernel, int64_t n, int64_t& bytes) {
+  SampleMemory memory(false);
+  const std::function<void()> call = sample<row>(kernel, memory, n);
+  bytes = memory.bytes();
+  double least = 1e9;
+  for (int turn = 0; turn < 5; ++turn) {
+    double total = 0;
+    int64_t calls = 0;
+    while (total < 2e-3) {
+      memory.restore();
+      total += seconds_of(call, 16);
+      calls += 16;
+    }
+    least = std::min(least, total / double(calls));
+  }
+  return least;
+}
+
+template <Row row>
+void print_row(int64_t n) {
+  std::printf("%-26s", row_names[int(row)]);
+  for (Isa isa : every_isa) {
+    if (!runs(isa) || (row == Row::fused_quads && !runs_quads(kernels(isa)))) {
+      std::printf("  %20s", "-");
+      continue;
+    }
+    int64_t bytes = 0;
+    const double time = seconds<row>(kernels(isa), n, bytes);
+    std::printf("  %9.0f ns %6.1f", time * 1e9, double(bytes) / time * 1e-9);
+  }
+  std::printf("\n");
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  int64_t n = 256;
+  std::vector<std::string> names;
+  for (int i = 1; i < count; ++i) {
+    if (std::strcmp(arguments[i], "--n") == 0 && i + 1 < count) n = std::atoll(arguments[++i]);
+    else names.push_back(arguments[i]);
+  }
+  if (n < 1) return std::fprintf(stderr, "kernel_bench: --n is %lld; at least 1 is needed\n", static_cast<long long>(n)), 2;
+  std::printf("n = %lld; time of a call, and GB/s of all its arrays\n%-26s", static_cast<long long>(n), "");
+  for (Isa isa : every_isa) std::printf("  %20s", name(isa));
+  std::printf("\n");
+  const auto wanted = [&](const std::string& row) {
+    return names.empty() || std::find(names.begin(), names.end(), row) != names.end();
+  };
+#define SWAV_KERNEL(result, name, ...) \
+  if (wanted(#name)) print_row<Row::name>(n);
+#include "kernels/kernel_table.inl.h"
+#undef SWAV_KERNEL
+}
