@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-format demo test test-engine test-swift test-consumer sanitize fuzz bench format check-format clean
+.PHONY: help setup setup-format demo test test-engine test-swift test-consumer test-report sanitize fuzz bench format check-format clean
 
 # Debian's and Ubuntu's names; libomp is the OpenMP runtime of Swift's clang, and g++ brings its own.
 PACKAGES = g++ cmake ninja-build pkg-config libeigen3-dev libomp-dev libjpeg-dev libpng-dev zlib1g-dev libwebp-dev libtiff-dev \
@@ -38,7 +38,7 @@ demo: setup  ## Build, then learn from rendered images and measure it, in some m
 	swift build -c release --product trainer
 	"$$(swift build -c release --show-bin-path)/trainer" demo
 
-test: test-engine test-swift test-consumer  ## Build and run every test
+test: test-engine test-swift test-consumer test-report  ## Build and run every test
 
 test-engine: setup  ## The C++ and C tests, on each instruction set that this machine has
 	cmake -S . -B build -G Ninja
@@ -50,6 +50,10 @@ test-swift: setup  ## The Swift tests
 
 test-consumer: test-engine  ## Programs that depend on this package by a version: Swift, CMake, pkg-config
 	Tests/Scripts/consumer_test.sh build
+
+test-report: setup  ## The page of a run in headless Chromium, at three widths, light and dark; skipped where there is none
+	swift build --product trainer
+	Tests/Scripts/report_test.py "$$(swift build --show-bin-path)/trainer"
 
 sanitize: setup  ## The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSWAV_SANITIZE=address,undefined

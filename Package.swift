@@ -23,6 +23,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
   ],
   targets: [
     .target(
@@ -58,6 +59,22 @@ let package = Package(
       name: "SwAVInspection",
       dependencies: ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"],
       swiftSettings: swiftSettings + [.unsafeFlags(["-O"])]),
+    // Optimised in a debug build as well: it goes through all pairs of some thousand images.
+    .target(
+      name: "SwAVDiscovery",
+      dependencies: [
+        "CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining",
+      ],
+      swiftSettings: swiftSettings + [.unsafeFlags(["-O"])]),
+    // Templates are part of the program: a copy of it elsewhere has them.
+    .target(
+      name: "SwAVPages",
+      dependencies: [
+        "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining", "SwAVInspection",
+        "SwAVDiscovery", .product(name: "Mustache", package: "swift-mustache"),
+      ],
+      resources: [.embedInCode("Templates")],
+      swiftSettings: swiftSettings),
     module("SwAVBenchmark", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"]),
     // Optimised in a debug build as well: it paints some hundred million points.
     .target(
@@ -71,7 +88,10 @@ let package = Package(
       ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining", "SwAVInspection"]),
     .executableTarget(
       name: "trainer",
-      dependencies: ["SwAV", "SwAVBenchmark", "SwAVDemo", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "SwAV", "SwAVBenchmark", "SwAVDemo", "SwAVDiscovery", "SwAVPages",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: swiftSettings),
     .target(
       name: "SwAVTestSupport", dependencies: ["SwAVAugmentation"], path: "Tests/SwAVTestSupport", swiftSettings: swiftSettings),
@@ -84,6 +104,8 @@ let package = Package(
     tests(
       "SwAVInspectionTests",
       ["SwAVInspection", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVTestSupport"]),
+    tests("SwAVDiscoveryTests", ["SwAVDiscovery", "SwAVEngine", "SwAVEvaluation", "SwAVModel"]),
+    tests("SwAVPagesTests", ["SwAVPages"]),
     tests(
       "SwAVTrainingTests",
       ["SwAVTraining", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVModel", "SwAVTestSupport"]),

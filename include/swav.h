@@ -742,6 +742,42 @@ swav_knn_config swav_knn_config_default(void);
 swav_status swav_knn(const float *train, const int32_t *labels, int64_t count, const float *queries, int64_t query_count,
                      int64_t dim, int32_t classes, const swav_knn_config *config, int32_t *predictions);
 
+typedef struct swav_nearest_config {
+  int32_t neighbours; /* of each query, 1 to the rows of the bank (one less with leave_one_out) */
+  bool unit_rows;     /* all rows have unit norm and are taken as they are: a few queries then take one reading of the bank */
+  bool leave_one_out; /* the rows of the bank are asked about, each among the others */
+  swav_progress progress; /* may be NULL */
+  void *context;          /* for progress */
+} swav_nearest_config;
+
+/* 10 neighbours, rows of any norm, queries of their own, no progress. */
+swav_nearest_config swav_nearest_config_default(void);
+
+/* The rows of bank [count][dim] with the largest cosine to each of queries [query_count][dim], exactly -> rows and cosines
+ * [query_count][neighbours], the nearest first, of equal cosines the earlier row; rows of zeros have cosine 0 with all. With
+ * leave_one_out queries and query_count are not read, and rows and cosines are [count][neighbours]. Memory as swav_knn. config
+ * may be NULL for the default. SWAV_ERROR_NUMERIC when a row is not finite; rows and cosines are then undefined. */
+swav_status swav_nearest(const float *bank, int64_t count, const float *queries, int64_t query_count, int64_t dim,
+                         const swav_nearest_config *config, int64_t *rows, float *cosines);
+
+typedef struct swav_kmeans_config {
+  int32_t clusters;       /* 1 to the number of rows */
+  uint64_t seed;          /* of the start by k-means++ */
+  int32_t iterations;     /* at most; 1 or more */
+  swav_progress progress; /* may be NULL */
+  void *context;          /* for progress */
+} swav_kmeans_config;
+
+/* 10 clusters, seed 0, 100 iterations, no progress. */
+swav_kmeans_config swav_kmeans_config_default(void);
+
+/* k-means: rows [count][dim] -> centres [clusters][dim] and assignment [count], the nearest centre of each row by Euclid;
+ * *inertia (may be NULL): the sum of the squared distances to them. Same arguments, same result. Where there are fewer
+ * different rows than clusters, some clusters are empty. config may be NULL for the default. SWAV_ERROR_NUMERIC when a row is
+ * not finite; nothing is written then. */
+swav_status swav_kmeans(const float *rows, int64_t count, int64_t dim, const swav_kmeans_config *config, float *centres,
+                        int32_t *assignment, double *inertia);
+
 typedef struct swav_linear_config {
   double penalty;         /* of the squared norm of the weights, 0 or more */
   int32_t max_iterations; /* 1 or more */

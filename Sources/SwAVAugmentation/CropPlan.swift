@@ -35,6 +35,15 @@ public struct CropPlan: Sendable, Equatable {
     return CropPlan(engine: plan)
   }
 
+  /// The largest square at the centre of the image, for people to look at.
+  package static func square(size: Int, imageWidth: Int, imageHeight: Int) throws(EngineError) -> CropPlan {
+    var plan = try whole(size: size, imageWidth: imageWidth, imageHeight: imageHeight).engine
+    let side = Int32(clamping: min(imageWidth, imageHeight))
+    (plan.left, plan.top) = ((plan.width - side) / 2, (plan.height - side) / 2)
+    (plan.width, plan.height) = (side, side)
+    return CropPlan(engine: plan)
+  }
+
   /// Pixels a side of the crop.
   public var size: Int { Int(engine.size) }
   /// The source box in the upright image, in pixels.

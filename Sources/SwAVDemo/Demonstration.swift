@@ -75,8 +75,9 @@ public struct Demonstration: Sendable {
     let before = try measure(untrainedNetwork(), on: pair, stage: .before, report)
     try report(.before(untrained: before.accuracy, thumbnails: thumbnails))
 
-    let pretraining = Pretraining(
+    var pretraining = Pretraining(
       images: pair.train, validation: pair.val, configuration: configuration, output: runFolder)
+    (pretraining.imagePaths, pretraining.validationPaths) = ([trainFolder], [valFolder])
     let result = try pretraining.run(control: control) { try report(.pretraining($0)) }
     guard result.outcome != .interrupted else { return nil }
 

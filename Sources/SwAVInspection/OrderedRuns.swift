@@ -5,7 +5,7 @@ import Synchronization
 
 /// Work on numbered things, shared by threads: runs of them are handed out, and what the threads find is kept in the order of the
 /// numbers. Runs have a constant length, so that sums are made of the same parts with any number of threads.
-final class OrderedRuns<Part: Sendable>: Sendable {
+package final class OrderedRuns<Part: Sendable>: Sendable {
   static var runLength: Int { 16 }
 
   private let count: Int
@@ -21,7 +21,7 @@ final class OrderedRuns<Part: Sendable>: Sendable {
   private static var grace: Double { 1 }
 
   /// `body` adds what it finds for a number to a part, which is `empty` before the first of a run. What it throws ends all.
-  init(count: Int, empty: Part, body: @escaping @Sendable (Int, inout Part) throws -> Void) {
+  package init(count: Int, empty: Part, body: @escaping @Sendable (Int, inout Part) throws -> Void) {
     (self.count, self.empty, self.body) = (count, empty, body)
     results = Mutex(Array(repeating: nil, count: (count + Self.runLength - 1) / Self.runLength))
   }
@@ -29,7 +29,7 @@ final class OrderedRuns<Part: Sendable>: Sendable {
   /// Does the work on `workers` threads; gives the parts in order. `progress` is called some times a second on this thread with
   /// how many are done; it may throw to stop. What this thread watches (``Cancellation``) calls it off. `onStop` lets go what
   /// `body` may wait for.
-  func run(workers: Int, onStop: () -> Void = {}, progress: (Int) throws -> Void = { _ in }) throws -> [Part] {
+  package func run(workers: Int, onStop: () -> Void = {}, progress: (Int) throws -> Void = { _ in }) throws -> [Part] {
     let group = DispatchGroup()
     for index in 0..<max(1, workers) {
       group.enter()

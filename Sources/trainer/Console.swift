@@ -151,6 +151,11 @@ struct Console {
     write((isTerminal ? wrapped(text, to: (Console.columns ?? 80)) : text) + "\n")
   }
 
+  /// A line of its own, or an object of that type.
+  mutating func tell(_ type: String, _ text: String, json: Bool) throws {
+    if json { print(try jsonRow(type, [type: text])) } else { line("\(type): \(text)") }
+  }
+
   mutating func finishBar() {
     if hasBar { write("\n") }
     hasBar = false

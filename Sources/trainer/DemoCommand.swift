@@ -34,6 +34,7 @@ struct DemoCommand: ParsableCommand {
           view.showInterrupted()
           throw ExitCode(StopSignal.exitCode)
         }
+        try view.writeReport()
         try view.show(report)
       } catch {
         view.close()

@@ -1,6 +1,7 @@
 import Foundation
 import SwAV
 import SwAVDemo
+import SwAVPages
 
 /// What a person, or a program, sees of the demonstration.
 struct DemoView {
@@ -54,6 +55,13 @@ struct DemoView {
   /// Leaves the line of an unfinished bar.
   mutating func close() { console.finishBar() }
 
+  /// The page about the run.
+  mutating func writeReport() throws {
+    let (train, val) = (try ImageFolder(demonstration.trainFolder), try ImageFolder(demonstration.valFolder))
+    try RunReport.write(
+      ofRunAt: demonstration.runFolder, train, val, demonstration.configuration, &console, json: json)
+  }
+
   mutating func show(_ report: Demonstration.Report) throws {
     if json {
       print(try jsonRow("result", command: "demo", Row(report, demonstration)))
@@ -70,6 +78,7 @@ struct DemoView {
     return learned(report) + [
       "",
       "Where it is:",
+      "  \(directory)/run/report.html  the same as a page: what was learned, clusters, a map, curves",
       "  \(directory)/images/          the pictures, train|val/KIND/",
       "  \(directory)/neighbours.png   held-out pictures; their nearest ones before (left) and after (right); green: same kind",
       "  \(directory)/run/             weights.safetensors, metrics.jsonl, log.txt, config.yaml, TensorBoard events",

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import SwAV
 import SwAVDemo
+import SwAVDiscovery
 
 /// How a command that failed ends: one line on standard error, and an exit code of a documented meaning.
 struct Failure: Error {
@@ -60,6 +61,8 @@ struct Failure: Error {
     case let error as DataError: code(for: error)
     case let error as EngineError: code(for: error)
     case let error as FeatureFileError: error.isInUse ? .outputInUse : .io
+    case OutputError.inUse: .outputInUse
+    case is OutputError: .io
     case is CropSyntaxError: .usage
     case let error as DemoImages.Failure: code(for: error)
     case is CocoaError: .io

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import SwAV
+import SwAVPages
 
 struct PretrainCommand: SettingsCommand {
   static let settings = Setting.all
@@ -32,6 +33,8 @@ struct PretrainCommand: SettingsCommand {
   var config: String?
   @Flag(help: "Print the resolved settings as YAML, and do nothing.")
   var printConfig = false
+  @Flag(inversion: .prefixedNo, help: "Write RUN/report.html at the end.")
+  var report = true
   @OptionGroup var out: OutputOptions
   var given = GivenSettings()
 
@@ -60,6 +63,8 @@ struct PretrainCommand: SettingsCommand {
         images: source, validation: try given.text(of: "val").map { try out.open([$0], labelled: true) },
         configuration: plan.configuration, output: output, resume: resume)
       pretraining.knnTraining = try given.text(of: "knn-train").map { try out.open([$0], labelled: true) }
+      pretraining.imagePaths = paths
+      pretraining.validationPaths = given.text(of: "val").map { [$0] }
       pretraining.remarks = plan.reasons + plan.kept + plan.notes
       try show(plan)
       if pretraining.validation != nil, pretraining.knnTraining == nil, source.classNames.isEmpty {
@@ -67,7 +72,7 @@ struct PretrainCommand: SettingsCommand {
         print(out.json ? try jsonRow("note", ["note": note]) : "note: " + note)
         pretraining.remarks.append(note)
       }
-      try PretrainingSession(pretraining, json: out.json).run()
+      try PretrainingSession(pretraining, writesReport: report, json: out.json).run()
     }
   }
 
@@ -95,13 +100,21 @@ struct PretrainCommand: SettingsCommand {
 /// Runs a pretraining, shows its progress and ends with the exit code of a signal, if one came.
 struct PretrainingSession {
   let pretraining: Pretraining
+  let writesReport: Bool
   let json: Bool
 
-  init(_ pretraining: Pretraining, json: Bool) { (self.pretraining, self.json) = (pretraining, json) }
+  init(_ pretraining: Pretraining, writesReport: Bool, json: Bool) {
+    (self.pretraining, self.writesReport, self.json) = (pretraining, writesReport, json)
+  }
 
   func run() throws {
     let result = try train()
     var console = Console(json: json)
+    if result.outcome == .finished, writesReport {
+      try RunReport.write(
+        ofRunAt: pretraining.output, pretraining.images, pretraining.validation, pretraining.configuration, &console, json: json
+      )
+    }
     try console.show(result, images: pretraining.images)
     if result.outcome == .interrupted { throw ExitCode(StopSignal.exitCode) }
   }

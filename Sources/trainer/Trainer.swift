@@ -19,7 +19,7 @@ struct TrainerCommand: ParsableCommand {
     version: Runtime.versionText,
     subcommands: [
       DemoCommand.self, CheckDataCommand.self, PreviewCommand.self, PretrainCommand.self, KNNCommand.self, LinearCommand.self,
-      EmbedCommand.self, InspectCommand.self, BenchCommand.self,
+      EmbedCommand.self, ClusterCommand.self, ReportCommand.self, InspectCommand.self, BenchCommand.self,
       InfoCommand.self,
     ])
 

@@ -213,6 +213,50 @@ static void neighbours(void) {
   if (predictions[0] != 7) ++failures;
 }
 
+static void clusters(void) {
+  int64_t rows[4] = {7, 7, 7, 7};
+  float cosines[4] = {7, 7, 7, 7};
+  swav_nearest_config one = swav_nearest_config_default();
+  one.neighbours = 1;
+#define NEAREST(count, queries, dim) swav_nearest(pixels, count, pixels, queries, dim, &one, rows, cosines)
+  REFUSED("bank is NULL", swav_nearest(NULL, 4, pixels, 4, 2, &one, rows, cosines));
+  REFUSED("queries is NULL", swav_nearest(pixels, 4, NULL, 4, 2, &one, rows, cosines));
+  REFUSED("rows is NULL", swav_nearest(pixels, 4, pixels, 4, 2, &one, NULL, cosines));
+  REFUSED("cosines is NULL", swav_nearest(pixels, 4, pixels, 4, 2, &one, rows, NULL));
+  REFUSED("neighbours is 10; 1 to 4", swav_nearest(pixels, 4, pixels, 4, 2, NULL, rows, cosines));
+  for (int i = 0; i < WRONG_COUNTS; ++i) {
+    REFUSED("count is ", NEAREST(wrong_counts[i], 4, 2));
+    REFUSED("query_count is ", NEAREST(4, wrong_counts[i], 2));
+    REFUSED("dim is ", NEAREST(4, 4, wrong_counts[i]));
+  }
+#define NEIGHBOUR(part, field, value) \
+  WITH(swav_nearest_config, one, field, value, REFUSED(part, swav_nearest(pixels, 4, pixels, 4, 2, &changed, rows, cosines)))
+  NEIGHBOUR("neighbours is 0", neighbours, 0);
+  NEIGHBOUR("neighbours is -2147483648", neighbours, INT32_MIN);
+  WITH(swav_nearest_config, one, leave_one_out, true,
+       REFUSED("1 to 0", swav_nearest(pixels, 1, NULL, 0, 2, &changed, rows, cosines)));
+  if (rows[0] != 7 || cosines[0] != 7) ++failures;
+
+  int32_t assignment[4] = {7, 7, 7, 7};
+  swav_kmeans_config two = swav_kmeans_config_default();
+  two.clusters = 2;
+#define KMEANS(count, dim) swav_kmeans(pixels, count, dim, &two, cosines, assignment, NULL)
+  REFUSED("rows is NULL", swav_kmeans(NULL, 4, 2, &two, cosines, assignment, NULL));
+  REFUSED("centres is NULL", swav_kmeans(pixels, 4, 2, &two, NULL, assignment, NULL));
+  REFUSED("assignment is NULL", swav_kmeans(pixels, 4, 2, &two, cosines, NULL, NULL));
+  REFUSED("clusters are 10", swav_kmeans(pixels, 4, 2, NULL, cosines, assignment, NULL));
+  for (int i = 0; i < WRONG_COUNTS; ++i) {
+    REFUSED("count is ", KMEANS(wrong_counts[i], 2));
+    REFUSED("dim is ", KMEANS(4, wrong_counts[i]));
+  }
+#define CLUSTER(part, field, value) \
+  WITH(swav_kmeans_config, two, field, value, REFUSED(part, swav_kmeans(pixels, 4, 2, &changed, cosines, assignment, NULL)))
+  CLUSTER("clusters are 0", clusters, 0);
+  CLUSTER("clusters are 5", clusters, 5);
+  CLUSTER("iterations are 0", iterations, 0);
+  if (assignment[0] != 7 || cosines[0] != 7) ++failures;
+}
+
 static void regression(void) {
   int32_t predictions[4] = {7, 7, 7, 7};
   float weights[6] = {7, 7, 7, 7, 7, 7};
@@ -246,6 +290,7 @@ static void regression(void) {
 void refuse_evaluation(void) {
   schedule();
   neighbours();
+  clusters();
   regression();
 }
 

@@ -1,6 +1,8 @@
 #include "api/api.h"
+#include "evaluation/kmeans.h"
 #include "evaluation/knn.h"
 #include "evaluation/linear.h"
+#include "evaluation/nearest.h"
 
 using namespace swav;
 
@@ -27,6 +29,55 @@ swav_status swav_knn(const float* train, const int32_t* labels, int64_t count, c
     }
     api::check_count("swav_knn", "count", count);
     knn_predict({train, labels, count, queries, query_count, dim, classes}, settings, predictions);
+  });
+}
+
+swav_nearest_config swav_nearest_config_default(void) { return {10, false, false, nullptr, nullptr}; }
+
+swav_status swav_nearest(const float* bank, int64_t count, const float* queries, int64_t query_count, int64_t dim,
+                         const swav_nearest_config* config, int64_t* rows, float* cosines) {
+  return api::interruptible([&] {
+    const swav_nearest_config settings = config != nullptr ? *config : swav_nearest_config_default();
+    const bool leaves_out = settings.leave_one_out;
+    api::check_pointers("swav_nearest", {{"bank", bank}, {"rows", rows}, {"cosines", cosines}});
+    if (!leaves_out) {
+      api::check_pointers("swav_nearest", {{"queries", queries}});
+      api::check_count("swav_nearest", "query_count", query_count);
+    }
+    api::check_count("swav_nearest", "count", count);
+    api::check_count("swav_nearest", "dim", dim);
+    const int64_t limit = settings.neighbours, others = count - (leaves_out ? 1 : 0);
+    SWAV_REQUIRE(limit >= 1 && limit <= others, "swav_nearest: neighbours is %lld; 1 to %lld are allowed", (long long)limit,
+                 (long long)others);
+    api::check_array("swav_nearest", "bank", {count, dim});
+    api::check_array("swav_nearest", "queries", {leaves_out ? 1 : query_count, dim});
+    api::check_array("swav_nearest", "rows", {leaves_out ? count : query_count, limit});
+    if (!settings.unit_rows) {
+      check_features("rows of the bank", bank, nullptr, count, dim, 1);
+      if (!leaves_out) check_features("queries", queries, nullptr, query_count, dim, 1);
+    }
+    const NearestSearch search{bank, count, leaves_out ? nullptr : queries, query_count, dim, limit, settings.unit_rows};
+    find_nearest(search, Progress(settings.progress, settings.context), [&](int64_t query, const Neighbour* nearest) {
+      for (int64_t i = 0; i < limit; ++i) {
+        rows[query * limit + i] = nearest[i].row;
+        cosines[query * limit + i] = nearest[i].cosine;
+      }
+    });
+  });
+}
+
+swav_kmeans_config swav_kmeans_config_default(void) { return {10, 0, 100, nullptr, nullptr}; }
+
+swav_status swav_kmeans(const float* rows, int64_t count, int64_t dim, const swav_kmeans_config* config, float* centres,
+                        int32_t* assignment, double* inertia) {
+  return api::interruptible([&] {
+    const swav_kmeans_config settings = config != nullptr ? *config : swav_kmeans_config_default();
+    api::check_pointers("swav_kmeans", {{"rows", rows}, {"centres", centres}, {"assignment", assignment}});
+    api::check_count("swav_kmeans", "count", count);
+    api::check_count("swav_kmeans", "dim", dim);
+    api::check_array("swav_kmeans", "rows", {count, dim});
+    const double found = kmeans(rows, count, dim, settings, centres, assignment);
+    if (inertia != nullptr) *inertia = found;
   });
 }
 

@@ -35,6 +35,32 @@ void check_features(const char* what, const float* features, const int32_t* labe
     fail(SWAV_ERROR_NUMERIC, "row %lld of the %s is not finite; finite features are needed", (long long)first.load(), what);
 }
 
+namespace {
+
+template <class Term>
+float sum_of(int64_t n, Term&& term) {
+  constexpr int64_t lanes = 16;
+  float sums[lanes] = {};
+  const int64_t whole = n / lanes * lanes;
+  for (int64_t i = 0; i < whole; i += lanes) {
+    for (int64_t j = 0; j < lanes; ++j) sums[j] += term(i + j);
+  }
+  float sum = 0;
+  for (int64_t i = whole; i < n; ++i) sum += term(i);
+  for (const float lane : sums) sum += lane;
+  return sum;
+}
+
+}  // namespace
+
+float dot(const float* a, const float* b, int64_t n) {
+  return sum_of(n, [&](int64_t i) { return a[i] * b[i]; });
+}
+
+float squared_distance(const float* a, const float* b, int64_t n) {
+  return sum_of(n, [&](int64_t i) { return (a[i] - b[i]) * (a[i] - b[i]); });
+}
+
 FeatureProduct::FeatureProduct(int64_t depth, int64_t most_columns) : depth_(depth) {
   layout_.depth_at.resize(size_t(depth));
   std::iota(layout_.depth_at.begin(), layout_.depth_at.end(), 0);

@@ -23,6 +23,10 @@ inline int64_t feature_blocks(int64_t count) { return (count + feature_block - 1
 void check_features(const char* what, const float* features, const int32_t* labels, int64_t count, int64_t dim,
                     int32_t classes);
 
+// The product of two rows, and the square of their distance, in float: sixteen sums side by side, added in order.
+float dot(const float* a, const float* b, int64_t n);
+float squared_distance(const float* a, const float* b, int64_t n);
+
 // The caller's progress function, where there is one.
 class Progress {
  public:

@@ -131,3 +131,10 @@ struct PathTable: Sendable {
   /// For people; see ``printable(_:)``.
   func text(_ index: Int) -> String { withPath(index) { printable($0) } }
 }
+
+/// A zero-terminated path with the current folder before it, where it is relative.
+func absolutePath(_ path: [CChar]) -> [CChar] {
+  guard path.first != CChar(bitPattern: UInt8(ascii: "/")), let here = getcwd(nil, 0) else { return path }
+  defer { free(here) }
+  return Array(UnsafeBufferPointer(start: here, count: strlen(here))) + [CChar(bitPattern: UInt8(ascii: "/"))] + path
+}

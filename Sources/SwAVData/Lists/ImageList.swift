@@ -100,11 +100,16 @@ public struct ImageList: ImageSource {
   public func bytes(of sample: Int) throws -> [UInt8] { try head(of: sample, limit: FileBytes.maximumSize) }
 
   public func head(of sample: Int, limit: Int) throws -> [UInt8] {
-    let path = paths.withPath(sample) { path -> [CChar] in
+    try FileBytes.read(path(of: sample), limit: limit) { stamps.agrees(sample, $0) }
+  }
+
+  public func filePath(of sample: Int) -> [CChar]? { absolutePath(path(of: sample)) }
+
+  private func path(of sample: Int) -> [CChar] {
+    paths.withPath(sample) { path -> [CChar] in
       let isRelative = path.first != UInt8(ascii: "/")
       return ((isRelative ? folder : []) + path + [0]).map { CChar(bitPattern: $0) }
     }
-    return try FileBytes.read(path, limit: limit) { stamps.agrees(sample, $0) }
   }
 
   /// Count, and a hash of the paths.

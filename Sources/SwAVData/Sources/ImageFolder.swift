@@ -45,6 +45,8 @@ public struct ImageFolder: ImageSource {
   /// Path relative to the folder.
   public func name(of sample: Int) -> String { paths.text(sample) }
 
+  public func filePath(of sample: Int) -> [CChar]? { absolutePath(paths.fullPath(sample, below: root)) }
+
   public func label(of sample: Int) -> Int? { classes.labels.isEmpty ? nil : Int(classes.labels[sample]) }
 
   public func head(of sample: Int, limit: Int) throws -> [UInt8] {

@@ -130,6 +130,11 @@ public struct ImageMixture: ImageSource {
     return prefix.isEmpty ? name : prefix + "/" + name
   }
 
+  public func filePath(of sample: Int) -> [CChar]? {
+    let place = place(of: sample)
+    return sources[place.source].filePath(of: place.sample)
+  }
+
   public func label(of sample: Int) -> Int? {
     guard !classNames.isEmpty else { return nil }
     let place = place(of: sample)

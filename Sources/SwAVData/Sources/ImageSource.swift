@@ -17,6 +17,9 @@ public protocol ImageSource: Sendable {
   /// What people call the sample, a path as a rule. For messages and exported tables.
   func name(of sample: Int) -> String
 
+  /// The absolute path of the file that is the sample, zero-terminated, as the system takes it; nil where it is none of its own.
+  func filePath(of sample: Int) -> [CChar]?
+
   /// Index into ``classNames``; nil where there is no label.
   func label(of sample: Int) -> Int?
 
@@ -54,6 +57,7 @@ public struct DataIdentity: Codable, Sendable, Equatable {
 }
 
 extension ImageSource {
+  public func filePath(of sample: Int) -> [CChar]? { nil }
   public func label(of sample: Int) -> Int? { nil }
   public var classNames: [String] { [] }
   public var remarks: [SourceRemark] { [] }

@@ -1,7 +1,7 @@
-import CSwAV
+package import CSwAV
 
 /// Hands a closure to a call of the engine, which calls it on another thread while this one waits.
-func withEngineProgress<R>(
+package func withEngineProgress<R>(
   _ progress: (Int, Int) -> Void, _ body: (swav_progress, UnsafeMutableRawPointer) throws -> R
 ) rethrows -> R {
   try withoutActuallyEscaping(progress) { progress in

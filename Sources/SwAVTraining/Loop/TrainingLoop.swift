@@ -70,7 +70,7 @@ extension TrainingLoop.Work {
     try network.describeInput(configuration.input)
     var trainer = try Trainer(network, configuration.trainer)
     let resumed = isResumed ? try trainer.load(files.checkpoint) : nil
-    let environment = try Environment(images: state.data, workers: configuration.readers)
+    let environment = try RunEnvironment(pretraining, images: state.data)
     // First of all: by it the folder is known as that of a run.
     try replaceFile(files.configuration, with: configuration.yaml)
     try replaceFile(files.environment, with: environment.json)

@@ -1,25 +1,28 @@
 import Foundation
-import SwAVData
-import SwAVEngine
+public import SwAVData
+public import SwAVEngine
 
 /// What the run was carried out on; for people, and for whoever has to repeat it.
-struct Environment: Codable {
-  var version: String
-  var engine: Runtime.Info
-  var workers: Int
-  var system: String
-  var host: String
-  var processorCount: Int
-  var memoryGib: Double
-  var startedAt: String
-  var command: [String]
-  var images: DataIdentity
+public struct RunEnvironment: Codable, Sendable {
+  public var version: String
+  public var engine: Runtime.Info
+  public var workers: Int
+  public var system: String
+  public var host: String
+  public var processorCount: Int
+  public var memoryGib: Double
+  public var startedAt: String
+  public var command: [String]
+  public var images: DataIdentity
+  /// Where the images and those of the validation are, as absolute paths; nil where nobody said.
+  public var imagePaths: [String]?
+  public var validationPaths: [String]?
 
-  init(images: DataIdentity, workers: Int) throws(EngineError) {
+  init(_ pretraining: Pretraining, images: DataIdentity) throws(EngineError) {
     let process = ProcessInfo.processInfo
     version = Runtime.versionText
     engine = try Runtime.info()
-    self.workers = workers
+    workers = pretraining.configuration.readers
     system = process.operatingSystemVersionString
     host = process.hostName
     processorCount = process.activeProcessorCount
@@ -27,6 +30,8 @@ struct Environment: Codable {
     startedAt = timestamp()
     command = CommandLine.arguments
     self.images = images
+    imagePaths = pretraining.imagePaths.map { $0.map(absolute) }
+    validationPaths = pretraining.validationPaths.map { $0.map(absolute) }
   }
 
   var json: String {
@@ -36,6 +41,10 @@ struct Environment: Codable {
     // Encoding a structure of strings and finite numbers cannot fail.
     return ((try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}") + "\n"
   }
+}
+
+private func absolute(_ path: String) -> String {
+  path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
 }
 
 /// "2026-01-31T12:00:00Z".

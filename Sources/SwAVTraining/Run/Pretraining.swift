@@ -38,6 +38,9 @@ public struct Pretraining: Sendable {
   /// The run's folder; made where it is not there.
   public let output: String
   public let resume: Resume
+  /// Where `images` and `validation` are, for who reads of the run later.
+  public var imagePaths: [String]?
+  public var validationPaths: [String]?
   /// Lines for the log at the start: why planned values are what they are.
   public var remarks: [String] = []
 

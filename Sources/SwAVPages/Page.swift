@@ -1,0 +1,64 @@
+import Foundation
+import Mustache
+
+/// The templates, which are part of the program.
+struct Page: Sendable {
+  enum Failure: Error, CustomStringConvertible {
+    case template(String)
+    var description: String {
+      switch self {
+      case .template(let name): "the template '\(name)' cannot be used; a defect"
+      }
+    }
+  }
+
+  private let library: MustacheLibrary
+
+  init() throws {
+    MustacheContentTypes.register(PageContent(), named: PageContent.name)
+    var templates: [String: MustacheTemplate] = [:]
+    for (name, bytes) in Page.sources { templates[name] = try MustacheTemplate(string: String(decoding: bytes, as: UTF8.self)) }
+    library = MustacheLibrary(templates: templates)
+  }
+
+  static let sources: [String: [UInt8]] = [
+    "page": PackageResources.page_mustache, "report": PackageResources.report_mustache,
+    "compare": PackageResources.compare_mustache, "chart": PackageResources.chart_mustache,
+    "clusters": PackageResources.clusters_mustache, "cluster": PackageResources.cluster_mustache,
+    "pictures": PackageResources.pictures_mustache,
+  ]
+
+  /// A whole page: `view` fills the template `name`, which becomes the body.
+  ///
+  /// Scripts of the page are the ones that the template library holds; the policy lets the browser run no other, fetch nothing, and
+  /// send nothing.
+  func html(_ name: String, title: String, view: [String: Any], script: String = "", style: String = "") throws -> String {
+    guard let body = library.render(view, withTemplate: name) else { throw Failure.template(name) }
+    let css = String(decoding: PackageResources.page_css, as: UTF8.self) + style
+    let frame: [String: Any] = [
+      "title": title, "body": body, "css": css, "script": script, "hasScript": !script.isEmpty,
+      "nonce": Page.nonce(body),
+    ]
+    guard let page = library.render(frame, withTemplate: "page") else { throw Failure.template("page") }
+    return page
+  }
+
+  /// The same for the same page, so that reports can be compared; nobody who names a file knows it.
+  private static func nonce(_ text: String) -> String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return String(hash, radix: 36)
+  }
+}
+
+/// Bytes as an address that holds them.
+func dataAddress(_ type: String, _ bytes: [UInt8]) -> String { "data:\(type);base64," + Data(bytes).base64EncodedString() }
+
+/// JSON that may stand inside a script element.
+func scriptJSON(_ value: some Encodable) throws -> String {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  let text = String(decoding: try encoder.encode(value), as: UTF8.self)
+  return text.replacing("<", with: "\\u003c").replacing(">", with: "\\u003e").replacing("&", with: "\\u0026")
+    .replacing("\u{2028}", with: "\\u2028").replacing("\u{2029}", with: "\\u2029")
+}

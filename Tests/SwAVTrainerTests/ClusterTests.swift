@@ -1,0 +1,79 @@
+import Foundation
+import SwAVTestSupport
+import Testing
+
+@Suite(.serialized) struct ClusterTests {
+  let folder: TemporaryFolder
+  let base = ["--weights", "untrained", "--stem", "small", "--size", "32"]
+
+  init() throws {
+    folder = try TemporaryFolder()
+    try folder.writePictures("images", perClass: 6)
+  }
+
+  private func run(_ arguments: [String]) throws -> TrainerProcess.Outcome {
+    try TrainerProcess.run(arguments, in: folder.path)
+  }
+
+  private func rows(_ name: String) throws -> [[Substring]] {
+    try String(contentsOfFile: folder.path + "/" + name, encoding: .utf8).split(separator: "\n").map {
+      $0.split(separator: ",", omittingEmptySubsequences: false)
+    }
+  }
+
+  private func names(_ folder: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: self.folder.path + "/" + folder).sorted()
+  }
+
+  @Test func kMeansMakesTablesAndFoldersOfLinks() throws {
+    let outcome = try run(["cluster", "images", "--k", "3", "-o", "out"] + base)
+    #expect(outcome.code == 0 && outcome.output.contains("12 images in 3 of 3 clusters"), "\(outcome.output)\(outcome.errors)")
+    let (images, clusters) = (try rows("out/images.csv"), try rows("out/clusters.csv"))
+    #expect(images[0] == ["image", "class", "cluster", "similarity", "margin", "rank"] && images.count == 13)
+    #expect(clusters.count == 4 && clusters.dropFirst().reduce(0) { $0 + (Int($1[1]) ?? 0) } == 12)
+    for row in clusters.dropFirst() {
+      let links = try names("out/cluster-\(row[0])")
+      #expect(links.count == Int(row[1]))
+      let first = try #require(links.first)
+      // The first one is the medoid, and leads to the picture.
+      let target = try FileManager.default.destinationOfSymbolicLink(atPath: "\(folder.path)/out/cluster-\(row[0])/\(first)")
+      #expect(target.hasPrefix("/") && target.hasSuffix("images/\(row[4])"), "\(target)")
+      #expect(FileManager.default.fileExists(atPath: target))
+    }
+    // Again, with other clusters: nothing of the first time is left.
+    #expect(try run(["cluster", "images", "--k", "2", "-o", "out"] + base).code == 0)
+    #expect(try names("out") == ["cluster-0", "cluster-1", "clusters.csv", "images.csv"])
+  }
+
+  @Test func prototypesOfARunArePicturesOfAnArchiveAreWritten() throws {
+    #expect(try run(["pretrain", "images", "--output", "run", "--no-report"] + ReportTests.small).code == 0)
+    _ = try TrainerProcess.shell("tar -cf images.tar -C images .", in: folder.path)
+    let outcome = try run(["cluster", "images.tar", "--weights", "run", "-o", "out", "--json"])
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let result = try #require(outcome.objects.last)
+    #expect(result["method"] as? String == "prototypes" && result["clusters"] as? Int == 6 && result["images"] as? Int == 12)
+    let clusters = try rows("out/clusters.csv")
+    let (used, dead) = (try #require(result["in_use"] as? Int), try #require(result["dead"] as? [Int]))
+    #expect(used + dead.count == 6)
+    let pictures = try (0..<6).filter { !dead.contains($0) }.flatMap { number in
+      try names("out/cluster-\(number)").map { "out/cluster-\(number)/\($0)" }
+    }
+    #expect(pictures.count == 12 && clusters.count == 7)
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + pictures[0]))
+    #expect(bytes.starts(with: [0xff, 0xd8]))
+  }
+
+  @Test func whatIsSomebodysIsNotTouchedAndErrorsAreOneLine() throws {
+    try folder.write("mine/letter.txt", [1])
+    for (arguments, code, text) in [
+      (["cluster", "images", "--k", "2", "-o", "mine"], Int32(73), "letter.txt"),
+      (["cluster", "images", "-o", "out"], 65, "give --k"), (["cluster", "images", "--k", "0", "-o", "out"], 64, "--k is 0"),
+      (["cluster", "images", "--k", "2", "-o", "images/class0/0.jpg"], 74, "not a folder"),
+    ] {
+      let outcome = try run(arguments + base)
+      #expect(outcome.code == code && outcome.errors.contains(text), "\(outcome.errors)")
+      #expect(outcome.errors.split(separator: "\n").count == 1)
+    }
+    #expect(try names("mine") == ["letter.txt"])
+  }
+}
