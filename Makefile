@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-format demo test test-engine test-swift test-consumer test-report sanitize fuzz bench format check-format clean
+.PHONY: help setup setup-format demo test test-engine test-swift test-consumer test-report sanitize sanitize-thread fuzz bench format check-format clean
 
 # Debian's and Ubuntu's names; libomp is the OpenMP runtime of Swift's clang, and g++ brings its own.
 PACKAGES = g++ cmake ninja-build pkg-config libeigen3-dev libomp-dev libjpeg-dev libpng-dev zlib1g-dev libwebp-dev libtiff-dev \
@@ -55,29 +55,42 @@ test-report: setup  ## The page of a run in headless Chromium, at three widths, 
 	swift build --product trainer
 	Tests/Scripts/report_test.py "$$(swift build --show-bin-path)/trainer"
 
+SANITIZED = -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1 -g1"
+SANITIZED_ISAS = avx512;avx2;baseline
 sanitize: setup  ## The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSWAV_SANITIZE=address,undefined
+	cmake -S . -B build/sanitize $(SANITIZED) -DSWAV_SANITIZE=address,undefined "-DSWAV_TEST_ISAS=$(SANITIZED_ISAS)"
 	cmake --build build/sanitize
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ctest --test-dir build/sanitize --output-on-failure
 
-# The readers of sources are Swift: swiftc compiles them together with the harness, so that all of them are instrumented.
+# ThreadSanitizer wants its addresses unrandomised; some containers do not let that be turned off.
+WITHOUT_ASLR = $(shell setarch -R true 2>/dev/null && echo setarch -R)
+sanitize-thread: setup  ## The C++ tests that use threads, under ThreadSanitizer
+	cmake -S . -B build/sanitize-thread $(SANITIZED) -DSWAV_SANITIZE=thread -DSWAV_TEST_ISAS=avx2
+	cmake --build build/sanitize-thread
+	TSAN_OPTIONS=halt_on_error=1 $(WITHOUT_ASLR) ctest --test-dir build/sanitize-thread --output-on-failure
+
+# The readers of sources are Swift: swiftc compiles them together with the harness, so that all of them are instrumented. Two
+# fuzzers run at a time; what one prints goes to build/fuzz/NAME.log, and is shown when it found something.
 FUZZ_SECONDS = 300
-FUZZ_FLAGS = -timeout=5 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ -max_total_time=$(FUZZ_SECONDS)
 SWIFT_FUZZ = swiftc -O -g -swift-version 6 -package-name swav -module-name Fuzzer -parse-as-library -sanitize=fuzzer,address -use-ld=lld
 SWIFT_FUZZED = $(addprefix Sources/SwAVData/, Sources/DataError.swift Sources/FolderScan.swift Sources/ImageSource.swift \
   Sources/PackedFiles.swift Sources/SourceRemark.swift Lists/*.swift Archives/*.swift Index/*.swift Reading/FileBytes.swift \
   Reading/ImageFiles.swift Reading/FileStamps.swift)
-fuzz: setup  ## Feed damaged images, archives and lists to their readers for FUZZ_SECONDS each, under sanitizers
+define FUZZERS
+tar 16384 Tests/Fixtures/archives
+list 1024 Tests/Fuzz/lists
+decode 65536 Tests/Fixtures/image/formats Tests/Fixtures/image/found
+weights 65536 Tests/Fixtures/torch
+endef
+export FUZZERS
+fuzz: setup  ## Feed damaged images, archives, lists and weights to their readers for FUZZ_SECONDS each, under sanitizers
 	CC=clang CXX=clang++ cmake -S . -B build/fuzz -G Ninja -DSWAV_BUILD_FUZZERS=ON
 	cmake --build build/fuzz
+	ln -sf Tests/Fuzz/decode_fuzzer Tests/Fuzz/weights_fuzzer build/fuzz/
 	for harness in tar list; do \
 	  $(SWIFT_FUZZ) -o build/fuzz/$${harness}_fuzzer $(SWIFT_FUZZED) Tests/Fuzz/$${harness}_fuzzer.swift; \
-	  mkdir -p build/fuzz/corpus-$$harness; \
 	done
-	mkdir -p build/fuzz/corpus
-	build/fuzz/tar_fuzzer $(FUZZ_FLAGS) -max_len=16384 build/fuzz/corpus-tar Tests/Fixtures/archives
-	build/fuzz/list_fuzzer $(FUZZ_FLAGS) -max_len=1024 build/fuzz/corpus-list Tests/Fuzz/lists
-	build/fuzz/Tests/Fuzz/decode_fuzzer $(FUZZ_FLAGS) -max_len=65536 build/fuzz/corpus Tests/Fixtures/image/formats Tests/Fixtures/image/found
+	echo "$$FUZZERS" | xargs -P 2 -L 1 Tests/Scripts/fuzz.sh $(FUZZ_SECONDS)
 
 # A Python with torch; without one, `make bench` makes an environment of its own in build/bench.
 BENCH_PYTHON =

@@ -105,9 +105,9 @@ swav_status swav_set_caller_threads(int32_t threads, int32_t *previous);
 
 /* Lets calls be called off. While *flag is not 0, a call of this thread that computes for long (training step, embedding,
  * calibration, objective, evaluation) ends with SWAV_ERROR_CANCELLED, soon even in the middle of a large step: all state is
- * then as before the call, arrays that it was writing to are undefined. Any thread or signal handler may set the flag; it is
- * the caller's and has to live until another one, or NULL, takes its place. Returns the flag that was watched before; NULL at
- * start. */
+ * then as before the call, arrays that it was writing to are undefined. Any thread (by an atomic store) or signal handler may
+ * set the flag; it is the caller's and has to live until another one, or NULL, takes its place. Returns the flag that was
+ * watched before; NULL at start. */
 const volatile int32_t *swav_watch_cancellation(const volatile int32_t *flag);
 
 /* Whether the flag that this thread watches is set: for the caller's own loops. */

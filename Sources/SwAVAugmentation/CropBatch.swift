@@ -1,4 +1,4 @@
-public import SwAVEngine
+package import SwAVEngine
 
 /// The crops of one batch of images, as a training step takes them: groups of crops of one size, in memory that somebody lends.
 ///

@@ -19,6 +19,9 @@ struct Watched {
   ~Watched() { swav_watch_cancellation(nullptr); }
 };
 
+// From any thread.
+void set(volatile int32_t& flag) { __atomic_store_n(&flag, 1, __ATOMIC_RELAXED); }
+
 swav_trainer_config training() {
   swav_trainer_config c = small_training();
   c.queue_length = 12;
@@ -46,7 +49,7 @@ TEST_CASE("tasks that have not begun when the flag is set are left out") {
     const swav_status status = status_of([&] {
       parallel::run_interruptibly_on_engine([&] {
         parallel::for_each(100000, [&](int64_t, int) {
-          if (done.fetch_add(1) == 99) watched.flag = 1;
+          if (done.fetch_add(1) == 99) set(watched.flag);
         });
       });
     });
@@ -68,7 +71,7 @@ TEST_CASE("a part that is done whole or not at all does not look at the flag") {
   std::atomic<int64_t> done{0};
   const swav_status status = status_of([&] {
     parallel::run_interruptibly_on_engine([&] {
-      watched.flag = 1;
+      set(watched.flag);
       {
         const parallel::Uninterrupted whole;
         parallel::for_each(1000, [&](int64_t, int) { ++done; });
@@ -115,11 +118,11 @@ TEST_CASE("a step that is called off at any moment leaves all state as it was") 
     Watched watched;
     std::thread other;
     if (wait == 0) {
-      watched.flag = 1;
+      set(watched.flag);
     } else {
       other = std::thread([&] {
         std::this_thread::sleep_for(std::chrono::microseconds(wait));
-        watched.flag = 1;
+        set(watched.flag);
       });
     }
     const swav_status status = bench.step_on(bench.crops(3));
@@ -151,7 +154,7 @@ TEST_CASE("a call that waits for its turn is called off as well") {
     });
   });
   while (!is_running) std::this_thread::yield();
-  std::thread setter([&] { watched.flag = 1; });
+  std::thread setter([&] { set(watched.flag); });
   bool ran = false;
   const swav_status status = status_of([&] { parallel::run_interruptibly_on_engine([&] { ran = true; }); });
   CHECK(status == SWAV_ERROR_CANCELLED);
@@ -184,7 +187,7 @@ TEST_CASE("whatever computes for long is called off: features, calibration, kNN,
   REQUIRE(swav_network_recalibrate_begin(bench.network) == SWAV_OK);
   swav_watch_cancellation(&flag);
   all(SWAV_OK);
-  flag = 1;
+  set(flag);
   all(SWAV_ERROR_CANCELLED);
   swav_watch_cancellation(nullptr);
   all(SWAV_OK);

@@ -36,8 +36,8 @@ void check_row() {
       for (size_t i = 0; i < found.size(); ++i) {
         const double room = tolerance * std::max({1.0, std::abs(expected[i]), std::abs(found[i])});
         if (std::abs(found[i] - expected[i]) <= room) continue;
-        FAIL_CHECK(std::string(kernel->isa), " ", std::string(row_names[int(row)]), " n ", n, ": result ", i, " is ", found[i], ", the baseline's ",
-                   expected[i]);
+        FAIL_CHECK(std::string(kernel->isa), " ", std::string(row_names[int(row)]), " n ", n, ": result ", i, " is ", found[i],
+                   ", the baseline's ", expected[i]);
         break;
       }
     }
