@@ -84,6 +84,8 @@ typedef struct swav_runtime_info {
   char build[64];        /* compiler and its version */
   char features[128];    /* instruction set extensions of the CPU that matter here, separated by spaces */
   char used[128];        /* those of them that SWAV_MAX_ISA leaves */
+  char bfloat16[16];     /* how products of bfloat16 are computed: "amx", "avx512_bf16", or "vector_order": plain C++ */
+  bool fast_bfloat16;    /* whether they are faster than products of float32 */
 } swav_runtime_info;
 
 /* The environment variable SWAV_MAX_ISA caps the extensions in use, each name allowing what those after it do and more: amx,
@@ -444,6 +446,14 @@ swav_status swav_network_embed_int8(swav_network *network, swav_output output, c
                                     int32_t height, int32_t width, float *result);
 swav_status swav_network_embed_bytes_int8(swav_network *network, const void *bytes, size_t size, int32_t crop_size,
                                           swav_output output, float *result);
+
+/* The same with the backbone in bfloat16: weights and activations in 16 bits, sums in float32; projection head and pooling in
+ * float32. Half the bytes, and several times faster where the CPU multiplies bfloat16 (fast_bfloat16 of swav_runtime_info);
+ * elsewhere slower than float32. The numbers of two CPUs with different bfloat16 bodies differ in their last bits. */
+swav_status swav_network_embed_bfloat16(swav_network *network, swav_output output, const float *images, int64_t count,
+                                        int32_t height, int32_t width, float *result);
+swav_status swav_network_embed_bytes_bfloat16(swav_network *network, const void *bytes, size_t size, int32_t crop_size,
+                                              swav_output output, float *result);
 
 /* Calibrates for embedding in integers: records the largest activation of every layer over images
  * [count][height][width][channels], normalised, count >= 1. Further calls add images; how they are divided into calls does not

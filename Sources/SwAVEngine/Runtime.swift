@@ -26,6 +26,10 @@ public enum Runtime {
     public var features: String
     /// Those of them that the environment variable `SWAV_MAX_ISA` leaves.
     public var used: String
+    /// How products of bfloat16 are computed: "amx", "avx512_bf16", or "vector_order": plain C++.
+    public var bfloat16: String
+    /// Whether they are faster than products of float32.
+    public var fastBFloat16: Bool
   }
 
   /// Reads the state of the engine. The environment variable `SWAV_MAX_ISA` caps the extensions in use: amx, avx512_bf16, avx512,
@@ -36,7 +40,8 @@ public enum Runtime {
     return Info(
       threads: Int(info.threads), threadsFrom: text(info.threads_from), cores: Int(info.cores), isa: text(info.isa),
       cpu: text(info.cpu), build: text(info.build),
-      features: text(info.features), used: text(info.used))
+      features: text(info.features), used: text(info.used), bfloat16: text(info.bfloat16),
+      fastBFloat16: info.fast_bfloat16)
   }
 
   /// Float32 operations a second (1e9), at most, of the team with the kernels in use: measured now, in about a tenth of a

@@ -87,16 +87,14 @@ struct EmbedBench: ParsableCommand {
   @Option var size = 224
   @Option var batch = 8
   @Option var steps = 7
-  @Option(help: "float32 or int8.") var precision = "float32"
+  @Option(help: "float32, int8, bfloat16 or auto.") var precision = "float32"
   @Option(help: "0: one for each core.") var threads = 0
   @OptionGroup var out: OutputOptions
 
   func run() throws {
     try Failure.reporting(json: out.json) {
       try requirePositive(("size", size), ("batch", batch), ("steps", steps))
-      guard let inference = Inference(rawValue: precision) else {
-        throw ValidationError("--precision is '\(precision)'; float32 or int8 is needed")
-      }
+      let inference = try inferenceNamed(precision)
       try Runtime.setThreads(threads)
       let result = try Benchmark.embed(
         arch: architecture(arch), size: size, batch: batch, inference: inference, steps: steps)

@@ -51,7 +51,7 @@ struct EmbedCommand: ParsableCommand {
         "--output is '\(output)'; a name that ends in .csv, .jsonl, .npy or .safetensors, or - is needed")
     }
     let how = [
-      inference.precision, inference.calibrate ?? "", try Runtime.info().isa, "\(try pictures.decoding())",
+      try inference.inference().rawValue, inference.calibrate ?? "", try Runtime.info().isa, "\(try pictures.decoding())",
     ]
     var settings = FeatureExport.Settings(
       format, batch: threads.reading.batch, network: try (how + network.identity()).joined(separator: " "))
@@ -143,7 +143,7 @@ struct EmbedCommand: ParsableCommand {
     if out.json {
       let fields: [String: any Encodable] = [
         "images": export.rows, "dim": export.dim, "bad_images": bad, "resumed_at": export.resumedAt, "output": output,
-        "precision": inference.precision, "type_of_numbers": type, "normalized": normalize,
+        "precision": try inference.inference().rawValue, "type_of_numbers": type, "normalized": normalize,
         "images_per_second": Double(export.done - export.resumedAt) / max(seconds, 1e-9),
       ]
       return print(try jsonRow("result", command: "embed", fields: fields))

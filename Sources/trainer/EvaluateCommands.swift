@@ -67,9 +67,21 @@ struct WeightsOptions: ParsableArguments {
   }
 }
 
+/// The value of `--precision`.
+func inferenceNamed(_ name: String) throws -> Inference {
+  if name == "auto" { return try .automatic() }
+  guard let inference = Inference(rawValue: name) else {
+    throw ValidationError("--precision is '\(name)'; float32, int8, bfloat16 or auto is needed")
+  }
+  return inference
+}
+
 /// How features are computed.
 struct InferenceOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("float32, or int8: several times faster, nearly the same.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "float32, int8 (much faster), bfloat16, or auto: that where it is faster.",
+      valueName: "name"))
   var precision = "float32"
   @Option(
     help: ArgumentHelp(
@@ -77,9 +89,7 @@ struct InferenceOptions: ParsableArguments {
   var calibrate: String?
 
   func inference() throws -> Inference {
-    guard let inference = Inference(rawValue: precision) else {
-      throw ValidationError("--precision is '\(precision)'; float32 or int8 is needed")
-    }
+    let inference = try inferenceNamed(precision)
     guard calibrate == nil || inference == .int8 else {
       throw ValidationError("--calibrate is given; it needs --precision int8")
     }
@@ -137,7 +147,7 @@ struct EvaluationOptions: ParsableArguments {
       for bad in report.bad { print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason])) }
       for remark in report.remarks { print(try jsonRow("warning", ["warning": remark])) }
       let settings: [String: any Encodable] = [
-        "weights": network.weights, "recalibrated": recalibrate, "precision": inference.precision,
+        "weights": network.weights, "recalibrated": recalibrate, "precision": try inference.inference().rawValue,
       ]
       return print(try jsonRow("result", command: judge.name, fields: settings.merging(report.fields) { $1 }))
     }

@@ -18,6 +18,8 @@ struct InfoCommand: ParsableCommand {
     var threadsFrom: String
     var features: String
     var used: String
+    var bfloat16: String
+    var fastBfloat16: Bool  // its key is fast_bfloat16
     var build: String
   }
 
@@ -32,13 +34,14 @@ struct InfoCommand: ParsableCommand {
       let info = try Runtime.info()
       let report = Report(
         version: Runtime.versionText, cpu: info.cpu, isa: info.isa, threads: info.threads,
-        threadsFrom: info.threadsFrom, features: info.features, used: info.used,
-        build: info.build)
+        threadsFrom: info.threadsFrom, features: info.features, used: info.used, bfloat16: info.bfloat16,
+        fastBfloat16: info.fastBFloat16, build: info.build)
       if out.json { return print(try jsonRow("result", command: "info", report)) }
       print("swav \(report.version), built with \(report.build)")
       print("processor: \(report.cpu)")
       print("kernels: \(report.isa), with \(report.used.isEmpty ? "no extension" : report.used)")
       if report.used != report.features { print("left out by SWAV_MAX_ISA: \(leftOut(report).joined(separator: " "))") }
+      print("bfloat16: \(report.bfloat16), \(report.fastBfloat16 ? "faster" : "no faster") than float32")
       print("threads: \(report.threads) (\(report.threadsFrom))")
     }
   }

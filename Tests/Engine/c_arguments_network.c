@@ -156,6 +156,7 @@ static void embedding(swav_network *network) {
           swav_network_embed_int8(network, SWAV_OUTPUT_FEATURES, pixels, 1, SIDE, SIDE, results));
   check_embed(network, swav_network_embed, swav_network_embed_bytes);
   check_embed(network, swav_network_embed_int8, swav_network_embed_bytes_int8);
+  check_embed(network, swav_network_embed_bfloat16, swav_network_embed_bytes_bfloat16);
   REFUSED("network is NULL", swav_network_calibrate(NULL, pixels, 1, SIDE, SIDE));
   REFUSED("images is NULL", swav_network_calibrate(network, NULL, 1, SIDE, SIDE));
   REFUSED("count is 0", swav_network_calibrate(network, pixels, 0, SIDE, SIDE));

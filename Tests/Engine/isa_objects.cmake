@@ -1,6 +1,6 @@
 # cmake -DNM=nm -DOBJECTS=a.o|b.o -P isa_objects.cmake
 # The objects that are compiled for one instruction set may define nothing that another file could define as well: the linker would keep
-# one copy for everybody, perhaps the one that older CPUs cannot run. All that they show is their kernel table.
+# one copy for everybody, perhaps the one that older CPUs cannot run. All that they show are their kernel tables.
 string(REPLACE "|" ";" OBJECTS "${OBJECTS}")
 list(LENGTH OBJECTS count)
 if(count EQUAL 0)
@@ -15,13 +15,13 @@ foreach(object IN LISTS OBJECTS)
   string(REPLACE "\n" ";" symbols "${symbols}")
   set(tables 0)
   foreach(symbol IN LISTS symbols)
-    if(symbol MATCHES "^[0-9a-f]+ [RDB] swav::(baseline|avx2|avx512)_kernels$")
+    if(symbol MATCHES "^[0-9a-f]+ [RDB] swav::(baseline|avx2|avx512)_(bfloat_)?kernels$" OR symbol MATCHES "^[0-9a-f]+ [RDB] swav::(avx512_bf16|amx)_tiles$")
       math(EXPR tables "${tables} + 1")
     else()
       message(FATAL_ERROR "${object} defines more than its kernel table: ${symbol}")
     endif()
   endforeach()
-  if(NOT tables EQUAL 1)
-    message(FATAL_ERROR "${object} defines ${tables} kernel tables")
+  if(tables EQUAL 0)
+    message(FATAL_ERROR "${object} defines no kernel table")
   endif()
 endforeach()

@@ -1,5 +1,6 @@
 // A measurement, not a test: every row of the kernel table alone, on one core, with its arrays in the caches near it.
-//   kernel_bench [NAME...] [--n 1024]
+//   kernel_bench [NAME...] [--n 1024]      tiles: the bodies of bfloat16's register tiles
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 
 #include "kernel_rows.h"
 #include "kernel_samples.h"
+#include "kernels/tiles.h"
 
 using namespace swav;
 using namespace swav::test;
@@ -56,6 +58,41 @@ void print_row(int64_t n) {
   std::printf("\n");
 }
 
+// The bodies of tiles of bfloat16: GFLOP/s of full register tiles that pass over a panel of B again and again.
+void print_tiles() {
+  std::printf("\nregister tiles of bfloat16, GFLOP/s   %10s %10s %10s\n", "64 words", "256", "1024");
+  const TileBodies all = tile_bodies();
+  for (int i = 0; i < all.count; ++i) {
+    const TileKernels& body = *all.bodies[i];
+    std::printf("%-36s", body.name);
+    for (int64_t words : {64, 256, 1024}) {
+      constexpr int64_t tiles = 4;
+      const int rows = body.tile.rows, columns = body.tile.columns;
+      const int64_t stride = row_stride(words);  // in floats, which are words
+      const std::vector<float> a(size_t(tiles * rows * stride), 0.0f);
+      const std::vector<bfloat16> b(size_t(words * columns * 2), to_bfloat16(1.0f));
+      std::vector<float> c(size_t(rows * columns));
+      TileSession session(body);
+      double least = 1e9;
+      for (int turn = 0; turn < 5; ++turn) {
+        constexpr int rounds = 40;
+        const double time = seconds_of(
+            [&] {
+              for (int64_t tile = 0; tile < tiles; ++tile) {
+                const char* first = reinterpret_cast<const char*>(a.data() + tile * rows * stride);
+                const ProductSegment segment{first, 4 * stride, words};
+                session.product(&segment, 1, b.data(), rows, c.data(), columns, false);
+              }
+            },
+            rounds);
+        least = std::min(least, time / rounds);
+      }
+      std::printf(" %10.1f", double(4 * words * rows * columns * tiles) / least * 1e-9);
+    }
+    std::printf("\n");
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -75,5 +112,7 @@ int main(int count, char** arguments) {
 #define SWAV_KERNEL(result, name, ...) \
   if (wanted(#name)) print_row<Row::name>(n);
 #include "kernels/kernel_table.inl.h"
+#include "kernels/bfloat_table.inl.h"
 #undef SWAV_KERNEL
+  if (wanted("tiles")) print_tiles();
 }

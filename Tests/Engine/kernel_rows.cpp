@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "base/random.h"
 
@@ -10,6 +11,18 @@ namespace {
 
 constexpr int64_t margin = 192;  // bytes before and behind an array
 constexpr char guard = 0x4d;
+
+template <class T>
+T number(int value) {
+  if constexpr (std::is_same_v<T, bfloat16>) return to_bfloat16(float(value));
+  else return T(value);
+}
+
+template <class T>
+double value_of(T number) {
+  if constexpr (std::is_same_v<T, bfloat16>) return double(to_float(number));
+  else return double(number);
+}
 
 }  // namespace
 
@@ -23,7 +36,7 @@ T* SampleMemory::add(int64_t n, int64_t slack, bool compared, int least, int mos
   T* values = reinterpret_cast<T*>(array.all.data() + margin);
   Random random(++seed_, Purpose::test);
   for (int64_t i = 0; i < n + slack; ++i) {
-    const T value = T(least + int(random.below(uint32_t(most - least + 1))));
+    const T value = number<T>(least + int(random.below(uint32_t(most - least + 1))));
     std::memcpy(values + i, &value, sizeof value);
   }
   array.first = array.all;
@@ -33,7 +46,7 @@ T* SampleMemory::add(int64_t n, int64_t slack, bool compared, int least, int mos
       for (int64_t i = 0; i < n; ++i) {
         T value;
         std::memcpy(&value, data + i * int64_t(sizeof(T)), sizeof value);
-        numbers.push_back(double(value));
+        numbers.push_back(value_of(value));
       }
       return numbers;
     };
@@ -83,6 +96,8 @@ template const uint8_t* SampleMemory::numbers<uint8_t>(int64_t, int, int);
 template const uint16_t* SampleMemory::numbers<uint16_t>(int64_t, int, int);
 template const int16_t* SampleMemory::numbers<int16_t>(int64_t, int, int);
 template const int8_t* SampleMemory::numbers<int8_t>(int64_t, int, int);
+template const bfloat16* SampleMemory::numbers<bfloat16>(int64_t, int, int);
+template bfloat16* SampleMemory::out<bfloat16>(int64_t, int64_t);
 template const int32_t* SampleMemory::numbers<int32_t>(int64_t, int, int);
 template float* const* SampleMemory::rows<float>(float*, int64_t, int64_t, bool);
 template const float* const* SampleMemory::rows<const float>(const float*, int64_t, int64_t, bool);

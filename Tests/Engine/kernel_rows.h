@@ -1,4 +1,4 @@
-// One sample of every row of the kernel table: arrays of a size and a call on them. The generated tests and the benchmark are
+// One sample of every row of the kernel tables: arrays of a size and a call on them. The generated tests and the benchmark are
 // made of samples; a row without one does not link.
 #pragma once
 
@@ -8,19 +8,21 @@
 #include <string>
 #include <vector>
 
-#include "kernels/kernels.h"
+#include "kernels/bfloat_kernels.h"
 
 namespace swav::test {
 
 enum class Row {
 #define SWAV_KERNEL(result, name, ...) name,
 #include "kernels/kernel_table.inl.h"
+#include "kernels/bfloat_table.inl.h"
 #undef SWAV_KERNEL
 };
 
 constexpr const char* row_names[] = {
 #define SWAV_KERNEL(result, name, ...) #name,
 #include "kernels/kernel_table.inl.h"
+#include "kernels/bfloat_table.inl.h"
 #undef SWAV_KERNEL
 };
 
@@ -81,6 +83,7 @@ std::function<void()> sample(const Kernels& k, SampleMemory& m, int64_t n);
   template <>                          \
   std::function<void()> sample<Row::name>(const Kernels&, SampleMemory&, int64_t);
 #include "kernels/kernel_table.inl.h"
+#include "kernels/bfloat_table.inl.h"
 #undef SWAV_KERNEL
 
 #define SWAV_SAMPLE(name) \

@@ -52,5 +52,6 @@ void check_row() {
   }
 // clang-format off
 #include "kernels/kernel_table.inl.h"
+#include "kernels/bfloat_table.inl.h"
 // clang-format on
 #undef SWAV_KERNEL

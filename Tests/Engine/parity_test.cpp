@@ -48,7 +48,7 @@ struct Golden {
 
 struct Case {
   std::map<std::string, Doubles> settings;
-  std::vector<Golden> losses, gradients, tensors;  // a loss: norm is its value
+  std::vector<Golden> losses, gradients, tensors, features;  // a loss: norm is its value
 
   double operator[](const char* key) const { return settings.at(key).at(0); }
   uint64_t seed() const { return uint64_t((*this)["seed"]); }
@@ -71,6 +71,7 @@ Case read_case(const std::string& name) {
     if (kind == "loss") c.losses.push_back(row);
     if (kind == "gradient") c.gradients.push_back(row);
     if (kind == "tensor") c.tensors.push_back(row);
+    if (kind == "features") c.features.push_back(row);
   }
   return c;
 }
@@ -264,16 +265,21 @@ void check_tensors(const Case& c, swav_network* network) {
   }
 }
 
-void check_case(const std::string& name) {
-  const Case c = read_case(name);
-  swav_network* network_handle = nullptr;
+Network network_of(const Case& c) {
+  swav_network* handle = nullptr;
   const swav_network_config config = network_config(c);
-  require(swav_network_create(&config, 1, &network_handle));
-  const Network network(network_handle);
+  require(swav_network_create(&config, 1, &handle));
+  Network network(handle);
   for (const Placed& tensor : tensors_of(network.get())) {
     if (tensor.kind != SWAV_TENSOR_PARAMETER) continue;
     require(swav_network_write_tensor(network.get(), tensor.index, filled(c, tensor).data(), tensor.count));
   }
+  return network;
+}
+
+void check_case(const std::string& name) {
+  const Case c = read_case(name);
+  const Network network = network_of(c);
   swav_trainer* trainer_handle = nullptr;
   const swav_trainer_config settings = trainer_config(c);
   require(swav_trainer_create(network.get(), &settings, &trainer_handle));
@@ -300,6 +306,33 @@ void check_case(const std::string& name) {
   check_tensors(c, network.get());
 }
 
+// Tolerance: three times the error of PyTorch under autocast, which rounds where this does, and before batch-norm as well.
+// Twice the error of float32 is a floor, or it would not be bfloat16 that is computed.
+void check_bfloat_features(const std::string& name) {
+  const Case c = read_case(name);
+  const Network network = network_of(c);
+  const Floats images = crops(c, 0, 0);
+  const int64_t count = int64_t(c.features.size()), side = int64_t(c.settings.at("crop_sizes")[0]);
+  REQUIRE(count == int64_t(c["batch"]));
+  swav_network_info info;
+  require(swav_network_describe(network.get(), &info));
+  Floats rounded(size_t(count * info.feature_dim)), plain(rounded);
+  require(swav_network_embed_bfloat16(network.get(), SWAV_OUTPUT_FEATURES, images.data(), count, int32_t(side), int32_t(side),
+                                      rounded.data()));
+  require(swav_network_embed(network.get(), SWAV_OUTPUT_FEATURES, images.data(), count, int32_t(side), int32_t(side),
+                             plain.data()));
+  const double median = median_relative_error(c.features);
+  double of_rounded = 0, of_plain = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const Golden& golden = c.features[size_t(i)];
+    CAPTURE(golden.name);
+    const double error = projection_error(c, golden, rounded.data() + i * info.feature_dim, info.feature_dim);
+    CHECK(error <= tolerance(c, golden, median));
+    of_rounded += error, of_plain += projection_error(c, golden, plain.data() + i * info.feature_dim, info.feature_dim);
+  }
+  CHECK(of_rounded > 2 * of_plain);
+}
+
 }  // namespace
 
 TEST_CASE("ResNet-18 equals PyTorch over ten steps: LARC from zero-norm tensors on, freezing, a queue, two resolutions") {
@@ -316,6 +349,14 @@ TEST_CASE("the small stem equals PyTorch over ten steps: AdamW, two sets of prot
 
 TEST_CASE("a network wide enough for Winograd's convolutions, the default, equals PyTorch over ten steps") {
   check_case("wide_winograd");
+}
+
+TEST_CASE("features in bfloat16 are as near to PyTorch's float64 as those of its bfloat16: ResNet-18") {
+  check_bfloat_features("bfloat_resnet18");
+}
+
+TEST_CASE("features in bfloat16 are as near to PyTorch's float64 as those of its bfloat16: ResNet-50 with the small stem") {
+  check_bfloat_features("bfloat_resnet50");
 }
 
 TEST_CASE("codes equal PyTorch's in float64 within 1e-5, given the same scores") {

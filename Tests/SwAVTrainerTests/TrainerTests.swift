@@ -130,6 +130,11 @@ import Testing
     #expect(try run(["linear", "--weights", "run", "--recalibrate"] + data)["linear"] is Double)
     let integers = try run(["knn", "--weights", "run", "--precision", "int8", "--calibrate", "images"] + data)
     #expect(integers["knn20"] is Double && integers["precision"] as? String == "int8")
+    let bfloats = try run(["knn", "--weights", "run", "--precision", "bfloat16"] + data)
+    #expect(bfloats["knn20"] is Double && bfloats["precision"] as? String == "bfloat16")
+    let automatic = try run(["linear", "--weights", "run", "--precision", "auto"] + data)["precision"] as? String
+    let isFast = try #require(try run(["info"])["fast_bfloat16"] as? Bool)
+    #expect(automatic == (isFast ? "bfloat16" : "float32"))
     #expect(try run(["embed", "images", "--weights", "run", "--output", "f.csv"])["dim"] as? Int == 64)
     #expect(try String(contentsOfFile: folder.path + "/f.csv", encoding: .utf8).split(separator: "\n").count == 13)
     #expect(try run(["embed", "images", "--weights", "run", "--layer", "scores", "--output", "f.npy"])["dim"] as? Int == 6)
@@ -168,6 +173,7 @@ import Testing
     #expect(embed.isSuperset(of: ["command", "arch", "size", "batch", "threads", "images_per_second"]))
     let integers = ["embed", "--arch", "resnet18", "--size", "32", "--batch", "1", "--steps", "1", "--precision", "int8"]
     #expect(try keys(integers).contains("precision"))
+    #expect(try keys(integers.dropLast() + ["bfloat16"]).contains("precision"))
     let sinkhorn = try keys(["sinkhorn", "--batch", "16", "--prototypes", "8", "--steps", "1", "--threads", "2"])
     #expect(sinkhorn.isSuperset(of: ["command", "batch", "prototypes", "threads", "codes_ms", "loss_and_gradient_ms"]))
     try folder.writePictures("images", perClass: 2)

@@ -201,6 +201,16 @@ swav_status swav_network_embed_int8(swav_network* network, swav_output output, c
   return embed("swav_network_embed_int8", Precision::int8, network, output, images, count, height, width, result);
 }
 
+swav_status swav_network_embed_bfloat16(swav_network* network, swav_output output, const float* images, int64_t count,
+                                        int32_t height, int32_t width, float* result) {
+  return embed("swav_network_embed_bfloat16", Precision::bfloat16, network, output, images, count, height, width, result);
+}
+
+swav_status swav_network_embed_bytes_bfloat16(swav_network* network, const void* bytes, size_t size, int32_t crop_size,
+                                              swav_output output, float* result) {
+  return embed_bytes("swav_network_embed_bytes_bfloat16", Precision::bfloat16, network, bytes, size, crop_size, output, result);
+}
+
 swav_status swav_network_embed_bytes(swav_network* network, const void* bytes, size_t size, int32_t crop_size,
                                      swav_output output, float* result) {
   return embed_bytes("swav_network_embed_bytes", Precision::float32, network, bytes, size, crop_size, output, result);

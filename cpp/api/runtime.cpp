@@ -7,7 +7,7 @@
 #include "base/cpu.h"
 #include "base/parallel.h"
 #include "base/stopwatch.h"
-#include "kernels/kernels.h"
+#include "kernels/tiles.h"
 
 namespace swav::api {
 namespace {
@@ -41,6 +41,8 @@ swav_status swav_runtime(swav_runtime_info* info) {
     std::snprintf(info->cpu, sizeof info->cpu, "%s", cpu_model().c_str());
     std::snprintf(info->features, sizeof info->features, "%s", cpu_features().text().c_str());
     std::snprintf(info->used, sizeof info->used, "%s", used_features().text().c_str());
+    std::snprintf(info->bfloat16, sizeof info->bfloat16, "%s", tiles().name);
+    info->fast_bfloat16 = fast_bfloat16();
 #if defined(__clang__)
     std::snprintf(info->build, sizeof info->build, "clang %d.%d", __clang_major__, __clang_minor__);
 #elif defined(__GNUC__)

@@ -157,6 +157,16 @@ Isa current_isa() {
   return best;
 }
 
+std::string cpu_vendor() {
+#if defined(__x86_64__)
+  uint32_t a, text[3];
+  if (!__get_cpuid(0, &a, &text[0], &text[2], &text[1])) return "";
+  return std::string(reinterpret_cast<const char*>(text), sizeof text);
+#else
+  return "";
+#endif
+}
+
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {

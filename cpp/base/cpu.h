@@ -93,13 +93,17 @@ constexpr int64_t line_floats = cache::line / 4;
 // a word of four bytes is one float, two 16-bit or four 8-bit numbers.
 struct TileGeometry {
   int rows, columns;
+  int words = 1;  // of the depth, that a step takes
 };
 
 // By the floats of a vector. With the 32 registers of AVX-512: 14 x 2 sums, 2 for the row of B, the rest for broadcasts: per
 // step of the depth 28 multiply-adds against 2 + 14 loads, so the loads hide on two load ports. With 16 registers (AVX2, SSE):
 // 6 x 2 sums, 2 of B, 2 broadcasts.
 constexpr TileGeometry tile_geometry(int lanes) { return {lanes == 16 ? 14 : 6, 2 * lanes}; }
+// Of bfloat16: in the vectors of AVX512-BF16, and in two by two registers of AMX.
+constexpr TileGeometry bfloat_vector_tile = {14, 32, 1}, bfloat_amx_tile = {32, 32, 16};
 
 std::string cpu_model();
+std::string cpu_vendor();  // "GenuineIntel", "AuthenticAMD", ...
 
 }  // namespace swav

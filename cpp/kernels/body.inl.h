@@ -1,5 +1,5 @@
-// All kernels and their table, for the instruction set of the including file, which defines SWAV_LANES, SWAV_ISA_NAME and
-// SWAV_ISA_TABLE and opens namespace swav.
+// All kernels and their table, for the instruction set of the including file, which defines SWAV_LANES, SWAV_ISA_NAME,
+// SWAV_ISA_TABLE and SWAV_ISA_BFLOAT_TABLE and opens namespace swav.
 namespace {
 #include "kernels/vector.inl.h"
 
@@ -7,6 +7,8 @@ namespace {
 #include "kernels/image_color.inl.h"
 #include "kernels/register_tile.inl.h"
 #include "kernels/fused_tile.inl.h"
+#include "kernels/plain_tile.inl.h"
+#include "kernels/bfloat_rows.inl.h"
 #include "kernels/pack_rows.inl.h"
 #include "kernels/transpose.inl.h"
 #include "kernels/winograd_transforms.inl.h"
@@ -24,5 +26,12 @@ const Kernels SWAV_ISA_TABLE = {
     tile_columns,
 #define SWAV_KERNEL(result, name, ...) name,
 #include "kernels/kernel_table.inl.h"
+#undef SWAV_KERNEL
+};
+
+extern const BfloatKernels SWAV_ISA_BFLOAT_TABLE;
+const BfloatKernels SWAV_ISA_BFLOAT_TABLE = {
+#define SWAV_KERNEL(result, name, ...) name,
+#include "kernels/bfloat_table.inl.h"
 #undef SWAV_KERNEL
 };

@@ -1,4 +1,4 @@
-#include "kernels/kernels.h"
+#include "kernels/bfloat_kernels.h"
 
 namespace swav {
 
@@ -15,6 +15,22 @@ const Kernels& kernels(Isa isa) {
 
 const Kernels& kernels() {
   static const Kernels& table = kernels(current_isa());
+  return table;
+}
+
+extern const BfloatKernels baseline_bfloat_kernels, avx2_bfloat_kernels, avx512_bfloat_kernels;
+
+const BfloatKernels& bfloat_kernels(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::avx512) return avx512_bfloat_kernels;
+  if (isa == Isa::avx2) return avx2_bfloat_kernels;
+#endif
+  (void)isa;
+  return baseline_bfloat_kernels;
+}
+
+const BfloatKernels& bfloat_kernels() {
+  static const BfloatKernels& table = bfloat_kernels(current_isa());
   return table;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/cpu.h"
 #include "base/parallel.h"
+#include "kernels/bfloat_kernels.h"
 
 namespace swav {
 namespace {
@@ -26,8 +27,15 @@ void fill_row(const float* zero, int64_t channels, int64_t n, Number* to) {
 
 }  // namespace
 
-Element integer_element() {
-  return current_isa() == Isa::avx512 && used_features().has(Feature::avx512_vnni) ? Element::quads : Element::pairs;
+// Integers: quads with AVX-512 VNNI, pairs elsewhere. Results do not depend on it.
+Element element_of(Precision precision) {
+  const bool quads = current_isa() == Isa::avx512 && used_features().has(Feature::avx512_vnni);
+  switch (precision) {
+    case Precision::int8: return quads ? Element::quads : Element::pairs;
+    case Precision::bfloat16: return Element::bfloat16;
+    case Precision::float32: break;
+  }
+  return Element::float32;
 }
 
 FrozenBackbone::FrozenBackbone(std::unique_ptr<FrozenGraph> graph, std::shared_ptr<const FrozenWeights> weights)
@@ -38,11 +46,11 @@ FrozenBackbone::FrozenBackbone(std::unique_ptr<FrozenGraph> graph, std::shared_p
   const TeamScratch reserved(graph_->scratch());  // stays in the store of this thread
 }
 
-// The images inside their frame: zeros around floats; around integers the nearest to what stands for zero.
+// The images inside their frame: zeros around numbers with a fraction; around integers the nearest to what stands for zero.
 void FrozenBackbone::frame(const float* images) {
   const FrozenMap& map = graph_->maps()[0];
   const int64_t n = int64_t(map.width) * map.channels, framed = n + 2 * map.margin * map.channels;
-  const bool integers = graph_->element() != Element::float32;
+  const bool bfloats = graph_->element() == Element::bfloat16, integers = !bfloats && graph_->element() != Element::float32;
   std::vector<float> factor(integers ? size_t(n) : 0), offset(factor.size());
   for (size_t i = 0; i < factor.size(); ++i) {
     const MapScale& scale = weights_->input_scale();
@@ -50,6 +58,8 @@ void FrozenBackbone::frame(const float* images) {
     offset[i] = scale.zero[i % size_t(map.channels)];
   }
   const int64_t rows = map.height + 2 * map.margin;
+  // Words of bfloat16 may reach over the last pixel, where they meet zero weights: what is there has to be a number.
+  std::memset(map.data + map.images * map.image, 0, size_t(map.bytes() - map.images * map.image));
   parallel::for_each(map.images * rows, [&](int64_t task, int) {
     const int64_t image = task / rows, y = task % rows - map.margin;
     char* to = map.at(image, y, -map.margin);
@@ -58,7 +68,8 @@ void FrozenBackbone::frame(const float* images) {
     char* pixels = map.at(image, y, 0);
     if (!integers) {
       std::memset(to, 0, size_t(map.row));
-      if (inside) std::memcpy(pixels, from, size_t(n) * sizeof(float));
+      if (inside && bfloats) bfloat_kernels().to_bfloat(from, reinterpret_cast<bfloat16*>(pixels), n);
+      else if (inside) std::memcpy(pixels, from, size_t(n) * sizeof(float));
       return;
     }
     const float* zero = weights_->input_scale().zero.data();
@@ -97,6 +108,7 @@ void FrozenBackbone::max_pool(const FrozenStep& step) const {
                                reinterpret_cast<uint8_t*>(out));
           break;
         case Element::pairs:
+        case Element::bfloat16:  // none is negative: the order of their bits is theirs
           kernel.maximum_halves(reinterpret_cast<const uint16_t* const*>(rows), count, to.channels,
                                 reinterpret_cast<uint16_t*>(out));
           break;

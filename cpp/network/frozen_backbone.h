@@ -1,5 +1,5 @@
 // Features by a frozen backbone: batch-norm with running statistics in the weights, ReLU and residual sums inside the
-// convolutions, activations in memory that steps share. In floats, or in integers (precision int8).
+// convolutions, activations in memory that steps share. In floats, in bfloat16, or in integers (precision int8).
 #pragma once
 
 #include <memory>
@@ -11,10 +11,10 @@
 namespace swav {
 
 // How a network computes features of images.
-enum class Precision { float32, int8 };
+enum class Precision { float32, int8, bfloat16 };
 
-// What int8 stores its numbers as on this machine: quads with AVX-512 VNNI, pairs elsewhere. Results do not depend on it.
-Element integer_element();
+// What a precision stores its numbers as on this machine.
+Element element_of(Precision precision);
 
 class FrozenBackbone {
  public:

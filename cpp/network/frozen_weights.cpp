@@ -33,7 +33,7 @@ MapScale scale_of(const swav_input_description& input, int32_t channels) {
 
 FrozenWeights::FrozenWeights(const FrozenGraph& graph, Parameters& parameters) : signature_(graph.signature()) {
   allocate(graph);
-  for (size_t i = 0; i < steps_.size(); ++i) fill_float(graph.steps()[i], parameters, steps_[i]);
+  for (size_t i = 0; i < steps_.size(); ++i) fill_float(graph.steps()[i], parameters, i + 1 == steps_.size(), steps_[i]);
 }
 
 FrozenWeights::FrozenWeights(const FrozenGraph& graph, Parameters& parameters, const ActivationRanges& ranges,
@@ -69,7 +69,7 @@ FrozenWeights::Arrays FrozenWeights::take(const FrozenGraph& graph, const Frozen
   const int64_t columns = step.winograd ? step.winograd->columns() : step.convolution->columns();
   arrays.packed = arena.take<char>(step.winograd ? step.winograd->packed_bytes() : step.convolution->packed_bytes());
   arrays.bias = arena.take<float>(columns);
-  if (graph.element() == Element::float32) return arrays;
+  if (graph.element() == Element::float32 || graph.element() == Element::bfloat16) return arrays;
   arrays.integer_bias = arena.take<int32_t>(columns);
   arrays.scale = arena.take<float>(columns);
   arrays.residual_scale = arena.take<float>(columns);
@@ -93,7 +93,7 @@ void FrozenWeights::allocate(const FrozenGraph& graph) {
   });
 }
 
-void FrozenWeights::fill_float(const FrozenStep& step, Parameters& parameters, Step& to) {
+void FrozenWeights::fill_float(const FrozenStep& step, Parameters& parameters, bool last, Step& to) {
   if (step.kind == FrozenStep::Kind::max_pool) return;
   std::vector<Folded> folded;
   for (const ConvolutionLayer* layer : step.layers) folded.push_back(fold(*layer, parameters));
@@ -105,6 +105,7 @@ void FrozenWeights::fill_float(const FrozenStep& step, Parameters& parameters, S
   }
   to.finish.bias = bias;
   to.finish.relu = step.relu;
+  to.finish.scales.to_float = last;
   if (step.winograd) {
     step.winograd->pack([&](int64_t filter, int32_t r, int32_t s, int64_t c) { return float(folded[0].at(filter, r, s, c)); },
                         reinterpret_cast<float*>(to.packed));

@@ -1,4 +1,5 @@
-// The weights of a frozen network: batch-norm folded in, laid out as its products read them, in floats or in integers.
+// The weights of a frozen network: batch-norm folded in, laid out as its products read them, in floats, bfloat16 or
+// integers.
 //
 // Folding: gamma (W x - mean) / sqrt(variance + eps) + beta = W' x + bias. Integers: an activation x is q * scale with q in
 // 0..255, its scale from calibration; the weights of an output channel are integers in -127..127 times one scale, which two
@@ -27,7 +28,7 @@ struct MapScale {
 
 class FrozenWeights {
  public:
-  // Floats.
+  // Floats, or bfloat16.
   FrozenWeights(const FrozenGraph& graph, Parameters& parameters);
   // Integers. input: mean and standard deviation of samples in 0..1.
   FrozenWeights(const FrozenGraph& graph, Parameters& parameters, const ActivationRanges& ranges,
@@ -64,7 +65,7 @@ class FrozenWeights {
   };
   static Arrays take(const FrozenGraph& graph, const FrozenStep& step, Arena& arena);
   void allocate(const FrozenGraph& graph);
-  void fill_float(const FrozenStep& step, Parameters& parameters, Step& to);
+  void fill_float(const FrozenStep& step, Parameters& parameters, bool last, Step& to);
   void fill_integer(const FrozenStep& step, Parameters& parameters, bool last, Step& to);
 
   std::string signature_;

@@ -81,8 +81,7 @@ void Network::Frozen::clear() {
 
 std::unique_ptr<FrozenBackbone> Network::freeze(int64_t count, int32_t height, int32_t width, Precision precision,
                                                 bool direct) {
-  const bool integers = precision == Precision::int8;
-  const Element element = integers ? integer_element() : Element::float32;
+  const Element element = element_of(precision);
   require_memory_for("inference on ", count, height, width,
                      [&](int64_t images) { return frozen_plan_bytes(description_, images, height, width, element, direct); });
   auto graph = std::make_unique<FrozenGraph>(description_, count, height, width, element, direct);
@@ -92,20 +91,19 @@ std::unique_ptr<FrozenBackbone> Network::freeze(int64_t count, int32_t height, i
     if (weights->signature() == signature) return std::make_unique<FrozenBackbone>(std::move(graph), weights);
   }
   if (known.size() == most_plans) known.erase(known.begin());
-  known.push_back(integers ? std::make_shared<const FrozenWeights>(*graph, parameters_, ranges_, input)
-                           : std::make_shared<const FrozenWeights>(*graph, parameters_));
+  known.push_back(precision == Precision::int8 ? std::make_shared<const FrozenWeights>(*graph, parameters_, ranges_, input)
+                                               : std::make_shared<const FrozenWeights>(*graph, parameters_));
   return std::make_unique<FrozenBackbone>(std::move(graph), known.back());
 }
 
 // Drops what was made of other parameters, and integers that were made for another mean and std.
 void Network::drop_outdated() {
   if (frozen_version_ != parameters_.version()) {
-    floats_.clear();
-    integers_.clear();
+    for (Frozen& made : frozen_) made.clear();
     require_finite(parameters_);
     frozen_version_ = parameters_.version();
   }
-  if (std::memcmp(&frozen_input_, &input, sizeof input) != 0) integers_.clear();
+  if (std::memcmp(&frozen_input_, &input, sizeof input) != 0) frozen(Precision::int8).clear();
   frozen_input_ = input;
 }
 
@@ -173,8 +171,8 @@ void Network::calibrate(const float* images, int64_t count, int32_t height, int3
   }
   ranges_ = std::move(found);
   calibrated_version_ = parameters_.version();
-  integers_.clear();        // of the old ranges
-  floats_.weights.clear();  // those without Winograd, which nothing else needs
+  frozen(Precision::int8).clear();             // of the old ranges
+  frozen(Precision::float32).weights.clear();  // those without Winograd, which nothing else needs
 }
 
 void Network::recalibrate_begin() { recalibration_ = std::make_unique<Recalibration>(); }

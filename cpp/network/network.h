@@ -51,7 +51,7 @@ class Network {
     void clear();
   };
 
-  Frozen& frozen(Precision precision) { return precision == Precision::int8 ? integers_ : floats_; }
+  Frozen& frozen(Precision precision) { return frozen_[int(precision)]; }
   void drop_outdated();
   [[noreturn]] void fail_not_finite(const float* images, int64_t count, int32_t height, int32_t width);
   FrozenPlan& plan_for(Precision precision, int64_t count, int32_t height, int32_t width);
@@ -59,8 +59,8 @@ class Network {
 
   Description description_;
   Parameters parameters_;
-  Frozen floats_, integers_;
-  // Of the parameters, and for the integers of the input, that floats_ and integers_ were made of; 0: of none.
+  Frozen frozen_[3];  // of each precision
+  // Of the parameters, and for integers of the input, that they were made of; 0: of none.
   uint64_t frozen_version_ = 0;
   swav_input_description frozen_input_{};
   // Of the parameters of this version; empty before a calibration.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/parallel.h"
+#include "kernels/bfloat_kernels.h"
 
 namespace swav {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 // Bytes of the source that a task reads again for every panel of weights: beside the panel, which the tiles
 // of the task read again and again.
 constexpr int64_t block_bytes = cache::second / 4;
-constexpr int most_segments = 16;
+constexpr int most_segments = TileSession::most_segments;
 
 }  // namespace
 
@@ -31,8 +32,10 @@ void clear_margin(const FrozenMap& map) {
 }
 
 FrozenConvolution::FrozenConvolution(Element element, std::vector<FrozenWindow> windows, int32_t filters,
-                                     const FrozenMap* target, const FrozenMap* residual)
-    : element_(element), windows_(std::move(windows)), filters_(filters), target_(target), residual_(residual) {
+                                     const FrozenMap* target, const FrozenMap* residual, const TileKernels& body)
+    : element_(element), body_(body), windows_(std::move(windows)), filters_(filters), target_(target), residual_(residual) {
+  tile_ = element == Element::bfloat16 ? body.tile : TileGeometry{kernels().tile_rows, kernels().tile_columns, 1};
+  if (element == Element::bfloat16) parts_ = body.parts;
   const int64_t size = element_size(element);
   flat_ = target->margin == 0 && (residual == nullptr || residual->margin == 0);
   int64_t row_bytes = 0;
@@ -44,7 +47,7 @@ FrozenConvolution::FrozenConvolution(Element element, std::vector<FrozenWindow> 
     for (int32_t r = 0; r < w.kernel; ++r) {
       for (int32_t s = 0; s < w.kernel; s += dense ? w.kernel : 1) {
         const int64_t elements = int64_t(dense ? w.kernel : 1) * w.source->channels;
-        stretches_.push_back({int(i), r, s, elements, ceil_div(elements * size, 4)});
+        stretches_.push_back({int(i), r, s, elements, round_up(ceil_div(elements * size, 4), tile_.words)});
         words_ += stretches_.back().words;
       }
     }
@@ -52,17 +55,19 @@ FrozenConvolution::FrozenConvolution(Element element, std::vector<FrozenWindow> 
   }
   runs_ = flat_ ? 1 : target->images * target->height;
   run_length_ = flat_ ? target->images * target->height * target->width : target->width;
-  run_tiles_ = ceil_div(run_length_, kernels().tile_rows);
-  const int64_t tiles = runs_ * run_tiles_, panels = columns() / kernels().tile_columns;
-  block_tiles_ = std::clamp<int64_t>(block_bytes / (kernels().tile_rows * row_bytes), 4, 64);
+  const int64_t part_rows = tile_.rows / parts_;
+  run_tiles_ = ceil_div(run_length_, part_rows);
+  const int64_t tiles = runs_ * run_tiles_, panels = columns() / tile_.columns;
+  block_tiles_ = std::clamp<int64_t>(block_bytes / (part_rows * row_bytes), 4, 64);
   block_tiles_ = std::min(block_tiles_, std::max<int64_t>(4, ceil_div(tiles, wanted_tasks)));
+  block_tiles_ = round_up(block_tiles_, parts_);
   blocks_ = ceil_div(tiles, block_tiles_);
   piece_panels_ = ceil_div(panels, std::clamp<int64_t>(ceil_div(wanted_tasks, blocks_), 1, panels));
   pieces_ = ceil_div(panels, piece_panels_);
 }
 
 void FrozenConvolution::pack(Weight weight, char* packed) const {
-  const int64_t width = kernels().tile_columns, size = element_size(element_), in_word = 4 / size;
+  const int64_t width = tile_.columns, size = element_size(element_), in_word = 4 / size;
   parallel::for_each(columns() / width, [&](int64_t panel, int) {
     char* to = packed + panel * words_ * 4 * width;
     for (const Stretch& stretch : stretches_) {
@@ -77,6 +82,8 @@ void FrozenConvolution::pack(Weight weight, char* packed) const {
           char* place = to + (e / in_word * width + n) * 4 + e % in_word * size;
           if (element_ == Element::float32) {
             std::memcpy(place, &value, 4);
+          } else if (element_ == Element::bfloat16) {
+            *reinterpret_cast<bfloat16*>(place) = to_bfloat16(value);
           } else if (element_ == Element::quads) {
             *reinterpret_cast<int8_t*>(place) = int8_t(value);
           } else {
@@ -99,9 +106,7 @@ char* FrozenConvolution::address(const FrozenMap& map, int32_t stride, int32_t p
   return map.at(tile.run / target_->height, tile.run % target_->height * stride - padding, tile.x * stride - padding);
 }
 
-void FrozenConvolution::run_tile(const Tile& tile, int64_t column, const char* packed, const FrozenFinish& finish) const {
-  const Kernels& kernel = kernels();
-  ProductSegment segments[most_segments];
+int FrozenConvolution::segments(const Tile& tile, ProductSegment* segments) const {
   const char* base[2] = {};
   for (size_t i = 0; i < windows_.size(); ++i) {
     base[i] = address(*windows_[i].source, windows_[i].stride, windows_[i].padding, tile);
@@ -112,31 +117,71 @@ void FrozenConvolution::run_tile(const Tile& tile, int64_t column, const char* p
     segments[count++] = {base[stretch.window] + stretch.r * w.source->row + stretch.s * w.source->pixel,
                          w.source->pixel * w.stride, stretch.words};
   }
-  const int64_t size = finish.scales.to_float ? 4 : element_size(element_);
+  return count;
+}
+
+FusedRows FrozenConvolution::rows(const Tile& tile, int64_t column, int64_t size) const {
   FusedRows to{address(*target_, 1, 0, tile) + column * size, target_->pixel, nullptr, 0};
   if (residual_ != nullptr) {
     to.residual = address(*residual_, 1, 0, tile) + column * element_size(element_);
     to.residual_stride = residual_->pixel;
   }
+  return to;
+}
+
+void FrozenConvolution::run_parts(TileSession& session, const Tile* parts, int count, int64_t column, const char* packed,
+                                  const FrozenFinish& finish) const {
+  constexpr int64_t width = bfloat_amx_tile.columns;
+  alignas(64) float sums[bfloat_amx_tile.rows * width];
+  ProductSegment first[most_segments], second[most_segments];
+  const char* starts[most_segments];
+  const int stretches = segments(parts[0], first);
+  if (count > 1) segments(parts[1], second);
+  for (int s = 0; s < stretches; ++s) starts[s] = count > 1 ? second[s].a : nullptr;
+  session.product(first, starts, stretches, reinterpret_cast<const bfloat16*>(packed + words_ * 4 * column), parts[0].rows,
+                  count > 1 ? parts[1].rows : 0, sums, width, false);
+  const bool to_float = finish.scales.to_float;
+  for (int i = 0; i < count; ++i) {
+    bfloat_kernels().finish_bfloat(sums + i * (tile_.rows / parts_) * width, width, parts[i].rows, finish.bias + column,
+                                   finish.relu, to_float, rows(parts[i], column, to_float ? 4 : element_size(element_)));
+  }
+}
+
+void FrozenConvolution::run_tile(const Tile& tile, int64_t column, const char* packed, const FrozenFinish& finish) const {
+  const Kernels& kernel = kernels();
+  ProductSegment parts[most_segments];
+  const int count = segments(tile, parts);
+  const FusedRows to = rows(tile, column, finish.scales.to_float ? 4 : element_size(element_));
   const char* b = packed + words_ * 4 * column;
   if (element_ == Element::float32) {
-    return kernel.fused_float(segments, count, reinterpret_cast<const float*>(b), tile.rows, finish.bias + column, finish.relu,
+    return kernel.fused_float(parts, count, reinterpret_cast<const float*>(b), tile.rows, finish.bias + column, finish.relu,
                               to);
   }
   const Requantize scales{finish.scales.bias + column, finish.scales.scale + column, finish.scales.residual_scale + column,
                           finish.scales.to_float};
   if (element_ == Element::quads) {
-    kernel.fused_quads(segments, count, reinterpret_cast<const int8_t*>(b), tile.rows, scales, to);
+    kernel.fused_quads(parts, count, reinterpret_cast<const int8_t*>(b), tile.rows, scales, to);
   } else {
-    kernel.fused_pairs(segments, count, reinterpret_cast<const int16_t*>(b), tile.rows, scales, to);
+    kernel.fused_pairs(parts, count, reinterpret_cast<const int16_t*>(b), tile.rows, scales, to);
   }
 }
 
 void FrozenConvolution::run(const char* packed, const FrozenFinish& finish) const {
-  const int64_t width = kernels().tile_columns, panels = columns() / width, tiles = runs_ * run_tiles_;
+  const int64_t width = tile_.columns, panels = columns() / width, tile_count = runs_ * run_tiles_;
   parallel::for_each(blocks_ * pieces_, [&](int64_t task, int) {
-    const int64_t first = task / pieces_ * block_tiles_, last = std::min(tiles, first + block_tiles_);
+    const int64_t first = task / pieces_ * block_tiles_, last = std::min(tile_count, first + block_tiles_);
     const int64_t panel0 = task % pieces_ * piece_panels_, panel1 = std::min(panels, panel0 + piece_panels_);
+    if (element_ == Element::bfloat16) {
+      TileSession session(body_);
+      for (int64_t panel = panel0; panel < panel1; ++panel) {
+        for (int64_t t = first; t < last; t += parts_) {
+          const int count = int(std::min<int64_t>(parts_, last - t));
+          const Tile parts[2] = {tile(t), count > 1 ? tile(t + 1) : Tile{}};
+          run_parts(session, parts, count, panel * width, packed, finish);
+        }
+      }
+      return;
+    }
     for (int64_t panel = panel0; panel < panel1; ++panel) {
       for (int64_t t = first; t < last; ++t) run_tile(tile(t), panel * width, packed, finish);
     }

@@ -20,7 +20,7 @@ struct FrozenWindow {
   int32_t channels = 0;  // of the weights; the source may have padding behind them
 };
 
-// What follows the sum: floats use bias and relu, integers scales.
+// What follows the sum: floats use bias and relu, integers scales, bfloat16 bias, relu and to_float of scales.
 struct FrozenFinish {
   const float* bias = nullptr;  // [columns], as the arrays in scales: padded to whole register tiles
   bool relu = true;
@@ -29,13 +29,13 @@ struct FrozenFinish {
 
 class FrozenConvolution {
  public:
-  // target and residual (NULL: none) are borrowed maps of equal size.
+  // target and residual (NULL: none) are borrowed maps of equal size. body: of bfloat16.
   FrozenConvolution(Element element, std::vector<FrozenWindow> windows, int32_t filters, const FrozenMap* target,
-                    const FrozenMap* residual);
+                    const FrozenMap* residual, const TileKernels& body = tiles());
 
   int32_t filters() const { return filters_; }
   // filters, padded to whole register tiles.
-  int64_t columns() const { return round_up(filters_, kernels().tile_columns); }
+  int64_t columns() const { return round_up(filters_, tile_.columns); }
   int64_t packed_bytes() const { return words_ * 4 * columns(); }
   const std::vector<FrozenWindow>& windows() const { return windows_; }
 
@@ -52,7 +52,7 @@ class FrozenConvolution {
     int32_t r, s;
     int64_t elements, words;
   };
-  // A register tile: `rows` pixels of run number `run` from x on.
+  // A register tile, or a part of one: `rows` pixels of run number `run` from x on.
   struct Tile {
     int64_t run, x;
     int rows;
@@ -60,9 +60,18 @@ class FrozenConvolution {
 
   Tile tile(int64_t index) const;
   char* address(const FrozenMap& map, int32_t stride, int32_t padding, const Tile& tile) const;
+  // The stretches of the depth that a tile reads, and where its results go.
+  int segments(const Tile& tile, ProductSegment* segments) const;
+  FusedRows rows(const Tile& tile, int64_t column, int64_t size) const;
   void run_tile(const Tile& tile, int64_t column, const char* packed, const FrozenFinish& finish) const;
+  // One or two parts.
+  void run_parts(TileSession& session, const Tile* parts, int count, int64_t column, const char* packed,
+                 const FrozenFinish& finish) const;
 
   Element element_;
+  const TileKernels& body_;
+  TileGeometry tile_;
+  int parts_ = 1;  // of a register tile
   std::vector<FrozenWindow> windows_;
   int32_t filters_;
   const FrozenMap *target_, *residual_;

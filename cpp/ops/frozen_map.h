@@ -7,15 +7,21 @@
 
 #include <cstdint>
 
-#include "kernels/kernels.h"
+#include "kernels/tiles.h"
 #include "ops/row_blocks.h"
 
 namespace swav {
 
-// What a word of four bytes holds (kernels/fused_tile.inl.h). Integers are unsigned, 0..255.
-enum class Element { float32, quads, pairs };
+// What a word of four bytes holds: one float32, four or two integers (unsigned, 0..255; kernels/fused_tile.inl.h), or two
+// bfloat16 (kernels/tiles.h).
+enum class Element { float32, quads, pairs, bfloat16 };
 
 inline int64_t element_size(Element element) { return element == Element::float32 ? 4 : element == Element::quads ? 1 : 2; }
+
+// Columns of the register tiles of an element's products, which the channels of maps are padded to.
+inline int columns_of(Element element) {
+  return element == Element::bfloat16 ? bfloat_vector_tile.columns : kernels().tile_columns;
+}
 
 struct FrozenMap {
   char* data = nullptr;  // borrowed: where the margin of image 0 begins
@@ -29,7 +35,7 @@ struct FrozenMap {
   // Room for `filters` channels. Pixels that would meet in one set of the first-level cache get one line more: they are the
   // rows of register tiles.
   FrozenMap(int64_t count, int32_t h, int32_t w, int32_t filters, int32_t border, Element element)
-      : images(count), height(h), width(w), channels(int32_t(round_up(filters, kernels().tile_columns))), margin(border) {
+      : images(count), height(h), width(w), channels(int32_t(round_up(filters, columns_of(element)))), margin(border) {
     pixel = channels * element_size(element);
     if (pixel % cache::set_stride == 0) pixel += cache::line;
     set_distances();

@@ -1,0 +1,76 @@
+// Rows of bfloat16 and of float32, one from the other, and what follows a product of bfloat16. Contracts: kernel_table.inl.h.
+
+// Widening and narrowing by instructions where compilers go lane by lane. Masks of all lanes, as g++ 12 takes what its plain
+// forms leave undefined for a use.
+SWAV_INLINE vec load_bfloat(const bfloat16* p) {
+#if defined(__x86_64__) && SWAV_LANES == 16
+  return (vec)((ivec)_mm512_maskz_cvtepu16_epi32(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(p))) << 16);
+#elif defined(__x86_64__) && SWAV_LANES == 8
+  return (vec)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i_u*>(p))), 16);
+#else
+  return (vec)(__builtin_convertvector(*reinterpret_cast<const hvec*>(p), ivec) << 16);
+#endif
+}
+
+// To the nearest, ties to even, as to_bfloat16.
+SWAV_INLINE ivec bfloat_bits(vec v) {
+  const ivec bits = (ivec)v;
+  const ivec rounded = ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16) & 0xffff;
+  const ivec quiet = ((bits >> 16) | 0x40) & 0xffff;
+  const ivec number = v == v;
+  return (rounded & number) | (quiet & ~number);
+}
+
+SWAV_INLINE void store_bfloat(bfloat16* p, vec v) {
+#if defined(__x86_64__) && SWAV_LANES == 16
+  _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(p), _mm512_maskz_cvtepi32_epi16(0xffff, (__m512i)bfloat_bits(v)));
+#elif defined(__x86_64__) && SWAV_LANES == 8
+  const __m256i bits = (__m256i)bfloat_bits(v), both = _mm256_permute4x64_epi64(_mm256_packus_epi32(bits, bits), 0xd8);
+  _mm_storeu_si128(reinterpret_cast<__m128i_u*>(p), _mm256_castsi256_si128(both));
+#else
+  *reinterpret_cast<hvec*>(p) = __builtin_convertvector(bfloat_bits(v), hvec);
+#endif
+}
+
+SWAV_INLINE vec get(const bfloat16* p, int64_t left) {
+  if (left >= lanes) return load_bfloat(p);
+  bfloat16 part[lanes] = {};
+  for (int64_t i = 0; i < left; ++i) part[i] = p[i];
+  return load_bfloat(part);
+}
+SWAV_INLINE void put(bfloat16* p, vec v, int64_t left) {
+  if (left >= lanes) return store_bfloat(p, v);
+  bfloat16 part[lanes];
+  store_bfloat(part, v);
+  for (int64_t i = 0; i < left; ++i) p[i] = part[i];
+}
+
+void to_bfloat(const float* x, bfloat16* y, int64_t n) {
+  for_vectors(n, [=](int64_t i, int64_t left) SWAV_BODY { put(y + i, get(x + i, left), left); });
+}
+
+void from_bfloat(const bfloat16* x, float* y, int64_t n) {
+  for_vectors(n, [=](int64_t i, int64_t left) SWAV_BODY { put(y + i, get(x + i, left), left); });
+}
+
+template <class Out>
+SWAV_INLINE void finish_rows(const float* c, int64_t c_stride, int rows, const float* bias, bool relu, const FusedRows& to) {
+  for (int r = 0; r < rows; ++r) {
+    Out* out = reinterpret_cast<Out*>(to.out + r * to.out_stride);
+#pragma GCC unroll 8
+    for (int i = 0; i < bfloat_columns; i += lanes) {
+      vec value = load(c + r * c_stride + i) + load(bias + i);
+      if (to.residual != nullptr)
+        value += load_bfloat(reinterpret_cast<const bfloat16*>(to.residual + r * to.residual_stride) + i);
+      // Not max: zeros without a sign let maxima of bfloat16 be those of their bits.
+      if (relu) value = select(value <= vec{}, vec{}, value);
+      put(out + i, value, lanes);
+    }
+  }
+}
+
+void finish_bfloat(const float* c, int64_t c_stride, int rows, const float* bias, bool relu, bool to_float,
+                   const FusedRows& to) {
+  if (to_float) finish_rows<float>(c, c_stride, rows, bias, relu, to);
+  else finish_rows<bfloat16>(c, c_stride, rows, bias, relu, to);
+}
