@@ -23,11 +23,8 @@ extension TrainingLoop {
 
   /// Decodes some of the validation images, so that a set that cannot be measured is known before the first step.
   static func requireReadable(_ source: any ImageSource, _ configuration: PretrainConfiguration) throws {
-    var options = ReadingOptions(workers: configuration.readers)
-    options.decoding = configuration.decoding
-    options.readTimeout = configuration.readTimeout
     let samples = spread(lookLimit, over: source.count)
-    let look = try Features.thumbnails(of: source, samples: samples, size: 16, options: options)
+    let look = try Features.thumbnails(of: source, samples: samples, size: 16, options: configuration.reading)
     guard look.count == 0, let first = look.bad.first else { return }
     throw DataError(
       .unusable,
@@ -39,9 +36,11 @@ extension TrainingLoop {
     _ work: inout Work, _ pace: inout StepClock, _ report: (PretrainingEvent) throws -> Void
   ) throws {
     guard state.owesEvaluation == true, let evaluated else { return }
-    let found: Measured
+    let (network, found): (Network, Measured)
     do {
-      found = try measure(work.network, evaluated)
+      let start = ContinuousClock.now
+      network = try shown(&work, report)
+      found = try measure(network, evaluated, since: start)
     } catch let error as EngineError where error.code == .cancelled {
       throw error
     } catch {
@@ -63,7 +62,7 @@ extension TrainingLoop {
       step: state.step, epoch: epoch, report: found.report, knn20: found.accuracy, bestKnn20: state.bestKNN ?? found.accuracy,
       bestEpoch: state.bestKNNEpoch ?? epoch, evaluationSeconds: found.seconds)
     try tell(.evaluated(progress), &work, report)
-    if isBest { try saveAside(files.bestWeights, &work, report) }
+    if isBest { try save(network, aside: files.bestWeights, &work, report) }
     pace.skip()
   }
 
@@ -74,15 +73,13 @@ extension TrainingLoop {
     var seconds: Double
   }
 
-  /// kNN accuracy of the network as it stands. Reads batch-norm buffers and changes none.
-  private func measure(_ network: Network, _ images: EvaluationImages) throws -> Measured {
-    let start = ContinuousClock.now
+  /// kNN accuracy of the network as it is shown.
+  private func measure(_ network: Network, _ images: EvaluationImages, since start: ContinuousClock.Instant) throws -> Measured
+  {
     var evaluation = FrozenEvaluation([NearestNeighbours()])
     evaluation.trainLimit = TrainingLoop.bankLimit
     evaluation.includesRawPixels = false
-    evaluation.reading = ReadingOptions(workers: configuration.readers)
-    evaluation.reading.readTimeout = configuration.readTimeout
-    evaluation.reading.decoding = configuration.decoding
+    evaluation.reading = configuration.reading
     let report = try evaluation.run(images, network: network)
     return Measured(
       report: report, accuracy: report.results[0].figures[0].value, seconds: (ContinuousClock.now - start) / .seconds(1))

@@ -11,7 +11,7 @@ extension TrainingLoop {
   ) throws {
     work.loader.stop()
     if !state.isFinished || !fileExists(files.weights) {
-      try writeWeights(work)
+      try writeWeights(of: try shown(&work, report))
       state.isFinished = true
       try writeCheckpoint(&work, report)
     }
@@ -29,7 +29,7 @@ extension TrainingLoop {
   ) throws -> PretrainingResult {
     work.loader.stop()
     if savedStep != state.step || state.weightsStep != state.step {
-      try writeWeights(work)
+      try writeWeights(of: work.network)
       try writeCheckpoint(&work, report)
     }
     work.records.log("interrupted at step \(state.step) of \(totalSteps)")
@@ -54,7 +54,7 @@ extension TrainingLoop {
     func attempt(_ body: () throws -> Void) {
       do { try body() } catch { reasons.append(errorLine(error)) }
     }
-    if state.weightsStep != state.step { attempt { try writeWeights(work) } }
+    if state.weightsStep != state.step { attempt { try writeWeights(of: work.network) } }
     // A report that fails is no failure of the checkpoint.
     if savedStep != state.step { attempt { try writeCheckpoint(&work) { event in try? report(event) } } }
     let checkpoint = savedStep.map { "\(files.checkpoint) holds step \($0)" } ?? "there is no checkpoint"
@@ -81,8 +81,8 @@ extension TrainingLoop {
     try tell(.checkpoint(step: state.step), &work, report)
   }
 
-  private mutating func writeWeights(_ work: borrowing Work) throws {
-    try work.network.save(to: files.weights)
+  private mutating func writeWeights(of network: Network) throws {
+    try network.save(to: files.weights)
     state.weightsStep = state.step
   }
 
@@ -91,15 +91,15 @@ extension TrainingLoop {
     afterEpoch epoch: Int, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void
   ) throws {
     guard configuration.keepEvery > 0, epoch % configuration.keepEvery == 0 else { return }
-    try saveAside(files.weights(afterEpoch: epoch), &work, report)
+    try save(try shown(&work, report), aside: files.weights(afterEpoch: epoch), &work, report)
   }
 
   /// Weights beside the run's own; where they cannot be written that is a warning.
-  mutating func saveAside(
-    _ path: String, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void
+  mutating func save(
+    _ network: Network, aside path: String, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void
   ) throws {
     do {
-      try work.network.save(to: path)
+      try network.save(to: path)
     } catch {
       try tell(.warning("no weights: \(errorLine(error))"), &work, report)
     }

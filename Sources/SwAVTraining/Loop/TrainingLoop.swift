@@ -29,6 +29,8 @@ struct TrainingLoop: ~Copyable {
     var records: RunRecords
     /// What evaluations remarked and was told.
     var remarks: Set<String> = []
+    /// What the network of a step looks like in files; see ``TrainingLoop/shown(_:_:)``.
+    var recalibrated: (step: Int, network: Network)?
     /// The checkpoint that training goes on from.
     let resumed: CheckpointInfo?
   }

@@ -82,7 +82,7 @@ extension Preset {
     "crops": "2x224+6x96", "min-scale": "0.14,0.05", "max-scale": "1.0,0.14", "flip": "0.5", "jitter": "0.8",
     "jitter-strength": "0.8", "grayscale": "0.2", "blur": "0.5", "channels": "3", "mean": "0.485,0.456,0.406",
     "std": "0.228,0.224,0.225", "assign": "0,1", "epsilon": "0.05", "sinkhorn-iterations": "3", "temperature": "0.1",
-    "optimizer": "larc", "trust": "0.001", "momentum": "0.9", "weight-decay": "1e-06", "seed": "31",
+    "optimizer": "larc", "trust": "0.001", "momentum": "0.9", "weight-decay": "1e-06", "seed": "31", "recalibrate": "off",
   ]
 
   private static let published256 = [

@@ -93,6 +93,9 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var checkpointMinutes = 5.0
   /// kNN accuracy every so many epochs where there is a validation set; 0: at the end only.
   public var knnEvery = 1
+  /// Whether weights are written, and their kNN accuracy is measured, with batch-norm buffers re-estimated on centre crops of the
+  /// training images. The checkpoint keeps those of training.
+  public var recalibrates = true
   /// Keep the weights of every so many epochs in a file of their own; 0: of none.
   public var keepEvery = 0
   /// What a diagnosis leads to.

@@ -48,6 +48,16 @@ extension Setting {
       })
   }
 
+  static func toggle(_ name: String, _ path: Path<Bool>) -> Setting {
+    Setting(
+      name, allowed: "on or off", show: { $0[keyPath: path] ? "on" : "off" },
+      read: { configuration, text in
+        guard text == "on" || text == "off" else { return false }
+        configuration[keyPath: path] = text == "on"
+        return true
+      })
+  }
+
   /// "1 to 8".
   static func few(_ range: ClosedRange<Int>) -> String { "\(range.lowerBound) to \(range.upperBound)" }
 

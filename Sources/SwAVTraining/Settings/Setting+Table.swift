@@ -144,11 +144,7 @@ extension Setting {
       return true
     }.says("All random decisions follow from it.").common(),
     // It changes how sums are rounded, and so the weights.
-    Setting("winograd", allowed: "on or off", show: { $0.usesWinograd ? "on" : "off" }) { configuration, text in
-      guard text == "on" || text == "off" else { return false }
-      configuration.usesWinograd = text == "on"
-      return true
-    }.says("on, or off: plain sums, slower; rules its rounding out.", value: "which"),
+    toggle("winograd", \.usesWinograd).says("on, or off: plain sums, slower; rules its rounding out.", value: "which"),
   ].about(.optimizer)
 
   static let dataSettings: [Setting] =
@@ -171,6 +167,8 @@ extension Setting {
     number("checkpoint-minutes", \.checkpointMinutes, .from(0))
       .says("Checkpoint every so many minutes; 0: never by time.", value: "m"),
     integer("knn-every", \.knnEvery, 0...1_000_000).says("kNN accuracy every so many epochs, if val is given; 0: at the end."),
+    toggle("recalibrate", \.recalibrates)
+      .says("on, or off: batch-norm of centre crops in what is written and measured.", value: "which"),
     integer("keep-every", \.keepEvery, 0...1_000_000).says("Keep the weights of every so many epochs; 0: none.")
       .mistaken(for: "save-every", "save-freq"),
     choice("on-collapse", \.onCollapse).says("warn, or stop: end a run that learns nothing."),
