@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-format demo test test-engine test-swift test-consumer test-report sanitize sanitize-thread fuzz bench format check-format clean
+.PHONY: help setup setup-format demo test test-engine test-swift test-consumer test-report test-interop sanitize sanitize-thread fuzz \
+        bench format check-format clean
 
 # Debian's and Ubuntu's names; libomp is the OpenMP runtime of Swift's clang, and g++ brings its own.
 PACKAGES = g++ cmake ninja-build pkg-config libeigen3-dev libomp-dev libjpeg-dev libpng-dev zlib1g-dev libwebp-dev libtiff-dev \
@@ -54,6 +55,30 @@ test-consumer: test-engine  ## Programs that depend on this package by a version
 test-report: setup  ## The page of a run in headless Chromium, at three widths, light and dark; skipped where there is none
 	swift build --product trainer
 	Tests/Scripts/report_test.py "$$(swift build --show-bin-path)/trainer"
+
+# A Python with torch, torchvision, timm, safetensors, pillow and numpy, and perhaps onnx, onnxruntime and openvino; without one an
+# environment is made in build/interop. TORCH names the wheel. INTEROP_WIDE=1 adds the wide networks: some minutes, 12 GiB of memory.
+INTEROP_PYTHON =
+INTEROP_WIDE =
+INTEROP_TESTS =
+SWAV_TEST_DATA ?= ../shared/data
+test-interop: setup  ## What others write is read here, and what is written here by others: PyTorch, timm, ONNX Runtime, OpenVINO
+	swift build --product trainer
+	cmake -S . -B build -G Ninja
+	cmake --build build --target swav
+	cmake --install build --prefix build/interop/prefix > /dev/null
+	@python="$(INTEROP_PYTHON)"; \
+	if [ -z "$$python" ]; then \
+	  python=$$PWD/build/interop/python/bin/python; \
+	  [ -x "$$python" ] || python3 -m venv build/interop/python; \
+	  "$$python" -m pip install -q $(TORCH) torchvision timm safetensors pillow numpy || \
+	    { echo "test-interop: left out: no PyTorch can be installed here" >&2; exit 0; }; \
+	  for package in onnx onnxruntime openvino; do \
+	    "$$python" -m pip install -q $$package || echo "test-interop: left out: $$package cannot be installed here" >&2; \
+	  done; \
+	fi; \
+	"$$python" Tests/Interop/interop.py --trainer "$$(swift build --show-bin-path)/trainer" --prefix build/interop/prefix \
+	  --photos "$(SWAV_TEST_DATA)" $(if $(INTEROP_WIDE),--wide) $(INTEROP_TESTS)
 
 SANITIZED = -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1 -g1"
 SANITIZED_ISAS = avx512;avx2;baseline

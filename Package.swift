@@ -18,12 +18,15 @@ let package = Package(
   name: "swav",
   products: [
     .library(name: "SwAV", targets: ["SwAV"]),
+    // Apart, as it alone needs protocol buffers.
+    .library(name: "SwAVExport", targets: ["SwAVExport"]),
     .executable(name: "trainer", targets: ["trainer"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     .target(
@@ -86,10 +89,18 @@ let package = Package(
     module(
       "SwAV",
       ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVTraining", "SwAVInspection"]),
+    // Optimised in a debug build as well: it folds and rounds millions of weights.
+    .target(
+      name: "SwAVExport",
+      dependencies: [
+        "SwAVEngine", "SwAVModel", "SwAVTraining", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      exclude: ["ONNX/onnx.proto"],
+      swiftSettings: swiftSettings + [.unsafeFlags(["-O"])]),
     .executableTarget(
       name: "trainer",
       dependencies: [
-        "SwAV", "SwAVBenchmark", "SwAVDemo", "SwAVDiscovery", "SwAVPages",
+        "SwAV", "SwAVBenchmark", "SwAVDemo", "SwAVDiscovery", "SwAVExport", "SwAVPages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -109,6 +120,9 @@ let package = Package(
     tests(
       "SwAVTrainingTests",
       ["SwAVTraining", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVModel", "SwAVTestSupport"]),
+    tests(
+      "SwAVExportTests",
+      ["SwAVExport", "SwAVEngine", "SwAVModel", "SwAVTestSupport", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
     .testTarget(
       name: "SwAVTrainerTests", dependencies: ["trainer", "SwAVTestSupport"], exclude: ["Snapshots"],
       swiftSettings: swiftSettings),

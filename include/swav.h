@@ -422,10 +422,39 @@ swav_status swav_network_describe_input(swav_network *network, const swav_input_
  * stays. */
 swav_status swav_network_save(const swav_network *network, const char *path);
 
+/* Files that other programs read. */
+typedef enum swav_tensor_format SWAV_OF_INT {
+  SWAV_TENSORS_SAFETENSORS = 0,
+  SWAV_TENSORS_TORCH = 1 /* PyTorch's zip archive, which torch.load(weights_only=True) reads; less than 4 GiB */
+} swav_tensor_format;
+
+/* Whose names the tensors have. torchvision's are those of timm and mmdet as well. */
+typedef enum swav_keys SWAV_OF_INT {
+  SWAV_KEYS_TORCHVISION = 0, /* "conv1.weight", "layer1.0.bn1.running_mean" */
+  /* The same for timm's ResNet, whose stem has 64 channels whatever the width: a narrower one is filled up with channels of
+   * zero. SWAV_ERROR_UNSUPPORTED for what timm has not: a wider or a small stem, a ResNet-50 of base width 16. */
+  SWAV_KEYS_TIMM = 1,
+  SWAV_KEYS_DETECTRON2 = 2, /* "stem.conv1.weight", "res2.0.conv1.norm.running_mean"; as PyTorch's below the key "model" */
+  SWAV_KEYS_MMDET = 3       /* as PyTorch's below the key "state_dict" */
+} swav_keys;
+
+typedef struct swav_export_options {
+  swav_tensor_format format;
+  swav_keys keys;
+  bool head; /* with projection head and prototypes, under the names that they have here */
+} swav_export_options;
+
+/* Writes the network for others: to a file aside, flushed, renamed. options may be NULL: the backbone as safetensors under
+ * torchvision's names. SWAV_ERROR_NUMERIC when a parameter or buffer is not finite: what was in the file stays. */
+swav_status swav_network_export(const swav_network *network, const char *path, const swav_export_options *options);
+
 typedef enum swav_output SWAV_OF_INT {
   SWAV_OUTPUT_FEATURES = 0,   /* pooled backbone features [N][feature_dim] */
   SWAV_OUTPUT_EMBEDDINGS = 1, /* after the head, unit norm [N][dim] */
-  SWAV_OUTPUT_SCORES = 2      /* cosines with the prototypes of the first head [N][K] */
+  SWAV_OUTPUT_SCORES = 2,     /* cosines with the prototypes of the first head [N][K] */
+  SWAV_OUTPUT_STAGE1 = 3,     /* the map behind layer1, its mean over the pixels [N][channels]; float32 only. layer4's are */
+  SWAV_OUTPUT_STAGE2 = 4,     /* the features */
+  SWAV_OUTPUT_STAGE3 = 5
 } swav_output;
 
 /* Inference with running batch-norm statistics, which are folded into the weights. images [count][height][width][channels],
@@ -459,6 +488,16 @@ swav_status swav_network_embed_bytes_bfloat16(swav_network *network, const void 
  * [count][height][width][channels], normalised, count >= 1. Further calls add images; how they are divided into calls does not
  * matter. Some dozens that look like those to be embedded are enough. A call that fails changes nothing. */
 swav_status swav_network_calibrate(swav_network *network, const float *images, int64_t count, int32_t height, int32_t width);
+
+/* What calibration found of one layer. */
+typedef struct swav_activation_range {
+  const char *layer; /* the convolution, as in the state dict without ".weight"; the network's memory */
+  float largest;     /* value behind it: after its batch-norm, the block's sum where it ends one, and ReLU */
+} swav_activation_range;
+
+/* index 0.. until SWAV_ERROR_ARGUMENT, in the order of the convolutions, without projections. SWAV_ERROR_ARGUMENT as well where
+ * no image was seen since the weights last changed. */
+swav_status swav_network_activation_range(const swav_network *network, int64_t index, swav_activation_range *range);
 
 /* Re-estimates the batch-norm buffers as the average over batches of 2 images or more: begin, one batch or more, end, which
  * writes them. */
@@ -774,11 +813,12 @@ typedef struct swav_kmeans_config {
   int32_t clusters;       /* 1 to the number of rows */
   uint64_t seed;          /* of the start by k-means++ */
   int32_t iterations;     /* at most; 1 or more */
+  bool unit_centres;      /* centres are scaled to unit norm: with rows of unit norm, spherical k-means */
   swav_progress progress; /* may be NULL */
   void *context;          /* for progress */
 } swav_kmeans_config;
 
-/* 10 clusters, seed 0, 100 iterations, no progress. */
+/* 10 clusters, seed 0, 100 iterations, means as they are, no progress. */
 swav_kmeans_config swav_kmeans_config_default(void);
 
 /* k-means: rows [count][dim] -> centres [clusters][dim] and assignment [count], the nearest centre of each row by Euclid;

@@ -85,7 +85,7 @@ extension Clustering {
     let status = withEngineProgress(progress) { report, context in
       var config = swav_kmeans_config(
         clusters: Int32(clamping: count), seed: options.seed, iterations: Int32(clamping: options.iterations),
-        progress: report, context: context)
+        unit_centres: false, progress: report, context: context)
       return swav_kmeans(rows.values, Int64(rows.count), Int64(rows.dim), &config, &centres, &assigned, nil)
     }
     try check(status)

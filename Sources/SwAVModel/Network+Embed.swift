@@ -9,12 +9,17 @@ public enum Output: String, Codable, Sendable, CaseIterable {
   case embeddings
   /// Cosines with the prototypes of the first set, K numbers.
   case scores
+  /// The map behind layer1, layer2 or layer3, its mean over the pixels; in float32 only. The mean of layer4's are the features.
+  case stage1, stage2, stage3
 
   var engine: swav_output {
     switch self {
     case .features: SWAV_OUTPUT_FEATURES
     case .embeddings: SWAV_OUTPUT_EMBEDDINGS
     case .scores: SWAV_OUTPUT_SCORES
+    case .stage1: SWAV_OUTPUT_STAGE1
+    case .stage2: SWAV_OUTPUT_STAGE2
+    case .stage3: SWAV_OUTPUT_STAGE3
     }
   }
 }
@@ -65,6 +70,9 @@ extension Network {
     case .features: return info.featureDim
     case .embeddings: return info.configuration.dim
     case .scores: return info.configuration.prototypes.first ?? 0
+    case .stage1: return info.featureDim >> 3
+    case .stage2: return info.featureDim >> 2
+    case .stage3: return info.featureDim >> 1
     }
   }
 
@@ -123,6 +131,19 @@ extension Network {
       swav_network_calibrate(handle, images.pixels.baseAddress, Int64(images.count), images.height, images.width))
   }
 
+  /// What calibration found: the largest value behind each convolution that ends in a ReLU, by the layer's name. Throws `.argument`
+  /// without a calibration of the weights as they are.
+  package func activationRanges() throws(EngineError) -> [String: Float] {
+    var (ranges, range) = ([String: Float](), swav_activation_range())
+    try check(swav_network_activation_range(handle, 0, &range))
+    var index: Int64 = 0
+    repeat {
+      ranges[String(cString: range.layer)] = range.largest
+      index += 1
+    } while swav_network_activation_range(handle, index, &range) == SWAV_OK
+    return ranges
+  }
+
   /// Re-estimates the batch-norm buffers as the average over batches of images: begin, any number of batches, end.
   package func beginRecalibration() throws(EngineError) { try check(swav_network_recalibrate_begin(handle)) }
 
@@ -143,6 +164,13 @@ extension Network {
     public var isBuffer: Bool
     public var shape: [Int]
     public var values: [Float]
+  }
+
+  /// The name of tensor number `index`, without its numbers.
+  package func tensorName(at index: Int) throws(EngineError) -> String {
+    var tensor = swav_tensor()
+    try check(swav_network_tensor(handle, Int64(index), &tensor))
+    return String(cString: tensor.name)
   }
 
   /// Copies tensor number `index` (0..<`tensorCount`). Counters come as one float.

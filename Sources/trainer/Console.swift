@@ -41,6 +41,7 @@ struct Console {
     case .warning(let text): line("warning: " + text)
     case .withoutEffect(let setting): line("warning: --" + setting.line)
     case .diagnosis(let diagnosis): line("warning: " + diagnosis.text(Console.flag))
+    case .initialized(let initial): line(initial.text)
     case .advice(let advice): line("advice: " + advice.text(Console.flag))
     }
   }
@@ -112,6 +113,7 @@ struct Console {
     case .warning(let text): print(try jsonRow("warning", ["warning": text]))
     case .withoutEffect(let setting): print(try jsonRow("without_effect", setting))
     case .diagnosis(let diagnosis): print(try jsonRow("diagnosis", diagnosis))
+    case .initialized(let initial): print(try jsonRow("initialized", initial))
     case .advice(let advice): print(try jsonRow("advice", ["advice": advice.text(Console.flag)]))
     case .checkpoint(let step): print(try jsonRow("checkpoint", ["checkpoint": step]))
     case .started(let start):

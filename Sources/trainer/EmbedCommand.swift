@@ -16,18 +16,22 @@ struct EmbedCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "The images, as pretrain takes them, or pictures; - reads paths from standard input.", valueName: "images"))
+      "The images, as pretrain takes them, or pictures; - reads paths, or a picture, from standard input.", valueName: "images")
+  )
   var images: [String]
   @OptionGroup var network: WeightsOptions
   @Option(
     name: [.customShort("o"), .long],
     help: ArgumentHelp("FILE.csv, .jsonl, .npy or .safetensors; - prints JSON lines.", valueName: "file"))
   var output: String
-  @Option(help: ArgumentHelp("features, embeddings or scores.", valueName: "name"))
-  var layer = "features"
+  @Option(
+    help: ArgumentHelp("features (backbone), embeddings (head) or scores.", valueName: "name"))
+  var layer: String?
+  @Option(help: ArgumentHelp("Mean of the map behind layer1 to layer4, instead.", valueName: "1-4"))
+  var stage: Int?
   @Flag(help: "Scale every row to unit norm.")
   var normalize = false
-  @Option(help: ArgumentHelp("float32 or float16.", valueName: "name"))
+  @Option(name: [.long, .customLong("dtype")], help: ArgumentHelp("float32 or float16.", valueName: "name"))
   var type = "float32"
   @OptionGroup var inference: InferenceOptions
   @OptionGroup var pictures: PictureOptions
@@ -67,11 +71,22 @@ struct EmbedCommand: ParsableCommand {
   }
 
   private func layerOutput() throws -> Output {
-    guard let found = Output(rawValue: layer) else {
-      throw ValidationError(
-        "--layer is '\(layer)'; one of \(Output.allCases.map(\.rawValue).joined(separator: ", ")) is needed")
+    let choices: [String: Output] = [
+      "features": .features, "backbone": .features, "embeddings": .embeddings, "head": .embeddings, "scores": .scores,
+    ]
+    guard let stage else {
+      guard let found = choices[layer ?? "features"] else {
+        throw ValidationError("--layer is '\(layer ?? "")'; one of features, embeddings, scores is needed")
+      }
+      return found
     }
-    return found
+    guard layer == nil else { throw ValidationError("--stage and --layer are given; one of them says what is wanted") }
+    let stages: [Output] = [.stage1, .stage2, .stage3, .features]
+    guard stages.indices.contains(stage - 1) else { throw ValidationError("--stage is \(stage); 1 to 4 are allowed") }
+    guard try stage == 4 || inference.inference() == .float32 else {
+      throw ValidationError("--stage is \(stage); with --precision \(inference.precision) only 4 is possible")
+    }
+    return stages[stage - 1]
   }
 
   private func element() throws -> FeatureElement {
@@ -82,7 +97,7 @@ struct EmbedCommand: ParsableCommand {
   }
 
   private func source() throws -> any ImageSource {
-    if images == ["-"] { return try pathsFromStandardInput() }
+    if images == ["-"] { return try imagesFromStandardInput() }
     // What is printed is rows then, and nothing else.
     return output == "-" ? try openImages(images) : try out.open(images, labelled: true)
   }

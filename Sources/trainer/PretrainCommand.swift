@@ -40,7 +40,7 @@ struct PretrainCommand: SettingsCommand {
 
   func run() throws {
     try Failure.reporting(json: out.json) {
-      let given = try layers()
+      var given = try layers()
       let how = given.text(of: "resume") ?? Pretraining.Resume.auto.rawValue
       guard let resume = Pretraining.Resume(rawValue: how) else {
         throw PretrainingError.setting(origin: given.origin(of: "resume"), value: how, allowed: "auto or never is needed")
@@ -51,6 +51,7 @@ struct PretrainCommand: SettingsCommand {
       let opened = try printConfig ? openImages(paths) : out.open(paths)
       let source = try opened.weighted(by: try PretrainConfiguration.sourceWeights(in: given))
       let run = resume == .auto ? try given.text(of: "output").flatMap { try PretrainSettings.ofRun(at: $0) } : nil
+      given = try InitialWeights.complete(given, goingOnWith: run)
       let plan = try PretrainConfiguration.planned(for: try DataSummary(of: source), given: given, goingOnWith: run)
       if printConfig {
         if out.json { return try show(plan) }

@@ -12,6 +12,7 @@ struct TrainerCommand: ParsableCommand {
       trainer pretrain DIR --output RUN   learn from a folder of images
       trainer knn --weights RUN --train DIR --val DIR
       trainer embed DIR --weights RUN --output features.csv
+      trainer export RUN --format timm --output FOLDER
 
       trainer help pretrain               a command; help settings: all its settings
       trainer help presets                help exit-codes: what a command ends with
@@ -19,7 +20,7 @@ struct TrainerCommand: ParsableCommand {
     version: Runtime.versionText,
     subcommands: [
       DemoCommand.self, CheckDataCommand.self, PreviewCommand.self, PretrainCommand.self, KNNCommand.self, LinearCommand.self,
-      EmbedCommand.self, ClusterCommand.self, ReportCommand.self, InspectCommand.self, BenchCommand.self,
+      EmbedCommand.self, ExportCommand.self, ClusterCommand.self, ReportCommand.self, InspectCommand.self, BenchCommand.self,
       InfoCommand.self,
     ])
 

@@ -84,6 +84,16 @@ static void networks(swav_network *network, const char *path) {
   INPUT("std[2] is inf", std[2], INFINITY);
   REFUSED("network is NULL", swav_network_save(NULL, path));
   REFUSED("path is NULL", swav_network_save(network, NULL));
+  REFUSED("network is NULL", swav_network_export(NULL, path, NULL));
+  REFUSED("path is NULL", swav_network_export(network, NULL, NULL));
+  for (int i = 0; i < WRONG_NUMBERS; ++i) {
+    swav_export_options options = {SWAV_TENSORS_TORCH, SWAV_KEYS_MMDET, true};
+    options.format = (swav_tensor_format)wrong_numbers[i];
+    REFUSED("format is ", swav_network_export(network, path, &options));
+    options.format = SWAV_TENSORS_TORCH;
+    options.keys = (swav_keys)wrong_numbers[i];
+    if (wrong_numbers[i] != SWAV_KEYS_MMDET) REFUSED("keys is ", swav_network_export(network, path, &options));
+  }
   REFUSED("network is NULL", swav_network_load(NULL, path, NULL, NULL));
   REFUSED("path is NULL", swav_network_load(network, NULL, NULL, NULL));
   REFUSED("path is NULL", swav_network_open(NULL, NULL, &other, NULL));
@@ -136,6 +146,7 @@ static void check_embed(swav_network *network, embed_images embed, embed_picture
   REFUSED("bytes is NULL", embed_bytes(network, NULL, picture_size, SIDE, output, results));
   REFUSED("result is NULL", embed_bytes(network, picture, picture_size, SIDE, output, NULL));
   for (int i = 0; i < WRONG_NUMBERS; ++i) {
+    if (wrong_numbers[i] == SWAV_OUTPUT_STAGE1) continue;
     REFUSED("output is ", embed(network, (swav_output)wrong_numbers[i], pixels, 1, SIDE, SIDE, results));
     REFUSED("output is ", embed_bytes(network, picture, picture_size, SIDE, (swav_output)wrong_numbers[i], results));
   }
@@ -162,6 +173,10 @@ static void embedding(swav_network *network) {
   REFUSED("count is 0", swav_network_calibrate(network, pixels, 0, SIDE, SIDE));
   REFUSED("count is 1099511627776", swav_network_calibrate(network, pixels, INT64_C(1) << 40, SIDE, SIDE));
   REFUSED("pixels", swav_network_calibrate(network, pixels, 1, 7, SIDE));
+  swav_activation_range range;
+  REFUSED("network is NULL", swav_network_activation_range(NULL, 0, &range));
+  REFUSED("range is NULL", swav_network_activation_range(network, 0, NULL));
+  REFUSED("calibrate on some images first", swav_network_activation_range(network, 0, &range));
   REFUSED("network is NULL", swav_network_recalibrate_begin(NULL));
   REFUSED("begin", swav_network_recalibrate_batch(network, pixels, 2, SIDE, SIDE));
   REFUSED("batch", swav_network_recalibrate_end(network));

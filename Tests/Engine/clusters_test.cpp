@@ -156,6 +156,38 @@ TEST_CASE("a row that is not finite is told, whatever is known of the norms") {
   CHECK(assignment[0] == 7);
 }
 
+TEST_CASE("centres of unit norm are the mean directions of their rows: spherical k-means") {
+  const int64_t dim = 9, count = 400;
+  const int32_t count_of_centres = 17;
+  const Floats rows = unit_vectors(8, count, dim);
+  Clusters found{Floats(size_t(count_of_centres * dim)), std::vector<int32_t>(size_t(count), -1)};
+  swav_kmeans_config config = swav_kmeans_config_default();
+  config.clusters = count_of_centres;
+  config.iterations = 1000;
+  config.unit_centres = true;
+  REQUIRE_MESSAGE(
+      swav_kmeans(rows.data(), count, dim, &config, found.centres.data(), found.assignment.data(), &found.inertia) == SWAV_OK,
+      swav_error_message());
+  double inertia = 0;
+  for (int32_t k = 0; k < count_of_centres; ++k) {
+    const float* centre = &found.centres[size_t(k * dim)];
+    Floats sum(size_t(dim), 0.0f);
+    for (int64_t n = 0; n < count; ++n) {
+      const float* row = &rows[size_t(n * dim)];
+      double most = -2;
+      for (int32_t j = 0; j < count_of_centres; ++j) most = std::max(most, cosine(row, &found.centres[size_t(j * dim)], dim));
+      if (found.assignment[size_t(n)] != k) continue;
+      // The nearest by cosine, up to the roundings of two sums of nine products.
+      CHECK(cosine(row, centre, dim) >= most - 1e-6);
+      for (int64_t d = 0; d < dim; ++d) sum[size_t(d)] += row[d];
+      inertia += squared_distance(row, centre, dim);
+    }
+    CHECK(std::abs(squared_distance(centre, Floats(size_t(dim), 0.0f).data(), dim) - 1) < 1e-6);
+    CHECK(cosine(sum.data(), centre, dim) > 1 - 1e-6);
+  }
+  CHECK(std::abs(found.inertia - inertia) <= 1e-5 * inertia);
+}
+
 TEST_CASE("k-means ends where each centre is the mean of its rows and no row is nearer to another centre") {
   for (const auto& [count, dim, clusters] :
        {std::tuple<int64_t, int64_t, int32_t>{500, 7, 12}, {1000, 40, 3}, {65, 2, 65}, {10, 3, 1}}) {

@@ -40,13 +40,15 @@ class Twin {
     }
   }
 
-  // images [count][size][size][channels] -> [count][feature_dim].
-  Doubles features(const Floats& images, int64_t count, int32_t size, bool batch_statistics) {
+  // images [count][size][size][channels] -> [count][feature_dim]; with fewer stages the mean of the map behind the last of
+  // them.
+  Doubles features(const Floats& images, int64_t count, int32_t size, bool batch_statistics, int32_t stages = 4) {
     Maps x{count, size, size, description_.config.channels, Doubles(images.begin(), images.end())};
     x = activated(x, description_.stem, batch_statistics);
     relu(x);
     if (description_.max_pool) x = max_pool(x);
     for (const BlockLayer& block : description_.blocks) {
+      if (block.main[0].name[5] - '0' > stages) break;  // "layer3.0.conv1"
       Maps y = x;
       for (size_t l = 0; l < block.main.size(); ++l) {
         y = activated(y, block.main[l], batch_statistics);

@@ -3,7 +3,7 @@
 #   consumer_test.sh BUILD    BUILD: a CMake build folder of this package, built
 #
 # Swift: from a git repository with a tag, made of the files as they are now. C: from an installation of BUILD, by CMake's
-# find_package and by pkg-config. All embed the same image with the same weights and must print the same 128 numbers.
+# find_package and by pkg-config; Rust and Python, where they are, from the same. All embed the same image with the same weights and must print the same 128 numbers.
 set -euo pipefail
 build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
@@ -54,6 +54,22 @@ read -r -a flags <<< "$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs swav)"
 cc -std=c11 -Wall -Wextra -pedantic -Werror Tests/Consumer/c/embed.c -o "$work/embed" "${flags[@]}" -Wl,-rpath,"$(dirname "$pc")"
 "$work/embed" "$weights" "$image" > "$work/pkgconfig.txt"
 
+others=(cmake pkgconfig)
+if command -v cargo > /dev/null; then
+  echo "consumer test: Rust program by pkg-config"
+  PKG_CONFIG_PATH=$pc cargo build --quiet --offline --manifest-path Tests/Consumer/rust/Cargo.toml --target-dir "$work/rust"
+  "$work/rust/debug/embed" "$weights" "$image" > "$work/rust.txt"
+  others+=(rust)
+else
+  echo "consumer test: no cargo here, the program in Rust is left out"
+fi
+if python3 -c 'import numpy' 2> /dev/null; then
+  echo "consumer test: Python module"
+  python3 Tests/Consumer/python/test_swav.py "$work/prefix" "$weights" "$image"
+else
+  echo "consumer test: no numpy here, the module for Python is left out (make test-interop has it)"
+fi
+
 # Unit norm to 1e-5: 128 squares, each within 2 eps. Two compilers may round sums of some thousand terms differently: 1e-4.
 check='
   FNR == NR { first[FNR] = $1; norm += $1 * $1; next }
@@ -63,7 +79,7 @@ check='
     if (norm < 0.99999 || norm > 1.00001) { print "the squared norm is " norm " and not 1"; bad = 1 }
     exit bad
   }'
-for other in cmake pkgconfig; do
+for other in "${others[@]}"; do
   awk "$check" "$work/swift.txt" "$work/$other.txt" || fail "embeddings of swift and $other differ"
 done
 

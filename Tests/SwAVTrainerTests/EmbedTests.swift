@@ -41,6 +41,57 @@ import Testing
     #expect(two.count == 3 && two[1].hasPrefix("images/class0/1.jpg,") && two[2].hasPrefix("images/class1/2.jpg,"))
   }
 
+  @Test func aPictureComesThroughAPipeAsWell() throws {
+    let flags = base.joined(separator: " ")
+    let outcome = try TrainerProcess.shell(
+      """
+      cat images/class1/2.jpg | trainer embed - \(flags) -o piped.csv
+      trainer embed images/class1/2.jpg \(flags) -o named.csv
+      """, in: folder.path)
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let (piped, named) = (try text("piped.csv").split(separator: "\n"), try text("named.csv").split(separator: "\n"))
+    #expect(piped[1].hasPrefix("-,") && piped[1].dropFirst(2) == named[1].drop { $0 != "," }.dropFirst())
+  }
+
+  @Test func layersStagesAndTypesAreChosenByFlags() throws {
+    func columns(_ flags: String...) throws -> Int {
+      #expect(try run(["images", "-o", "f.csv"] + flags).code == 0)
+      return try text("f.csv").split(separator: "\n")[0].split(separator: ",").filter { $0.hasPrefix("f") }.count
+    }
+    #expect(try columns("--stage", "1") == 64)
+    #expect(try columns("--stage", "3") == 256)
+    #expect(try columns("--stage", "4") == 512)
+    #expect(try columns("--layer", "head") == 128)
+    #expect(try columns("--layer", "scores") == 100)
+    #expect(try columns("--layer", "backbone", "--dtype", "float16", "--normalize") == 512)
+    let fourth = try text("f.csv")
+    #expect(try columns("--stage", "4", "--type", "float16", "--normalize") == 512)
+    #expect(try text("f.csv") == fourth)
+    for (flags, message) in [
+      (["--stage", "5"], "--stage is 5; 1 to 4 are allowed"), (["--stage", "1", "--layer", "head"], "--stage and --layer"),
+      (["--stage", "1", "--precision", "int8"], "with --precision int8 only 4"), (["--layer", "neck"], "--layer is 'neck'"),
+    ] {
+      let refused = try run(["images", "-o", "f.csv"] + flags)
+      #expect(refused.code == 64 && refused.errors.contains(message), "\(refused.errors)")
+    }
+  }
+
+  @Test func whatIsKilledGoesOnWithNothingTwiceAndNothingLost() throws {
+    try folder.writePictures("many", perClass: 500)
+    let killed = try run(["many", "-o", "f.npy"]) { process in
+      while process.isRunning, !isThere("f.npy.partial.json") { Thread.sleep(forTimeInterval: 0.01) }
+      kill(process.processIdentifier, SIGKILL)
+    }
+    // A machine that is done in two seconds has kept nothing on the way.
+    #expect(killed.code == 137 || killed.code == 0)
+    #expect(try run(["many", "-o", "f.npy"]).code == 0)
+    #expect(try run(["many", "-o", "whole.npy"]).code == 0)
+    for name in ["", ".names.txt"] {
+      let (found, whole) = (folder.path + "/f.npy" + name, folder.path + "/whole.npy" + name)
+      #expect(FileManager.default.contentsEqual(atPath: found, andPath: whole))
+    }
+  }
+
   @Test func aSignalEndsItSoonAndTheSameCommandGoesOn() throws {
     try folder.writePictures("many", perClass: 400)
     let stopped = try run(["many", "-o", "f.csv"]) { process in

@@ -9,7 +9,8 @@ import Testing
   private static let screen = 48
 
   @Test(arguments: [
-    "", "pretrain", "check-data", "preview", "knn", "linear", "embed", "cluster", "report", "inspect", "bench", "bench step",
+    "", "pretrain", "check-data", "preview", "knn", "linear", "embed", "export", "cluster", "report", "inspect", "bench",
+    "bench step",
     "bench layers",
     "bench embed",
     "bench sinkhorn", "bench data", "demo", "info", "help presets", "help exit-codes",

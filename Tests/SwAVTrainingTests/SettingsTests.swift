@@ -174,7 +174,8 @@ import Testing
   }
 
   @Test func everySettingShowsWhatItReads() throws {
-    let configuration = try plan([("freeze-steps", "3"), ("source-weights", "2,0.5")])
+    var configuration = try plan([("freeze-steps", "3"), ("source-weights", "2,0.5")])
+    (configuration.initFrom, configuration.initPrefix) = ("w.safetensors", "teacher")
     for setting in Setting.configurationSettings {
       let text = try #require(setting.show(configuration), "\(setting.name)")
       var copy = configuration

@@ -66,7 +66,7 @@ swav_status swav_nearest(const float* bank, int64_t count, const float* queries,
   });
 }
 
-swav_kmeans_config swav_kmeans_config_default(void) { return {10, 0, 100, nullptr, nullptr}; }
+swav_kmeans_config swav_kmeans_config_default(void) { return {10, 0, 100, false, nullptr, nullptr}; }
 
 swav_status swav_kmeans(const float* rows, int64_t count, int64_t dim, const swav_kmeans_config* config, float* centres,
                         int32_t* assignment, double* inertia) {

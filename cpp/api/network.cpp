@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/handles.h"
 #include "image/view.h"
+#include "network/export.h"
 #include "network/weights.h"
 
 using namespace swav;
@@ -14,8 +15,8 @@ using namespace swav;
 namespace {
 
 void check_output(swav_output output) {
-  SWAV_REQUIRE(output >= 0 && output <= SWAV_OUTPUT_SCORES,
-               "output is %d; 0 (features), 1 (embeddings) and 2 (scores) are known", int(output));
+  SWAV_REQUIRE(output >= 0 && output <= SWAV_OUTPUT_STAGE3,
+               "output is %d; 0 (features), 1 (embeddings), 2 (scores) and 3 to 5 (stages 1 to 3) are known", int(output));
 }
 
 // What never changes: may be looked at on any thread.
@@ -191,6 +192,19 @@ swav_status swav_network_save(const swav_network* network, const char* path) {
   });
 }
 
+swav_status swav_network_export(const swav_network* network, const char* path, const swav_export_options* options) {
+  return api::computed([&] {
+    api::check_pointers("swav_network_export", {{"network", network}, {"path", path}});
+    ExportChoice choice;
+    if (options != nullptr) choice = {options->format, options->keys, options->head};
+    SWAV_REQUIRE(choice.format >= 0 && choice.format <= SWAV_TENSORS_TORCH,
+                 "format is %d; 0 (safetensors) and 1 (torch) are known", int(choice.format));
+    SWAV_REQUIRE(choice.keys >= 0 && choice.keys <= SWAV_KEYS_MMDET,
+                 "keys is %d; 0 (torchvision), 1 (timm), 2 (detectron2) and 3 (mmdet) are known", int(choice.keys));
+    export_weights(*network->network, path, choice);
+  });
+}
+
 swav_status swav_network_embed(swav_network* network, swav_output output, const float* images, int64_t count, int32_t height,
                                int32_t width, float* result) {
   return embed("swav_network_embed", Precision::float32, network, output, images, count, height, width, result);
@@ -226,6 +240,16 @@ swav_status swav_network_calibrate(swav_network* network, const float* images, i
     api::check_pointers("swav_network_calibrate", {{"network", network}, {"images", images}});
     api::check_images("swav_network_calibrate", count, height, width, network->network->config().channels, 1);
     network->network->calibrate(images, count, height, width);
+  });
+}
+
+swav_status swav_network_activation_range(const swav_network* network, int64_t index, swav_activation_range* range) {
+  return api::computed([&] {
+    api::check_pointers("swav_network_activation_range", {{"network", network}, {"range", range}});
+    const std::vector<swav_activation_range> ranges = network->network->activation_ranges();
+    SWAV_REQUIRE(index >= 0 && index < int64_t(ranges.size()), "index is %lld; 0 to %zu is allowed",
+                 static_cast<long long>(index), ranges.size() - 1);
+    *range = ranges[size_t(index)];
   });
 }
 

@@ -1,6 +1,7 @@
 #include "evaluation/kmeans.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "base/memory.h"
@@ -25,11 +26,13 @@ void for_each_row(int64_t count, F&& body) {
 
 class KMeans {
  public:
-  KMeans(const float* rows, int64_t count, int64_t dim, int32_t clusters, float* centres, int32_t* assignment)
+  KMeans(const float* rows, int64_t count, int64_t dim, int32_t clusters, bool unit_centres, float* centres,
+         int32_t* assignment)
       : rows_(rows),
         count_(count),
         dim_(dim),
         clusters_(clusters),
+        unit_centres_(unit_centres),
         centres_(centres),
         assignment_(assignment),
         slab_(std::min(count, std::max<int64_t>(1, slab_numbers / clusters / feature_block) * feature_block)),
@@ -99,7 +102,10 @@ class KMeans {
         const float* row = rows_ + members_[size_t(m)] * dim_;
         for (int64_t d = 0; d < dim_; ++d) sum[d] += double(row[d]);
       }
-      for (int64_t d = 0; d < dim_; ++d) centres_[k * dim_ + d] = float(sum[d] / double(end - begin));
+      const double length = unit_centres_ ? norm(sum) : double(end - begin);
+      // Rows that cancel each other out have no direction: their centre stays.
+      if (!(length > 0)) return;
+      for (int64_t d = 0; d < dim_; ++d) centres_[k * dim_ + d] = float(sum[d] / length);
     });
     refill();
   }
@@ -125,6 +131,12 @@ class KMeans {
     return last;
   }
 
+  double norm(const double* sum) const {
+    double squares = 0;
+    for (int64_t d = 0; d < dim_; ++d) squares += sum[d] * sum[d];
+    return std::sqrt(squares);
+  }
+
   // Rows by cluster, in order.
   void sort() {
     std::fill(first_.begin(), first_.end(), 0);
@@ -148,6 +160,7 @@ class KMeans {
   const float* rows_;
   int64_t count_, dim_;
   int32_t clusters_;
+  bool unit_centres_;
   float* centres_;
   int32_t* assignment_;
   int64_t slab_;
@@ -169,7 +182,7 @@ double kmeans(const float* rows, int64_t count, int64_t dim, const swav_kmeans_c
   check_features("rows", rows, nullptr, count, dim, 1);
   require_memory(4 * (slab_numbers + 2 * dim * config.clusters) + 12 * count, "k-means", "fewer clusters need less");
   const Progress progress(config.progress, config.context);
-  KMeans search(rows, count, dim, config.clusters, centres, assignment);
+  KMeans search(rows, count, dim, config.clusters, config.unit_centres, centres, assignment);
   search.start(config.seed, progress, config.iterations);
   for (int32_t i = 0; search.assign() > 0 && i < config.iterations; ++i) {
     progress(i, config.iterations);

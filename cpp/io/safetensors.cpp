@@ -171,14 +171,11 @@ void write_safetensors(const std::string& path, const std::vector<TensorSource>&
   json header = json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   int64_t offset = 0;
-  std::vector<int64_t> sizes;
   for (const TensorSource& tensor : tensors) {
-    int64_t bytes = size_of(tensor.type);
-    for (int64_t n : tensor.shape) bytes *= n;
+    const int64_t bytes = bytes_of(tensor);
     header[tensor.name] = {
         {"dtype", name_of(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
-    sizes.push_back(bytes);
   }
   std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
   text.resize((text.size() + 7) / 8 * 8, ' ');
@@ -187,7 +184,7 @@ void write_safetensors(const std::string& path, const std::vector<TensorSource>&
   OutputFile file(path);
   file.write(length, 8);
   file.write(text.data(), int64_t(text.size()));
-  for (size_t i = 0; i < tensors.size(); ++i) file.write(tensors[i].data, sizes[i]);
+  for (const TensorSource& tensor : tensors) file.write(tensor.data, bytes_of(tensor));
   file.commit();
 }
 

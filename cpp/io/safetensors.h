@@ -6,17 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "io/tensor_type.h"
+#include "io/tensor_source.h"
 
 namespace swav {
-
-// A tensor to write; data is borrowed.
-struct TensorSource {
-  std::string name;
-  DataType type;
-  std::vector<int64_t> shape;
-  const void* data;
-};
 
 // Writes the file aside, flushes and renames it.
 void write_safetensors(const std::string& path, const std::vector<TensorSource>& tensors,

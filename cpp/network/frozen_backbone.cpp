@@ -117,22 +117,6 @@ void FrozenBackbone::max_pool(const FrozenStep& step) const {
   });
 }
 
-void FrozenBackbone::average_pool(int64_t feature_dim, float* features) const {
-  const FrozenMap& map = graph_->maps().back();
-  const float factor = 1.0f / float(int64_t(map.height) * map.width);
-  parallel::for_each(map.images, [&](int64_t image, int) {
-    float* out = features + image * feature_dim;
-    std::fill(out, out + feature_dim, 0.0f);
-    for (int64_t y = 0; y < map.height; ++y) {
-      for (int64_t x = 0; x < map.width; ++x) {
-        const float* pixel = reinterpret_cast<const float*>(map.at(image, y, x));
-        for (int64_t c = 0; c < feature_dim; ++c) out[c] += pixel[c];
-      }
-    }
-    for (int64_t c = 0; c < feature_dim; ++c) out[c] *= factor;
-  });
-}
-
 void FrozenBackbone::run_step(size_t index) {
   const FrozenStep& step = graph_->steps()[index];
   const FrozenWeights::Step& weights = weights_->step(index);
@@ -152,6 +136,15 @@ std::string FrozenBackbone::step_name(size_t step) const {
   return s.layers.empty() ? "the max-pool" : s.layers[0]->name;
 }
 
+size_t FrozenBackbone::last_step_of(int32_t stage) const {
+  const std::string prefix = "layer" + std::to_string(stage) + ".";
+  size_t last = 0;
+  for (size_t step = 0; step < graph_->steps().size(); ++step) {
+    if (step_name(step).rfind(prefix, 0) == 0) last = step;
+  }
+  return last;
+}
+
 void FrozenBackbone::run(const float* images, int64_t feature_dim, float* features, Observer after) {
   const FrozenMap& input = graph_->maps()[0];
   const int64_t pixels = int64_t(input.height) * input.width * input.channels;
@@ -163,9 +156,24 @@ void FrozenBackbone::run(const float* images, int64_t feature_dim, float* featur
         run_step(i);
         if (after) after(i, graph_->maps()[size_t(graph_->steps()[i].target)]);
       }
-      if (pass.output < 0) average_pool(feature_dim, features + image * feature_dim);
+      if (pass.output < 0) average_pool(graph_->maps().back(), feature_dim, features + image * feature_dim);
     }
   }
+}
+
+void average_pool(const FrozenMap& map, int64_t channels, float* means) {
+  const float factor = 1.0f / float(int64_t(map.height) * map.width);
+  parallel::for_each(map.images, [&](int64_t image, int) {
+    float* out = means + image * channels;
+    std::fill(out, out + channels, 0.0f);
+    for (int64_t y = 0; y < map.height; ++y) {
+      for (int64_t x = 0; x < map.width; ++x) {
+        const float* pixel = reinterpret_cast<const float*>(map.at(image, y, x));
+        for (int64_t c = 0; c < channels; ++c) out[c] += pixel[c];
+      }
+    }
+    for (int64_t c = 0; c < channels; ++c) out[c] *= factor;
+  });
 }
 
 bool all_finite(const FrozenMap& map) {

@@ -27,6 +27,8 @@ class FrozenBackbone {
 
   // The convolution, or the pooling, of a step.
   std::string step_name(size_t step) const;
+  // The step that ends a stage, 1 to 4.
+  size_t last_step_of(int32_t stage) const;
 
   // images [images][height][width][channels] -> features [images][feature_dim]. after(step, target), where given, is called
   // when a step is done for some of the images.
@@ -37,12 +39,14 @@ class FrozenBackbone {
   void frame(const float* images);
   void run_step(size_t index);
   void max_pool(const FrozenStep& step) const;
-  void average_pool(int64_t feature_dim, float* features) const;
 
   std::unique_ptr<FrozenGraph> graph_;
   std::shared_ptr<const FrozenWeights> weights_;
   Arena arena_;
 };
+
+// The mean over the pixels of a float32 map, of the first `channels` of each: [images][channels].
+void average_pool(const FrozenMap& map, int64_t channels, float* means);
 
 // Raises ranges to the values of a float32 map: channel by channel, the first `channels` of each pixel.
 void observe(const FrozenMap& map, std::vector<float>& largest);

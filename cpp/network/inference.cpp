@@ -65,14 +65,32 @@ void HeadPlan::run(const float* features, Statistics statistics, swav_output out
 FrozenPlan::FrozenPlan(const Description& description, Parameters& parameters, std::unique_ptr<FrozenBackbone> backbone)
     : backbone_(std::move(backbone)),
       features_(size_t(backbone_->images() * description.feature_dim)),
-      feature_dim_(description.feature_dim) {
+      description_(description) {
   if (description.config.dim > 0) head_ = std::make_unique<HeadPlan>(description, parameters, backbone_->images());
 }
 
 void FrozenPlan::run(const float* images, swav_output output, float* result) {
-  if (output == SWAV_OUTPUT_FEATURES) return backbone_->run(images, feature_dim_, result);
-  backbone_->run(images, feature_dim_, features_.data());
+  if (const int32_t stage = stage_of(output); stage > 0) return run_stage(images, stage, result);
+  if (output == SWAV_OUTPUT_FEATURES) return backbone_->run(images, description_.feature_dim, result);
+  backbone_->run(images, description_.feature_dim, features_.data());
   head_->run(features_.data(), Statistics::running, output, result);
+}
+
+// The later stages are computed as well: this is for looking at features, not for speed.
+void FrozenPlan::run_stage(const float* images, int32_t stage, float* result) {
+  const size_t last = backbone_->last_step_of(stage);
+  const int64_t channels = stage_channels(description_, stage);
+  backbone_->run(images, description_.feature_dim, features_.data(), [&](size_t step, const FrozenMap& map) {
+    if (step != last) return;
+    average_pool(map, channels, result);
+    result += map.images * channels;
+  });
+}
+
+int32_t stage_of(swav_output output) { return output >= SWAV_OUTPUT_STAGE1 ? output - SWAV_OUTPUT_STAGE1 + 1 : 0; }
+
+int64_t stage_channels(const Description& description, int32_t stage) {
+  return description.feature_dim >> (4 - stage);  // each stage has twice the channels of the one before
 }
 
 InferencePlan::InferencePlan(const Description& description, Parameters& parameters, int64_t images, int32_t height,

@@ -33,7 +33,7 @@ class HeadPlan {
 
 class FrozenPlan {
  public:
-  // The weights that `backbone` was made with are those of `parameters`.
+  // The weights that `backbone` was made with are those of `parameters`; the description is borrowed.
   FrozenPlan(const Description& description, Parameters& parameters, std::unique_ptr<FrozenBackbone> backbone);
 
   bool fits(int64_t images, int32_t height, int32_t width) const {
@@ -44,11 +44,18 @@ class FrozenPlan {
   void run(const float* images, swav_output output, float* result);
 
  private:
+  void run_stage(const float* images, int32_t stage, float* result);
+
   std::unique_ptr<FrozenBackbone> backbone_;
   std::unique_ptr<HeadPlan> head_;
   std::vector<float> features_;
-  int64_t feature_dim_;
+  const Description& description_;
 };
+
+// 1 to 3 where an output is the map of an inner stage; 0: it is none.
+int32_t stage_of(swav_output output);
+// Channels of the map behind a stage, 1 to 4.
+int64_t stage_channels(const Description& description, int32_t stage);
 
 class InferencePlan {
  public:

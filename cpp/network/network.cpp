@@ -61,6 +61,9 @@ int64_t Network::output_dim(swav_output output) const {
     case SWAV_OUTPUT_SCORES:
       SWAV_REQUIRE(config().head_count > 0, "this network has no prototypes: no scores can be computed");
       return config().prototypes[0];
+    case SWAV_OUTPUT_STAGE1:
+    case SWAV_OUTPUT_STAGE2:
+    case SWAV_OUTPUT_STAGE3: return stage_channels(description_, stage_of(output));
   }
   fail(SWAV_ERROR_INTERNAL, "an output that is none");
 }
@@ -120,13 +123,19 @@ FrozenPlan& Network::plan_for(Precision precision, int64_t count, int32_t height
   return *plans.back();
 }
 
+void Network::require_calibration(const char* what) const {
+  if (calibrated_version_ == parameters_.version()) return;
+  fail(SWAV_ERROR_ARGUMENT, "%s asked for, and %s; calibrate on some images first", what,
+       ranges_.largest.empty() ? "nothing has been calibrated" : "the weights changed after the calibration");
+}
+
 void Network::embed(Precision precision, swav_output output, const float* images, int64_t count, int32_t height, int32_t width,
                     float* result) {
   const int64_t dim = output_dim(output), pixels = int64_t(height) * width * config().channels;
   drop_outdated();
-  if (precision == Precision::int8 && calibrated_version_ != parameters_.version()) {
-    fail(SWAV_ERROR_ARGUMENT, "embedding in integers is asked for, and %s; calibrate on some images first",
-         ranges_.largest.empty() ? "nothing has been calibrated" : "the weights changed after the calibration");
+  if (precision == Precision::int8) require_calibration("embedding in integers is");
+  if (precision != Precision::float32 && stage_of(output) > 0) {
+    fail(SWAV_ERROR_UNSUPPORTED, "maps of inner stages are given in float32, and another precision is asked for");
   }
   if (count > 0)
     plan_for(precision, std::min(inference_batch, count), height, width);  // may not fit: before images are looked at
@@ -173,6 +182,19 @@ void Network::calibrate(const float* images, int64_t count, int32_t height, int3
   calibrated_version_ = parameters_.version();
   frozen(Precision::int8).clear();             // of the old ranges
   frozen(Precision::float32).weights.clear();  // those without Winograd, which nothing else needs
+}
+
+std::vector<swav_activation_range> Network::activation_ranges() const {
+  require_calibration("ranges of activations are");
+  // The steps are the same whatever the images.
+  const FrozenGraph graph(description_, 1, SWAV_MIN_SIDE, SWAV_MIN_SIDE, Element::float32, true);
+  std::vector<swav_activation_range> ranges;
+  for (size_t step = 0; step < graph.steps().size(); ++step) {
+    const std::vector<const ConvolutionLayer*>& layers = graph.steps()[step].layers;
+    const std::vector<float>& largest = ranges_.largest[step];
+    if (!layers.empty()) ranges.push_back({layers[0]->name.c_str(), *std::max_element(largest.begin(), largest.end())});
+  }
+  return ranges;
 }
 
 void Network::recalibrate_begin() { recalibration_ = std::make_unique<Recalibration>(); }

@@ -38,6 +38,10 @@ class Network {
   // Widens the ranges of activations to what these images reach; the first batch after a change of the weights starts anew.
   void calibrate(const float* images, int64_t count, int32_t height, int32_t width);
 
+  // What calibration found, for each convolution that ends in a ReLU; layers are those of the description. Throws
+  // SWAV_ERROR_ARGUMENT without a calibration of the weights as they are.
+  std::vector<swav_activation_range> activation_ranges() const;
+
   void recalibrate_begin();
   // count >= 2: one image has no variance.
   void recalibrate_batch(const float* images, int64_t count, int32_t height, int32_t width);
@@ -51,6 +55,7 @@ class Network {
     void clear();
   };
 
+  void require_calibration(const char* what) const;
   Frozen& frozen(Precision precision) { return frozen_[int(precision)]; }
   void drop_outdated();
   [[noreturn]] void fail_not_finite(const float* images, int64_t count, int32_t height, int32_t width);

@@ -162,7 +162,7 @@ std::vector<TensorSource> tensor_sources(const Network& network) {
 
 void save_weights(const Network& network, const std::string& path) {
   require_finite(network.parameters());
-  write_safetensors(path, tensor_sources(network), weights_metadata(network));
+  write_safetensors(path, tensor_sources(network), weights_metadata(network.config(), network.input));
 }
 
 }  // namespace swav

@@ -200,27 +200,24 @@ std::optional<swav_network_config> parse_architecture(const std::string& name) {
   return left.empty() ? std::optional(c) : std::nullopt;
 }
 
-Metadata weights_metadata(const Network& network) {
-  const swav_network_config& c = network.config();
+Metadata weights_metadata(const swav_network_config& c, const swav_input_description& input) {
   json sets = json::array();
   for (int32_t h = 0; h < c.head_count; ++h) sets.push_back(c.prototypes[h]);
-  const json text = {{"format", newest_format},
-                     {"engine", version_text()},
-                     {"network",
-                      {{"architecture", architecture_name(c)},
-                       {"depth", c.depth},
-                       {"width", c.width},
-                       {"base_width", c.base_width},
-                       {"stem", stem_name(c.stem)},
-                       {"channels", c.channels},
-                       {"hidden", c.hidden},
-                       {"plain_head", c.plain_head},
-                       {"dim", c.dim},
-                       {"prototypes", sets}}},
-                     {"input",
-                      {{"size", network.input.size},
-                       {"mean", floats(network.input.mean, c.channels)},
-                       {"std", floats(network.input.std, c.channels)}}}};
+  const json text = {
+      {"format", newest_format},
+      {"engine", version_text()},
+      {"network",
+       {{"architecture", architecture_name(c)},
+        {"depth", c.depth},
+        {"width", c.width},
+        {"base_width", c.base_width},
+        {"stem", stem_name(c.stem)},
+        {"channels", c.channels},
+        {"hidden", c.hidden},
+        {"plain_head", c.plain_head},
+        {"dim", c.dim},
+        {"prototypes", sets}}},
+      {"input", {{"size", input.size}, {"mean", floats(input.mean, c.channels)}, {"std", floats(input.std, c.channels)}}}};
   return {{key, text.dump()}};
 }
 

@@ -12,7 +12,7 @@ namespace swav {
 using Metadata = std::map<std::string, std::string>;
 
 // {"swav": {"format": 2, "engine": "0.1.0", "network": {...}, "input": {...}}}.
-Metadata weights_metadata(const Network& network);
+Metadata weights_metadata(const swav_network_config& config, const swav_input_description& input);
 
 // What a file declares. Before format 2 files named architecture and stem; the rest of the network was left to names and
 // shapes.

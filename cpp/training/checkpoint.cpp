@@ -158,7 +158,7 @@ void Trainer::save(const std::string& path, const std::string& note) const {
     tensors.push_back(
         {objective_prefix + array.name, type, array.shape, array.values ? static_cast<void*>(array.values) : array.counters});
   }
-  Metadata metadata = weights_metadata(network_);
+  Metadata metadata = weights_metadata(network_.config(), network_.input);
   metadata["note"] = note;
   metadata[key] = json{{"format", newest_format},
                        {"engine", SWAV_VERSION},

@@ -33,6 +33,8 @@ struct TrainingLoop: ~Copyable {
     var recalibrated: (step: Int, network: Network)?
     /// The checkpoint that training goes on from.
     let resumed: CheckpointInfo?
+    /// What a new run kept of other weights.
+    let initial: InitialReport?
   }
 
   /// Takes the folder, restores the checkpoint where there is one, makes the memory plan. Trains nothing yet.
@@ -70,6 +72,8 @@ extension TrainingLoop.Work {
     let configuration = pretraining.configuration
     let network = try Network(configuration.network, seed: configuration.seed)
     try network.describeInput(configuration.input)
+    // Before the trainer takes its memory: clustering needs some as well.
+    let initial = isResumed ? nil : try configuration.initialize(network, from: images)
     var trainer = try Trainer(network, configuration.trainer)
     let resumed = isResumed ? try trainer.load(files.checkpoint) : nil
     let environment = try RunEnvironment(pretraining, images: state.data)
@@ -88,6 +92,7 @@ extension TrainingLoop.Work {
     self.trainer = trainer
     self.records = records
     self.resumed = resumed
+    self.initial = initial
   }
 }
 
@@ -124,6 +129,7 @@ extension TrainingLoop {
     for remark in pretraining.images.remarks where remark.concernsSamples { work.records.log("images: " + remark.text) }
     guard state.step == 0 else { return }
     for remark in pretraining.remarks { work.records.log(remark) }
+    if let initial = work.initial { try tell(.initialized(initial), &work, report) }
     for setting in configuration.valuesWithoutEffect(images: stepsPerEpoch * configuration.batch) {
       try tell(.withoutEffect(setting), &work, report)
     }

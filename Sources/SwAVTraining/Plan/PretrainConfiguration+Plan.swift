@@ -18,6 +18,7 @@ extension PretrainConfiguration {
     var reasons: [String: String] = [:]
     if preset.name == Preset.auto {
       reasons = try plan.configuration.planAutomatically(data, layers)
+      reasons.merge(plan.configuration.planContinuation(layers)) { $1 }
       if var run {
         run.keep { reasons[$0.name] != nil || $0.name == "hidden" }
         run.merge(layers)

@@ -49,6 +49,7 @@ struct RunRecords: ~Copyable {
   mutating func record(_ event: PretrainingEvent) {
     switch event {
     case .started(let start): record(start)
+    case .initialized(let initial): log(initial.text)
     case .step(let step):
       addRow { try jsonRow("step", step) }
       addScalars(step.scalars, step: step.step)

@@ -6,6 +6,8 @@ public import SwAVModel
 public enum PretrainingEvent: Sendable {
   /// Everything is ready for the first step.
   case started(PretrainingStart)
+  /// A new run that begins with other weights: what it kept of them.
+  case initialized(InitialReport)
   case step(StepProgress)
   /// kNN accuracy on the validation images.
   case evaluated(EvaluationProgress)

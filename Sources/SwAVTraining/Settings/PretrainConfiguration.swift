@@ -19,6 +19,16 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var dim = NetworkConfiguration.published.dim
   /// K of each set of prototypes.
   public var prototypes = NetworkConfiguration.published.prototypes
+  /// No batch-norm between the two layers of the head, as in the published ResNet-50w5.
+  public var plainHead = false
+
+  // Weights that a new run begins with; nil: random ones.
+  /// A file of weights, or the folder of a run.
+  public var initFrom: String?
+  /// Of the keys of the encoder that is meant, where the file holds several.
+  public var initPrefix: String?
+  public var initHead = InitialHead.keep
+  public var initPrototypes = InitialPrototypes.keep
 
   // Views.
   /// Of the images, 1 or 3; others are converted. One channel keeps samples of 16 bits.
@@ -124,7 +134,7 @@ extension PretrainConfiguration {
   public var network: NetworkConfiguration {
     NetworkConfiguration(
       architecture: arch, stem: stem, baseWidth: baseWidth, channels: channels, hidden: hidden, dim: dim,
-      prototypes: prototypes)
+      prototypes: prototypes, plainHead: plainHead)
   }
 
   public var recipe: Recipe {

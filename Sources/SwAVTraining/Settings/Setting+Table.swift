@@ -25,6 +25,31 @@ extension Setting {
       .with { ($0.isList, $0.displaces) = (true, ["crops"]) },
   ]
 
+  /// What a new run begins with; unset, and not shown, in one that begins with random weights.
+  static let initialSettings: [Setting] = [
+    Setting("init-from", allowed: "a file of weights or a run's folder", show: { $0.initFrom }) { configuration, text in
+      configuration.initFrom = text
+      return true
+    }.says("Weights that a new run begins with: a file, or a run.", value: "file").common()
+      .mistaken(for: "init", "pretrained", "weights").with { $0.isPath = true },
+    Setting("init-prefix", allowed: "the beginning of keys", show: { $0.initPrefix }) { configuration, text in
+      configuration.initPrefix = text
+      return true
+    }.says("Its encoder, where the file holds two.", value: "keys"),
+    initial("init-head", \.initHead).says("Its projection head: keep, or random."),
+    initial("init-prototypes", \.initPrototypes)
+      .says("Its prototypes: keep, random, or kmeans over the images."),
+  ].about(.network)
+
+  /// A choice that is shown where there is something to choose.
+  private static func initial<V: RawRepresentable & CaseIterable & Sendable>(_ name: String, _ path: Path<V>) -> Setting
+  where V.RawValue == String {
+    let choice = choice(name, path)
+    return Setting(
+      name, allowed: choice.allowed, show: { $0.initFrom == nil ? nil : choice.show($0) }, read: choice.read
+    ).with { $0.valueName = "what" }
+  }
+
   static let networkSettings: [Setting] = [
     choice("arch", \.arch).says("resnet18, resnet34, resnet50, resnet50w2, w4 or w5.").common()
       .mistaken(for: "architecture", "model", "backbone"),
@@ -33,6 +58,11 @@ extension Setting {
       .mistaken(for: "width"),
     integer("hidden", \.hidden, EngineLimits.hidden).says("Width of the head's hidden layer; 0: one linear layer.")
       .published("hidden_mlp"),
+    Setting("plain-head", allowed: "on or off", show: { $0.plainHead ? "on" : "off" }) { configuration, text in
+      guard text == "on" || text == "off" else { return false }
+      configuration.plainHead = text == "on"
+      return true
+    }.says("on: no batch-norm in the head, as the published w5.", value: "which"),
     integer("dim", \.dim, EngineLimits.dim).says("Length of an embedding.").published("feat_dim"),
     list(
       "prototypes", \.prototypes,

@@ -68,7 +68,7 @@ extension Setting {
 
   /// Those that are part of a ``PretrainConfiguration``.
   public static let configurationSettings =
-    networkSettings + viewSettings + objectiveSettings + optimizerSettings + dataSettings + executionSettings
+    initialSettings + networkSettings + viewSettings + objectiveSettings + optimizerSettings + dataSettings + executionSettings
 
   /// All of a section, by name where names are given.
   public static func section(_ section: Section) -> [Setting] { all.filter { $0.section == section } }

@@ -1,0 +1,17 @@
+// Writing PyTorch's zip archive, so that torch.load(weights_only=True) reads it: an ordered dictionary of tensors by name.
+// Reading: tensor_file.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "io/tensor_source.h"
+
+namespace swav {
+
+// Numbers are float32 or int64. `key`, where it is not empty, is the key of an outer dictionary that holds this one. Writes the
+// file aside, flushes and renames it. Throws SWAV_ERROR_LIMIT where it would be longer than 4 GiB, which the plain form of a
+// zip archive cannot be.
+void write_torch_zip(const std::string& path, const std::vector<TensorSource>& tensors, const std::string& key);
+
+}  // namespace swav
