@@ -164,6 +164,7 @@ struct EmbedCommand: ParsableCommand {
       return print(try jsonRow("result", command: "embed", fields: fields))
     }
     print("\(export.rows) images, \(export.dim) numbers each: \(output)")
+    if let chosen = try inference.chosen() { print(chosen) }
   }
 
   /// JSON lines on standard output; what else there is to say goes to standard error.

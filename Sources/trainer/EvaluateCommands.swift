@@ -96,6 +96,13 @@ struct InferenceOptions: ParsableArguments {
     return inference
   }
 
+  /// What `auto` stood for.
+  func chosen() throws -> String? {
+    guard precision == "auto" else { return nil }
+    let isFast = try Runtime.info().fastBFloat16
+    return "precision: \(try inference().rawValue), as this processor multiplies bfloat16 \(isFast ? "faster" : "no faster")"
+  }
+
   func calibration() throws -> (any ImageSource)? { try calibrate.map { try openImages($0) } }
 }
 
@@ -153,6 +160,7 @@ struct EvaluationOptions: ParsableArguments {
     }
     for bad in report.bad { print("left out \(bad.name): \(bad.reason)") }
     for line in report.lines { print(line) }
+    if let chosen = try inference.chosen() { print(chosen) }
   }
 }
 
