@@ -27,6 +27,7 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
     .target(
@@ -102,6 +103,7 @@ let package = Package(
       dependencies: [
         "SwAV", "SwAVBenchmark", "SwAVDemo", "SwAVDiscovery", "SwAVExport", "SwAVPages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "FlyingFox", package: "FlyingFox"),
       ],
       swiftSettings: swiftSettings),
     .target(
@@ -116,7 +118,9 @@ let package = Package(
       "SwAVInspectionTests",
       ["SwAVInspection", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVDiscoveryTests", ["SwAVDiscovery", "SwAVEngine", "SwAVEvaluation", "SwAVModel"]),
-    tests("SwAVPagesTests", ["SwAVPages"]),
+    tests(
+      "SwAVPagesTests",
+      ["SwAVPages", "SwAVData", "SwAVDiscovery", "SwAVEvaluation", "SwAVModel", "SwAVTestSupport"]),
     tests(
       "SwAVTrainingTests",
       ["SwAVTraining", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVModel", "SwAVTestSupport"]),

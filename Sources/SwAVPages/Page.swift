@@ -25,7 +25,7 @@ struct Page: Sendable {
     "page": PackageResources.page_mustache, "report": PackageResources.report_mustache,
     "compare": PackageResources.compare_mustache, "chart": PackageResources.chart_mustache,
     "clusters": PackageResources.clusters_mustache, "cluster": PackageResources.cluster_mustache,
-    "pictures": PackageResources.pictures_mustache,
+    "pictures": PackageResources.pictures_mustache, "explore": PackageResources.explore_mustache,
   ]
 
   /// A whole page: `view` fills the template `name`, which becomes the body.
@@ -40,6 +40,15 @@ struct Page: Sendable {
       "nonce": Page.nonce(body),
     ]
     guard let page = library.render(frame, withTemplate: "page") else { throw Failure.template("page") }
+    return page
+  }
+
+  /// A page that a server of this program gives, whose answers carry the policy: parts of it are fetched.
+  func served(_ name: String, title: String, view: [String: Any]) throws -> String {
+    var view = view
+    view["css"] = [PackageResources.page_css, PackageResources.explore_css].map { String(decoding: $0, as: UTF8.self) }.joined()
+    view["script"] = String(decoding: PackageResources.explore_js, as: UTF8.self)
+    guard let page = library.render(view, withTemplate: name) else { throw Failure.template(name) }
     return page
   }
 

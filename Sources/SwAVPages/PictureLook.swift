@@ -111,6 +111,8 @@ struct LabelledLook: Sendable {
   /// Share of the largest class, 0...100.
   let majorityShare: Double
   let images: Int
+  /// Of these: such as are learned from as well, byte for byte.
+  let alsoLearned: Int
   /// After training: pictures of class [true] that were taken for class [predicted].
   let confusion: [[Int]]
 
@@ -134,6 +136,8 @@ struct LabelledLook: Sendable {
     classNames = images.classNames
     majorityShare = later.labels.majorityShare
     self.images = later.found.count
+    let known = Set(train?.after.contents ?? [])
+    alsoLearned = val.after.contents.count { known.contains($0) }
     var confusion = [[Int]](repeating: [Int](repeating: 0, count: classNames.count), count: classNames.count)
     for (label, found) in zip(later.labels.labels, later.found) { confusion[Int(label)][Int(found)] += 1 }
     self.confusion = confusion

@@ -117,7 +117,7 @@ struct ConfusionView {
     return [
       "isTable": isTable, "classes": isTable ? look.classNames : [], "rows": isTable ? rows : [], "pairs": pairs,
       "images": grouped(look.images), "after": percent(look.after), "before": percent(look.before),
-      "largest": percent(look.majorityShare),
+      "largest": percent(look.majorityShare), "alsoLearned": grouped(look.alsoLearned), "isTooGood": look.alsoLearned > 0,
     ]
   }
 

@@ -7,11 +7,11 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract: "Measure speed on random pixels, or of loading images.",
-    subcommands: [StepBench.self, LayersBench.self, EmbedBench.self, SinkhornBench.self, DataBench.self])
+    subcommands: [StepBench.self, LayersBench.self, EmbedBench.self, SinkhornBench.self, SearchBench.self, DataBench.self])
 }
 
 /// Prints a result: the JSON object, or its keys and values in a column.
-private func show(_ result: some Encodable, json: Bool) throws {
+func show(_ result: some Encodable, json: Bool) throws {
   if json { return print(try jsonRow("result", result)) }
   let object = try JSONSerialization.jsonObject(with: Data(try jsonLine(result).utf8)) as? [String: Any] ?? [:]
   for (key, value) in object.sorted(by: { $0.key < $1.key }) {

@@ -200,7 +200,11 @@ struct EmbedCommand: ParsableCommand {
 extension WeightsOptions {
   /// What tells these weights from others: the files by size and time, or how they are made.
   func identity() throws -> [String] {
-    guard weights != "untrained" else { return [weights, arch, stem, "\(channels)", "\(seed)"] }
+    weights == "untrained" ? [weights, arch, stem, "\(channels)", "\(seed)"] : WeightsOptions.identity(of: weights)
+  }
+
+  /// The same of files alone.
+  static func identity(of weights: String) -> [String] {
     let files = [weights, weights + "/weights.safetensors", weights + "/weights-best.safetensors", weights + "/checkpoint"]
     return files.compactMap { file in
       guard let found = try? FileManager.default.attributesOfItem(atPath: file),

@@ -20,7 +20,8 @@ struct TrainerCommand: ParsableCommand {
     version: Runtime.versionText,
     subcommands: [
       DemoCommand.self, CheckDataCommand.self, PreviewCommand.self, PretrainCommand.self, KNNCommand.self, LinearCommand.self,
-      EmbedCommand.self, ExportCommand.self, ClusterCommand.self, ReportCommand.self, InspectCommand.self, BenchCommand.self,
+      EmbedCommand.self, ExportCommand.self, ClusterCommand.self, SearchCommand.self, DedupeCommand.self, LabelCommand.self,
+      ReportCommand.self, CompareCommand.self, ExploreCommand.self, InspectCommand.self, BenchCommand.self,
       InfoCommand.self,
     ])
 

@@ -9,11 +9,11 @@ import Testing
   private static let screen = 48
 
   @Test(arguments: [
-    "", "pretrain", "check-data", "preview", "knn", "linear", "embed", "export", "cluster", "report", "inspect", "bench",
-    "bench step",
+    "", "pretrain", "check-data", "preview", "knn", "linear", "embed", "export", "cluster", "search", "dedupe", "label",
+    "report", "compare", "explore", "inspect", "bench", "bench step",
     "bench layers",
     "bench embed",
-    "bench sinkhorn", "bench data", "demo", "info", "help presets", "help exit-codes",
+    "bench sinkhorn", "bench search", "bench data", "demo", "info", "help presets", "help exit-codes",
   ])
   func helpIsAsReviewedAndFitsAScreen(_ verb: String) throws {
     let help = try compare(verb)

@@ -83,10 +83,11 @@ void find_nearest(const NearestSearch& s, const Progress& progress, NeighbourCon
   const int64_t query_count = leaves_out ? s.count : s.query_count;
   const int64_t a_query = s.limit * int64_t(sizeof(Neighbour)) + s.dim * int64_t(sizeof(float));
   const int64_t pass = std::min(query_count, std::max(least_pass, pass_bytes / a_query));
-  const int64_t block = std::min(bank_block, s.count), slab = std::min(query_slab, pass);
-  require_memory(pass * a_query + int64_t(sizeof(float)) * (3 * block * s.dim + slab * block), "nearest neighbours",
-                 "fewer neighbours need less");
   const bool is_few = s.unit_rows && query_count <= few_queries;
+  // Few queries take one parallel region: the threads wait for each other once.
+  const int64_t block = is_few ? s.count : std::min(bank_block, s.count), slab = std::min(query_slab, pass);
+  require_memory(pass * a_query + int64_t(sizeof(float)) * ((is_few ? 0 : 3 * block * s.dim) + slab * block),
+                 "nearest neighbours", "fewer neighbours need less");
   FeatureProduct product(s.dim, is_few ? 1 : block);
   std::vector<float> unit_bank(s.unit_rows ? 0 : size_t(block * s.dim)), unit_queries(s.unit_rows ? 0 : size_t(pass * s.dim));
   std::vector<float> cosines(size_t(slab * block));

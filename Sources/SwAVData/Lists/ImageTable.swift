@@ -64,7 +64,11 @@ struct ImageTable {
     return images.count == 1 ? images[0] : nil
   }
 
-  mutating func readRows() throws(DataError) {
+  /// Whether there is a column of labels.
+  var hasLabels: Bool { labelColumn != nil }
+
+  /// `label` gets the label of each row in turn, where there are labels; empty where the row has none.
+  mutating func readRows(label: ([UInt8]) -> Void = { _ in }) throws(DataError) {
     var row: [[UInt8]] = []
     while try ImageTable.next(&reader, &row, name) {
       func wrong(_ reason: String) -> DataError { DataError(.unusable, "\(name): line \(reader.line): \(reason)") }
@@ -76,6 +80,7 @@ struct ImageTable {
       guard !row[pathColumn].isEmpty, !row[pathColumn].contains(0) else { throw wrong("no path in column \(pathColumn + 1)") }
       try append(row[pathColumn])
       guard let labelColumn else { continue }
+      label(row[labelColumn])
       if row[labelColumn].isEmpty, firstWithoutLabel == 0 { firstWithoutLabel = reader.line }
       classes.append(row[labelColumn])
     }

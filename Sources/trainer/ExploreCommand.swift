@@ -1,0 +1,100 @@
+import ArgumentParser
+import FlyingFox
+import Foundation
+import SwAV
+import SwAVDiscovery
+import SwAVPages
+import Synchronization
+
+struct ExploreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explore",
+    abstract: "Look through images in a browser: click or drop a picture to find its like.",
+    discussion: """
+      Serves a page on 127.0.0.1, to this machine only, until Ctrl-C. It reads and
+      never writes, and shows nothing but the images. The index is that of search.
+      """)
+
+  @Argument(help: ArgumentHelp("The folder of a run.", valueName: "run"))
+  var folder: String
+  @Argument(help: ArgumentHelp("The images: one source or several, as pretrain takes.", valueName: "images"))
+  var images: [String]
+  @Option(help: ArgumentHelp("The port; 0: any that is free.", valueName: "n"))
+  var port = 8421
+  @Option(help: ArgumentHelp("The file of the index.", valueName: "file"))
+  var index: String?
+  @OptionGroup var pictures: PictureOptions
+  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var out: OutputOptions
+
+  func run() throws {
+    try Failure.reporting(json: out.json) {
+      guard (0...65535).contains(port) else { throw ValidationError("--port is \(port); 0 to 65535 are allowed") }
+      try Runtime.setThreads(threads.threads)
+      let cancellation = StopSignal.install()
+      let explorer = try endingOnSignal(stopped: "nothing was served", json: out.json) {
+        let source = try out.open(images)
+        let file = try WeightsFile(at: folder)
+        let network = try file.open().network
+        var reading = threads.reading
+        reading.decoding = try pictures.decoding()
+        let place = IndexPlace(weights: folder, images: images, given: index)
+        let found = try place.upToDate(
+          source, network, size: nil, reading: reading,
+          identity: WeightsOptions.identity(of: folder) + [try Runtime.info().isa], json: out.json)
+        let report = folder + "/report.html"
+        return try Explorer(
+          source, found, network: network, size: nil, reading: reading, title: images.joined(separator: ", "),
+          report: FileManager.default.fileExists(atPath: report) ? report : nil)
+      }
+      try serve(explorer, until: cancellation)
+    }
+  }
+
+  private func serve(_ explorer: Explorer, until cancellation: Cancellation) throws {
+    let server = HTTPServer(address: try .inet(ip4: "127.0.0.1", port: UInt16(port)), timeout: 60, logger: .disabled)
+    let failure = Mutex<(any Error)?>(nil)
+    let (isJSON, wanted) = (out.json, port)
+    let done = DispatchSemaphore(value: 0)
+    let task = Task.detached {
+      await server.appendRoute("*") { request in await ExploreCommand.answer(request, explorer) }
+      async let running: Void = server.run()
+      do {
+        try await server.waitUntilListening(timeout: 10)
+        var actual = UInt16(wanted)
+        if case .ip4(_, let port) = await server.listeningAddress { actual = port }
+        let address = "http://127.0.0.1:\(actual)/"
+        print(isJSON ? (try? jsonRow("listening", ["address": address])) ?? "" : "open \(address) in a browser; Ctrl-C ends it")
+        try await running
+      } catch {
+        // What keeps it from listening is thrown by what runs.
+        do { try await running } catch { failure.withLock { $0 = error } }
+      }
+      done.signal()
+    }
+    while done.wait(timeout: .now() + .milliseconds(200)) == .timedOut {
+      guard cancellation.isCancelled else { continue }
+      task.cancel()
+      throw ExitCode(StopSignal.exitCode)
+    }
+    let reason = failure.withLock { $0.map { "\($0)" } } ?? "ended"
+    throw Failure(code: .io, message: "127.0.0.1:\(port): \(reason)", json: out.json)
+  }
+
+  private static func answer(_ request: HTTPRequest, _ explorer: Explorer) async -> HTTPResponse {
+    var body: [UInt8] = []
+    if request.method == .POST {
+      guard let count = request.bodySequence.count, count <= Explorer.mostBytes, let data = try? await request.bodyData else {
+        return HTTPResponse(statusCode: .payloadTooLarge)
+      }
+      body = [UInt8](data)
+    }
+    let found = explorer.answer(
+      Explorer.Request(
+        method: request.method.rawValue, path: request.path, host: request.headers[.host] ?? "", body: body))
+    var headers: HTTPHeaders = [.contentType: found.type]
+    for (name, value) in Explorer.Answer.headers { headers[HTTPHeader(name)] = value }
+    return HTTPResponse(
+      statusCode: HTTPStatusCode(found.status, phrase: ""), headers: headers, body: Data(found.body))
+  }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import SwAV
+import SwAVDiscovery
+
+/// Where the index of some images for some weights is kept.
+struct IndexPlace {
+  /// nil: nowhere.
+  let path: String?
+
+  /// `given`, or a file in the folder of the run, or beside the file of the weights, that is named after the images.
+  init(weights: String, images: [String], given: String?) {
+    guard given == nil, weights != "untrained" else {
+      path = given
+      return
+    }
+    let paths = images.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in paths.joined(separator: "\n").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    let name = "search-\(String(hash, radix: 36)).index"
+    var isFolder: ObjCBool = false
+    let isThere = FileManager.default.fileExists(atPath: weights, isDirectory: &isFolder)
+    path = isThere && isFolder.boolValue ? weights + "/" + name : weights + "." + name
+  }
+
+  /// The index, brought up to date, and kept where something has changed. Says what was done.
+  func upToDate(
+    _ source: any ImageSource, _ network: Network, size: Int?, reading: ReadingOptions, identity: [String], json: Bool
+  ) throws -> ImageIndex {
+    var console = Console(json: json)
+    defer { console.finishBar() }
+    if let path { try requireWritable(path, json: json) }
+    let update = try ImageIndex.updated(
+      path.flatMap { ImageIndex(at: $0) }, for: source, network: network, identity: identity.joined(separator: " "),
+      size: size, reading: reading
+    ) { console.showProgress("looking at new images", done: $0, total: $1) }
+    for bad in update.bad {
+      if json {
+        print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason]))
+      } else {
+        console.line("left out \(bad.name): \(bad.reason)")
+      }
+    }
+    let count = update.index.names.count
+    guard count > 0 else {
+      let first = update.bad.first.map { "; \($0.name): \($0.reason)" } ?? ""
+      throw DataError(.unusable, "none of \(source.count) images could be read\(first)")
+    }
+    if update.added > 0 || update.dropped > 0, let path { try update.index.write(to: path) }
+    if json {
+      let fields: [String: any Encodable] = [
+        "images": count, "added": update.added, "kept": update.kept, "dropped": update.dropped, "index": path ?? "",
+      ]
+      print(try jsonRow("index", fields: fields))
+    } else {
+      console.line(
+        "index: \(count) images, \(update.added) of them new, \(update.dropped) dropped\(path.map { "; \($0)" } ?? "; not kept")"
+      )
+    }
+    return update.index
+  }
+}
