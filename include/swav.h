@@ -620,6 +620,63 @@ swav_trainer_config swav_trainer_config_default(void);
  * largest batch that fits. */
 swav_status swav_trainer_create(swav_network *network, const swav_trainer_config *config, swav_trainer **trainer);
 
+/* The processes (ranks) that train one network together: functions of a transport, all collective. Every rank calls the same
+ * ones in the same order with the same counts; all get the same bits back, and none returns before its arrays may be used
+ * again. The engine calls them on its own thread, one at a time, and so do the functions of this header that say they are
+ * collective. A function that fails returns a status other than SWAV_OK and ends the step or the call; the group is of no use
+ * after that, as other ranks may still be waiting: whoever made it ends all processes (swav_mpi_abort). */
+typedef struct swav_communicator {
+  void *context; /* passed to every function; lives as long as trainers use it */
+  int32_t rank, size;
+  /* values[0..count) becomes the sum over the ranks, of floats or of doubles, in any order. Called for fast sums only; NULL:
+   * sums are made by gathering. */
+  swav_status (*sum)(void *context, void *values, int64_t count, bool doubles);
+  /* all[r * bytes ..] becomes what rank r gave as `mine`. */
+  swav_status (*gather)(void *context, const void *mine, int64_t bytes, void *all);
+  /* received[r * bytes ..] becomes parts[rank * bytes ..] of rank r: each rank hands one part to each. NULL: by gathering. */
+  swav_status (*exchange)(void *context, const void *parts, int64_t bytes, void *received);
+  /* values[0..bytes) of rank `root` go to all others. */
+  swav_status (*broadcast)(void *context, void *values, int64_t bytes, int32_t root);
+  /* Returns once every rank has called it. */
+  swav_status (*barrier)(void *context);
+  /* What went wrong in the last call that failed, one line, valid until the next call; may be NULL. */
+  const char *(*message)(void *context);
+} swav_communicator;
+
+/* How many processes a launcher (mpirun, srun) has started together with this one, by the variables that it sets; 1: this one
+ * alone. */
+int32_t swav_mpi_ranks(void);
+
+/* Loads the MPI library that is installed (Open MPI 3 to 5, MPICH 3.3 and its relatives), starts it where the program has not,
+ * and gives it as a communicator, the same at each call. SWAV_ERROR_UNSUPPORTED where there is none, or not the launcher's. */
+swav_status swav_mpi_open(swav_communicator *communicator);
+
+/* Waits for all ranks to call it and ends MPI. Before the process ends in order: a launcher takes anything else for a failure.
+ * Does nothing where MPI was not opened. */
+swav_status swav_mpi_close(void);
+
+/* Ends the processes of all ranks with this exit code, where one of them cannot go on and others may be waiting for it. Returns
+ * only where MPI was not opened. */
+void swav_mpi_abort(int32_t exit_code);
+
+typedef struct swav_group_config {
+  bool fast;          /* sums as the transport makes them: other roundings with other numbers of ranks, or hosts */
+  int32_t norm_ranks; /* neighbouring ranks that share batch-norm statistics; 0: all, 1: each has its own */
+} swav_group_config;
+
+/* Sums in the order of the ranks, statistics of all. */
+swav_group_config swav_group_config_default(void);
+
+/* As swav_trainer_create, for one rank of several. Batch and queue of the configuration are those of all ranks, and multiples
+ * of their number; rank r works on images r * batch / size .. of each batch, and its crops are those of these images alone.
+ * Every rank has an equal network and an equal configuration. swav_trainer_step, _health, _save and _load are then collective:
+ * reports are those of the whole batch, what is not finite on one rank ends the step on all, rank 0 alone reads and writes
+ * files, with the state of all, and what fails there fails everywhere. A checkpoint can be loaded by any number of ranks. A
+ * step in a group is not called off by swav_watch_cancellation. The struct is copied. */
+swav_status swav_trainer_create_in_group(swav_network *network, const swav_trainer_config *config,
+                                         const swav_communicator *communicator, const swav_group_config *group,
+                                         swav_trainer **trainer);
+
 /* NULL does nothing. The network stays. */
 void swav_trainer_destroy(swav_trainer *trainer);
 

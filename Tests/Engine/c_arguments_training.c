@@ -101,6 +101,65 @@ static void training_settings(swav_network *network) {
   swav_trainer_destroy(NULL);
 }
 
+/* A group of this process alone: what is gathered and broadcast is what it has. */
+static swav_status gather_own(void *context, const void *mine, int64_t bytes, void *all) {
+  (void)context;
+  memcpy(all, mine, (size_t)bytes);
+  return SWAV_OK;
+}
+
+static swav_status broadcast_own(void *context, void *values, int64_t bytes, int32_t root) {
+  (void)context, (void)values, (void)bytes, (void)root;
+  return SWAV_OK;
+}
+
+static swav_status wait_for_own(void *context) {
+  (void)context;
+  return SWAV_OK;
+}
+
+static void groups(swav_network *network) {
+  const swav_trainer_config config = small_training();
+  const swav_group_config group = swav_group_config_default();
+  swav_communicator alone = {0};
+  alone.size = 1;
+  alone.gather = gather_own;
+  alone.broadcast = broadcast_own;
+  alone.barrier = wait_for_own;
+  swav_trainer *trainer = NULL;
+#define GROUP(part, field, value)              \
+  WITH(swav_communicator, alone, field, value, \
+       REFUSED(part, swav_trainer_create_in_group(network, &config, &changed, &group, &trainer)))
+  GROUP("communicator.size is 0", size, 0);
+  GROUP("communicator.rank is 1 of 1", rank, 1);
+  GROUP("communicator.rank is -1", rank, -1);
+  GROUP("gather, broadcast or barrier is NULL", gather, NULL);
+  GROUP("gather, broadcast or barrier is NULL", broadcast, NULL);
+  GROUP("gather, broadcast or barrier is NULL", barrier, NULL);
+  swav_communicator three = alone;
+  three.size = 3;
+  REFUSED("batch is 2, and there are 3 ranks", swav_trainer_create_in_group(network, &config, &three, &group, &trainer));
+  WITH(swav_group_config, group, norm_ranks, -1,
+       REFUSED("norm_ranks is -1", swav_trainer_create_in_group(network, &config, &alone, &changed, &trainer)));
+  REFUSED("network is NULL", swav_trainer_create_in_group(NULL, &config, &alone, &group, &trainer));
+  REFUSED("config is NULL", swav_trainer_create_in_group(network, NULL, &alone, &group, &trainer));
+  REFUSED("communicator is NULL", swav_trainer_create_in_group(network, &config, NULL, &group, &trainer));
+  REFUSED("group is NULL", swav_trainer_create_in_group(network, &config, &alone, NULL, &trainer));
+  REFUSED("trainer is NULL", swav_trainer_create_in_group(network, &config, &alone, &group, NULL));
+  if (trainer != NULL) ++failures;
+  WORKS(swav_trainer_create_in_group(network, &config, &alone, &group, &trainer));
+  const float *crops[2] = {pixels, pixels};
+  const swav_step_input input = {crops, 0.1, false, false, true};
+  swav_step_report report;
+  WORKS(swav_trainer_step(trainer, &input, &report));
+  swav_trainer_destroy(trainer);
+
+  REFUSED("communicator is NULL", swav_mpi_open(NULL));
+  if (swav_mpi_ranks() < 1) ++failures;
+  WORKS(swav_mpi_close());
+  swav_mpi_abort(1); /* of a group that is not open: nothing */
+}
+
 static void training(swav_network *network, const char *path) {
   const swav_trainer_config config = small_training();
   swav_trainer *trainer = NULL;
@@ -296,5 +355,6 @@ void refuse_evaluation(void) {
 
 void refuse_training(swav_network *network, const char *path) {
   training_settings(network);
+  groups(network);
   training(network, path);
 }

@@ -41,6 +41,13 @@ class ThreadGroup {
     void max(float* values, int64_t count) override {
       group_.reduce(rank_, values, count, [](float a, float b) { return std::max(a, b); });
     }
+    void gather(const void* mine, int64_t bytes, void* all) override { group_.gather(rank_, mine, bytes, all); }
+    void broadcast(void* values, int64_t bytes, int root) override {
+      std::vector<char> all(size_t(bytes) * size_t(size()));
+      group_.gather(rank_, values, bytes, all.data());
+      std::copy_n(all.data() + root * bytes, bytes, static_cast<char*>(values));
+    }
+    void barrier() override { group_.barrier_.arrive_and_wait(); }
 
    private:
     ThreadGroup& group_;
@@ -59,6 +66,14 @@ class ThreadGroup {
     if (rank == 0) ++reductions_;
     barrier_.arrive_and_wait();  // everybody has read before anybody writes
     std::copy(result.begin(), result.end(), values);
+  }
+
+  void gather(int rank, const void* mine, int64_t bytes, void* all) {
+    pointers_[size_t(rank)] = const_cast<void*>(mine);
+    barrier_.arrive_and_wait();
+    for (int r = 0; r < size_; ++r)
+      std::copy_n(static_cast<char*>(pointers_[size_t(r)]), bytes, static_cast<char*>(all) + r * bytes);
+    barrier_.arrive_and_wait();
   }
 
   int size_;

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "comm/process_group.h"
 #include "network/network.h"
 #include "network/recognition.h"
 #include "swav.h"
@@ -14,7 +15,9 @@ struct swav_network {
 };
 
 struct swav_trainer {
-  std::shared_ptr<swav::Network> network;  // that the trainer borrows
+  // What the trainer borrows; without groups it is alone.
+  std::shared_ptr<swav::Network> network;
+  std::unique_ptr<swav::Communicator> group, norm_group;
   swav::Trainer trainer;
 };
 

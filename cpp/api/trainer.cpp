@@ -30,6 +30,20 @@ std::unique_ptr<Objective> objective(const swav_trainer_config& c) {
   return std::make_unique<SwappedPrediction>(settings);
 }
 
+swav_trainer_config share(const swav_trainer_config& config, int ranks) {
+  swav_trainer_config own = config;
+  const auto divide = [&](const char* name, int32_t& value) {
+    SWAV_REQUIRE(value % ranks == 0, "%s is %d, and there are %d ranks; a multiple of their number is needed, as %d", name,
+                 value, ranks, (value / ranks + 1) * ranks);
+    value /= ranks;
+  };
+  divide("batch", own.batch);
+  // Whole batches, as one process would keep.
+  if (config.batch > 0 && config.queue_length > 0)
+    own.queue_length = int32_t(EmbeddingQueue::rounded_length(config.queue_length, config.batch) / ranks);
+  return own;
+}
+
 }  // namespace swav::api
 
 extern "C" {
@@ -59,8 +73,32 @@ swav_trainer_config swav_trainer_config_default(void) {
 swav_status swav_trainer_create(swav_network* network, const swav_trainer_config* config, swav_trainer** trainer) {
   return api::computed([&] {
     api::check_pointers("swav_trainer_create", {{"network", network}, {"config", config}, {"trainer", trainer}});
-    *trainer =
-        new swav_trainer{network->network, Trainer(*network->network, api::trainer_settings(*config), api::objective(*config))};
+    *trainer = new swav_trainer{network->network, nullptr, nullptr,
+                                Trainer(*network->network, api::trainer_settings(*config), api::objective(*config))};
+  });
+}
+
+swav_group_config swav_group_config_default(void) { return {false, 0}; }
+
+swav_status swav_trainer_create_in_group(swav_network* network, const swav_trainer_config* config,
+                                         const swav_communicator* communicator, const swav_group_config* group_config,
+                                         swav_trainer** trainer) {
+  return api::computed([&] {
+    api::check_pointers("swav_trainer_create_in_group", {{"network", network},
+                                                         {"config", config},
+                                                         {"communicator", communicator},
+                                                         {"group", group_config},
+                                                         {"trainer", trainer}});
+    auto group = std::make_unique<ProcessGroup>(*communicator, group_config->fast);
+    const int ranks = group->size(), width = group_config->norm_ranks;
+    SWAV_REQUIRE(width >= 0, "norm_ranks is %d; 0 (all) or more is allowed", width);
+    const swav_trainer_config own = api::share(*config, ranks);
+    std::unique_ptr<Communicator> neighbours;
+    if (width > 1 && width < ranks) neighbours = std::make_unique<Neighbours>(*group, width);
+    Communicator& norms = width == 1 ? group_of_one() : neighbours ? *neighbours : static_cast<Communicator&>(*group);
+    Communicator& all = *group;
+    *trainer = new swav_trainer{network->network, std::move(group), std::move(neighbours),
+                                Trainer(*network->network, api::trainer_settings(own), api::objective(own), all, norms)};
   });
 }
 
@@ -76,10 +114,12 @@ swav_status swav_trainer_memory(const swav_trainer* trainer, swav_memory_plan* p
 }
 
 swav_status swav_trainer_step(swav_trainer* trainer, const swav_step_input* input, swav_step_report* report) {
-  return api::interruptible([&] {
+  auto step = [&] {
     api::check_pointers("swav_trainer_step", {{"trainer", trainer}, {"input", input}, {"report", report}});
     trainer->trainer.step(*input, *report);
-  });
+  };
+  // A rank that gave up in the middle would leave the others waiting.
+  return trainer && trainer->group ? api::computed(step) : api::interruptible(step);
 }
 
 swav_status swav_trainer_health(swav_trainer* trainer, swav_health* health) {

@@ -12,4 +12,7 @@ namespace swav::api {
 TrainerSettings trainer_settings(const swav_trainer_config& config);
 std::unique_ptr<Objective> objective(const swav_trainer_config& config);
 
+// The settings of one of `ranks` processes, from those of all. Throws SWAV_ERROR_ARGUMENT where the batch cannot be divided.
+swav_trainer_config share(const swav_trainer_config& config, int ranks);
+
 }  // namespace swav::api

@@ -1,7 +1,8 @@
 // Sums over the processes (ranks) that train one network together. A process of its own is a group of one.
 //
 // Every method is collective: all ranks call the same methods in the same order with the same counts, and all get the same bits
-// back. Whatever the transport, contributions are combined in an order that depends on the ranks only.
+// back. Whatever the transport, contributions are combined in an order that depends on the ranks only. A method that fails
+// throws, on that rank at least; the group is of no use then.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,12 @@ class Communicator {
   virtual void sum(float* values, int64_t count) = 0;
   virtual void sum(double* values, int64_t count) = 0;
   virtual void max(float* values, int64_t count) = 0;
+
+  // all[r * bytes ..] becomes what rank r gave as `mine`; they do not overlap.
+  virtual void gather(const void* mine, int64_t bytes, void* all) = 0;
+  // `values` of rank `root` go to all others.
+  virtual void broadcast(void* values, int64_t bytes, int root) = 0;
+  virtual void barrier() = 0;
 };
 
 // The group of one: rank 0 of 1, every sum is what it was. Lives as long as the process.

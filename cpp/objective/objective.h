@@ -40,12 +40,16 @@ struct StateArray {
   std::vector<int64_t> shape;
   float* values;      // or
   int64_t* counters;  // numbers from 0 up; the other one is NULL
+  // Where it is above 0 the values are rows [crops][length][dim] of this rank's images, so many of each batch; else they are
+  // the same on every rank.
+  int64_t batch = 0;
 };
 
 // A setting that a checkpoint must agree with.
 struct Setting {
   std::string name;
   double value;
+  bool counts_rows = false;  // of this rank: it is as many times larger for all ranks together
 };
 
 class Objective {

@@ -149,7 +149,7 @@ void SwappedPrediction::health(const HeadOutput& output, Communicator&, swav_hea
 
 std::vector<StateArray> SwappedPrediction::state() {
   if (queue_.length() == 0) return {};
-  return {{"queue", {assign_count(), queue_.length(), shape_.dim}, queue_.values(), nullptr},
+  return {{"queue", {assign_count(), queue_.length(), shape_.dim}, queue_.values(), nullptr, shape_.batch},
           {"queue.inserted", {}, nullptr, &queue_.inserted()}};
 }
 
@@ -164,7 +164,7 @@ std::vector<Setting> SwappedPrediction::settings() const {
   list.push_back({"epsilon_floor", double(codes.epsilon_floor)});
   list.push_back({"sinkhorn_iterations", double(codes.iterations)});
   list.push_back({"temperature", double(settings_.temperature)});
-  list.push_back({"queue_length", double(queue_.length())});
+  list.push_back({"queue_length", double(queue_.length()), true});
   return list;
 }
 

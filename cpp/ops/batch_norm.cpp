@@ -35,9 +35,36 @@ ScratchSize batch_norm_scratch(int64_t channels) {
   return size;
 }
 
+// With several ranks: one collective for both moments. The squares around 0 are those around the mean and n mean^2, in double:
+// what cancels then leaves 1e-16 mean^2 of error, where the values have 1e-7 of themselves.
+static void combine_ranks(const BlockSums& parts, const RowBlocks& blocks, Communicator& communicator, double* sums,
+                          BatchNormValues& v) {
+  const int64_t channels = v.channels, count = blocks.count();
+  double* squares = sums + channels;
+  for_channels(channels, [&](int64_t c0, int64_t c1) {
+    for (int64_t c = c0; c < c1; ++c) squares[c] = 0;
+    for (int64_t block = 0; block < count; ++block) {
+      const double rows = double(blocks.end(block) - blocks.begin(block));
+      for (int64_t c = c0; c < c1; ++c) {
+        const double mean = double(parts.first[block * channels + c]);
+        squares[c] += double(parts.second[block * channels + c]) + rows * mean * mean;
+      }
+    }
+  });
+  double& total = sums[2 * channels];
+  total = double(blocks.rows);
+  communicator.sum(sums, 2 * channels + 1);
+  for (int64_t c = 0; c < channels; ++c) {
+    const double mean = sums[c] / total;
+    v.mean[c] = float(mean);
+    v.variance[c] = float(std::max(squares[c] / total - mean * mean, 0.0));
+  }
+  v.count = total;
+}
+
 void combine_moments(const BlockSums& parts, const RowBlocks& blocks, Communicator& communicator, BatchNormValues& v) {
   const int64_t channels = v.channels, count = blocks.count();
-  double total = double(blocks.rows);
+  const double total = double(blocks.rows);
   double* sums = rank_sums(channels);
   auto weight = [&](int64_t block) { return double(blocks.end(block) - blocks.begin(block)); };
   for_channels(channels, [&](int64_t c0, int64_t c1) {
@@ -47,11 +74,7 @@ void combine_moments(const BlockSums& parts, const RowBlocks& blocks, Communicat
       for (int64_t c = c0; c < c1; ++c) sums[c] += rows * double(parts.first[block * channels + c]);
     }
   });
-  if (communicator.size() > 1) {
-    sums[channels] = total;
-    communicator.sum(sums, channels + 1);
-    total = sums[channels];
-  }
+  if (communicator.size() > 1) return combine_ranks(parts, blocks, communicator, sums, v);
   for (int64_t c = 0; c < channels; ++c) v.mean[c] = float(sums[c] / total);
   for_channels(channels, [&](int64_t c0, int64_t c1) {
     double mean[channel_group];
@@ -64,7 +87,6 @@ void combine_moments(const BlockSums& parts, const RowBlocks& blocks, Communicat
       }
     }
   });
-  if (communicator.size() > 1) communicator.sum(sums, channels);
   for (int64_t c = 0; c < channels; ++c) v.variance[c] = float(std::max(sums[c] / total, 0.0));
   v.count = total;
 }

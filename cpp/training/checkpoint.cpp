@@ -10,9 +10,11 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "comm/on_root.h"
 #include "network/finite.h"
 #include "network/weights.h"
 #include "training/checkpoint_settings.h"
+#include "training/rank_state.h"
 #include "training/trainer.h"
 
 namespace swav {
@@ -40,10 +42,11 @@ std::string version_text(int32_t version) {
 
 struct Header {
   swav_checkpoint_info info{};
+  int64_t ranks = 1;
   Settings settings;
 };
 
-// Who wrote the file, and for which settings.
+// Who wrote the file, and for which settings. Before there were several, one process did.
 Header read_header(const TensorFile& file) {
   const char* path = file.path().c_str();
   Header header;
@@ -75,6 +78,7 @@ Header read_header(const TensorFile& file) {
   copy_text(header.info.isa, member("isa", &json::is_string).get<std::string>());
   // Recorded since the extensions are a set.
   if (root.contains("used")) copy_text(header.info.used, member("used", &json::is_string).get<std::string>());
+  if (root.contains("ranks")) header.ranks = member("ranks", &json::is_number_integer).get<int64_t>();
   for (const auto& [name, value] : member("settings", &json::is_object).items()) {
     if (!value.is_string()) damaged("text of a setting");
     header.settings[name] = value.get<std::string>();
@@ -83,7 +87,7 @@ Header read_header(const TensorFile& file) {
 }
 
 // Why the bits of this run will not be those of a run without a break.
-std::string warning(const swav_checkpoint_info& info) {
+std::string warning(const swav_checkpoint_info& info, int64_t then, int64_t now) {
   const std::string isa = name(current_isa());
   if (info.isa[0] != 0 && info.isa != isa) {
     return std::string("the checkpoint was written with the instruction set ") + info.isa + " and training goes on with " +
@@ -92,6 +96,12 @@ std::string warning(const swav_checkpoint_info& info) {
   if (info.version != 0 && info.version != SWAV_VERSION) {
     return "the checkpoint was written by version " + version_text(info.version) + " and training goes on with " +
            version_text(SWAV_VERSION) + ": the weights may differ in their last bits from those of a run without a break";
+  }
+  if (then != now) {
+    return "the checkpoint was written by " + std::to_string(then) + (then == 1 ? " process" : " processes") +
+           " and training goes on with " + std::to_string(now) +
+           ": sums are rounded in another order, and the weights will differ in their last bits from those of a run without a "
+           "change";
   }
   return "";
 }
@@ -139,11 +149,29 @@ class StateReader {
 }  // namespace
 
 std::map<std::string, std::string> Trainer::checkpoint_settings() const {
-  return settings_of(network_.config(), settings_, objective_->settings());
+  // Those of all ranks, as one process would have them.
+  TrainerSettings whole = settings_;
+  whole.batch *= group_.size();
+  std::vector<Setting> objective = objective_->settings();
+  for (Setting& setting : objective) setting.value *= setting.counts_rows ? group_.size() : 1;
+  Settings settings = settings_of(network_.config(), whole, objective);
+  const bool common = norm_group_.size() == group_.size();
+  settings["norm_images"] = std::to_string(common ? 0 : norm_group_.size() * settings_.batch);
+  return settings;
 }
 
 void Trainer::save(const std::string& path, const std::string& note) const {
-  swav::require_finite(network_.parameters());
+  on_root(group_, [&] { swav::require_finite(network_.parameters()); });
+  const std::vector<StateArray> objective = objective_->state();
+  std::vector<std::vector<float>> gathered;
+  for (const StateArray& array : objective) {
+    gathered.push_back(array.batch > 0 && group_.size() > 1 ? gather_whole(array, group_) : std::vector<float>());
+  }
+  on_root(group_, [&] { write(path, note, objective, gathered); });
+}
+
+void Trainer::write(const std::string& path, const std::string& note, const std::vector<StateArray>& objective,
+                    const std::vector<std::vector<float>>& gathered) const {
   std::vector<TensorSource> tensors = tensor_sources(network_);
   std::vector<int64_t> steps;
   for (const ParameterView& view : optimizer_->parameters()) steps.push_back(view.steps);
@@ -153,18 +181,17 @@ void Trainer::save(const std::string& path, const std::string& note) const {
     if (plan_.state2) tensors.push_back({state2_prefix + entry.name, DataType::f32, entry.shape, plan_.state2 + entry.offset});
   }
   tensors.push_back({steps_name, DataType::i64, {int64_t(steps.size())}, steps.data()});
-  for (const StateArray& array : objective_->state()) {
+  for (size_t i = 0; i < objective.size(); ++i) {
+    const StateArray& array = objective[i];
     const DataType type = array.values ? DataType::f32 : DataType::i64;
-    tensors.push_back(
-        {objective_prefix + array.name, type, array.shape, array.values ? static_cast<void*>(array.values) : array.counters});
+    const void* values = array.values ? static_cast<const void*>(array.values) : array.counters;
+    if (!gathered[i].empty()) values = gathered[i].data();
+    tensors.push_back({objective_prefix + array.name, type, whole_shape(array, group_.size()), values});
   }
   Metadata metadata = weights_metadata(network_.config(), network_.input);
   metadata["note"] = note;
-  metadata[key] = json{{"format", newest_format},
-                       {"engine", SWAV_VERSION},
-                       {"isa", name(current_isa())},
-                       {"used", used_features().text()},
-                       {"settings", checkpoint_settings()}}
+  metadata[key] = json{{"format", newest_format},        {"engine", SWAV_VERSION}, {"isa", name(current_isa())},
+                       {"used", used_features().text()}, {"ranks", group_.size()}, {"settings", checkpoint_settings()}}
                       .dump();
   write_safetensors(path, tensors, metadata);
 }
@@ -178,58 +205,89 @@ struct Trainer::State {
   std::vector<std::vector<int64_t>> counters;
 };
 
-Trainer::State Trainer::read_state(const TensorFile& file) const {
-  require_memory(plan_.bytes().parameters * 2 + plan_.bytes().optimizer + plan_.bytes().queue, "reading a checkpoint",
-                 "it is held beside the training state for a moment");
-  StateReader reader(file);
+Trainer::State Trainer::sized_state() const {
+  require_memory(plan_.bytes().parameters * 2 + plan_.bytes().optimizer + plan_.bytes().queue * group_.size(),
+                 "reading a checkpoint", "it is held beside the training state for a moment");
   State state{network_.parameters(), {}, {}, {}, {}, {}};
   state.state1.resize(size_t(state.parameters.size()));
   if (plan_.state2) state.state2.resize(size_t(state.parameters.size()));
+  state.steps.resize(optimizer_->parameters().size());
+  for (const StateArray& array : objective_->state()) {
+    int64_t count = 1;
+    for (int64_t n : whole_shape(array, group_.size())) count *= n;
+    state.values.emplace_back(array.values ? size_t(count) : 0);
+    state.counters.emplace_back(array.values ? 0 : size_t(count));
+  }
+  return state;
+}
+
+void Trainer::read_state(const TensorFile& file, State& state) const {
+  StateReader reader(file);
   for (const TensorEntry& entry : state.parameters.entries()) {
     reader.read(entry, state.parameters.data(entry));
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
     reader.read(state1_prefix + entry.name, entry.shape, state.state1.data() + entry.offset);
     if (plan_.state2) reader.read(state2_prefix + entry.name, entry.shape, state.state2.data() + entry.offset, true);
   }
-  state.steps.resize(optimizer_->parameters().size());
   reader.read(steps_name, {int64_t(state.steps.size())}, state.steps.data());
-  for (const StateArray& array : objective_->state()) {
+  const std::vector<StateArray> objective = objective_->state();
+  for (size_t i = 0; i < objective.size(); ++i) {
+    const StateArray& array = objective[i];
     const std::string name = file.find(array.name) != nullptr ? array.name : objective_prefix + array.name;
-    int64_t count = 1;
-    for (int64_t n : array.shape) count *= n;
-    state.values.emplace_back(array.values ? size_t(count) : 0);
-    state.counters.emplace_back(array.values ? 0 : size_t(count));
+    const std::vector<int64_t> shape = whole_shape(array, group_.size());
     if (array.values) {
-      reader.read(name, array.shape, state.values.back().data());
+      reader.read(name, shape, state.values[i].data());
     } else {
-      reader.read(name, array.shape, state.counters.back().data());
+      reader.read(name, shape, state.counters[i].data());
     }
   }
   reader.finish();
-  return state;
+}
+
+void Trainer::broadcast(State& state) const {
+  if (group_.size() == 1) return;
+  const auto send = [&](auto& values) { group_.broadcast(values.data(), int64_t(values.size() * sizeof values[0]), 0); };
+  for (const TensorEntry& entry : state.parameters.entries()) {
+    const int64_t size = entry.kind == SWAV_TENSOR_COUNTER ? sizeof(int64_t) : sizeof(float);
+    group_.broadcast(state.parameters.data(entry), entry.count * size, 0);
+  }
+  for (auto* values : {&state.state1, &state.state2}) send(*values);
+  send(state.steps);
+  for (auto& values : state.values) send(values);
+  for (auto& counters : state.counters) send(counters);
 }
 
 swav_checkpoint_info Trainer::load(const std::string& path) {
-  const TensorFile file(path);
-  Header header = read_header(file);
-  const std::string differences = difference(header.settings, checkpoint_settings());
-  if (!differences.empty()) fail(SWAV_ERROR_FORMAT, "%s belongs to other settings: %s", path.c_str(), differences.c_str());
-  const Declaration declared = read_declaration(path, file.metadata());
-  if (!declared.input) fail(SWAV_ERROR_FORMAT, "%s is damaged: it does not describe its input", path.c_str());
-  const State state = read_state(file);
+  State state = sized_state();
+  swav_checkpoint_info info{};
+  swav_input_description input{};
+  on_root(group_, [&] {
+    const TensorFile file(path);
+    const Header header = read_header(file);
+    const std::string differences = difference(header.settings, checkpoint_settings());
+    if (!differences.empty()) fail(SWAV_ERROR_FORMAT, "%s belongs to other settings: %s", path.c_str(), differences.c_str());
+    const Declaration declared = read_declaration(path, file.metadata());
+    if (!declared.input) fail(SWAV_ERROR_FORMAT, "%s is damaged: it does not describe its input", path.c_str());
+    read_state(file, state);
+    input = *declared.input;
+    info = header.info;
+    copy_text(info.warning, warning(info, header.ranks, group_.size()));
+  });
+  group_.broadcast(&info, sizeof info, 0);
+  group_.broadcast(&input, sizeof input, 0);
+  broadcast(state);
 
   network_.parameters().assign(state.parameters);
-  network_.input = *declared.input;
+  network_.input = input;
   std::copy(state.state1.begin(), state.state1.end(), plan_.state1);
   std::copy(state.state2.begin(), state.state2.end(), plan_.state2);
   for (size_t i = 0; i < state.steps.size(); ++i) optimizer_->parameters()[i].steps = state.steps[i];
   const std::vector<StateArray> objective = objective_->state();
   for (size_t i = 0; i < objective.size(); ++i) {
-    std::copy(state.values[i].begin(), state.values[i].end(), objective[i].values);
+    take_part(state.values[i], objective[i], group_);
     std::copy(state.counters[i].begin(), state.counters[i].end(), objective[i].counters);
   }
-  copy_text(header.info.warning, warning(header.info));
-  return header.info;
+  return info;
 }
 
 }  // namespace swav

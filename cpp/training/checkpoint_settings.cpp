@@ -13,7 +13,7 @@ struct Since {
   const char* name;
   const char* before;
 };
-constexpr Since added[] = {{"direct", "0"}, {"plain_head", "0"}};
+constexpr Since added[] = {{"direct", "0"}, {"plain_head", "0"}, {"norm_images", "0"}};
 
 bool same(const std::string& a, const std::string& b) {
   const std::optional<float> x = number_of<float>(a), y = number_of<float>(b);

@@ -10,9 +10,14 @@
 namespace swav {
 
 Trainer::Trainer(Network& network, const TrainerSettings& settings, std::unique_ptr<Objective> objective, Communicator& group)
+    : Trainer(network, settings, std::move(objective), group, group) {}
+
+Trainer::Trainer(Network& network, const TrainerSettings& settings, std::unique_ptr<Objective> objective, Communicator& group,
+                 Communicator& norm_group)
     : network_(network),
       settings_(settings),
       group_(group),
+      norm_group_(norm_group),
       objective_(std::move(objective)),
       plan_(network.description(), network.parameters(), settings, *objective_) {
   require_memory_for(plan_, network.description(), network.parameters(), settings_, *objective_);
@@ -74,11 +79,11 @@ void Trainer::forward(const swav_step_input& input, swav_step_report& report) {
       const Stopwatch data(times_.data);
       crops = input_of(pass, input);
     }
-    pass.backbone.forward(crops, Statistics::batch, group_, plan_.workspace, pass.buffers,
+    pass.backbone.forward(crops, Statistics::batch, norm_group_, plan_.workspace, pass.buffers,
                           plan_.features + pass.first_row * feature_dim);
   }
   const Stopwatch head(times_.head);
-  plan_.head->forward(plan_.features, Statistics::batch, group_, plan_.workspace);
+  plan_.head->forward(plan_.features, Statistics::batch, norm_group_, plan_.workspace);
   plan_.head->forward_scores(plan_.workspace);
 }
 
@@ -92,10 +97,11 @@ void Trainer::backward(swav_step_report& report) {
   });
   {
     const Stopwatch head(times_.head);
-    plan_.head->backward(plan_.features, objective_->differentiates_embeddings(), group_, plan_.workspace, plan_.d_features);
+    plan_.head->backward(plan_.features, objective_->differentiates_embeddings(), norm_group_, plan_.workspace,
+                         plan_.d_features);
   }
   for (auto pass = plan_.passes.rbegin(); pass != plan_.passes.rend(); ++pass) {
-    pass->backbone.backward(plan_.d_features + pass->first_row * feature_dim, group_, plan_.workspace, pass->buffers);
+    pass->backbone.backward(plan_.d_features + pass->first_row * feature_dim, norm_group_, plan_.workspace, pass->buffers);
   }
   group_.sum(plan_.gradients, parameters);
 }

@@ -18,10 +18,13 @@ class TensorFile;
 
 class Trainer {
  public:
-  // Throws SWAV_ERROR_ARGUMENT naming the setting that is out of range, SWAV_ERROR_MEMORY when the plan does not fit. The group
-  // outlives the trainer; every rank has an equal network, equal settings and as many images.
+  // Throws SWAV_ERROR_ARGUMENT naming the setting that is out of range, SWAV_ERROR_MEMORY when the plan does not fit. The
+  // groups outlive the trainer; every rank has an equal network, equal settings and as many images. Batch-norm statistics are
+  // those of `norm_group`: the group, a part of it that this rank is in, or group_of_one().
   Trainer(Network& network, const TrainerSettings& settings, std::unique_ptr<Objective> objective,
           Communicator& group = group_of_one());
+  Trainer(Network& network, const TrainerSettings& settings, std::unique_ptr<Objective> objective, Communicator& group,
+          Communicator& norm_group);
   ~Trainer();
 
   // The report is filled as far as the step comes. A step that throws leaves all state as it was. Collective.
@@ -38,7 +41,7 @@ class Trainer {
   swav_step_times step_times() const;
   swav_layer_times layer_times(int32_t index) const;
 
-  // -- checkpoint.cpp --
+  // -- checkpoint.cpp: files are read and written by rank 0, for all. Collective --
   void save(const std::string& path, const std::string& note) const;
   swav_checkpoint_info load(const std::string& path);
 
@@ -54,13 +57,17 @@ class Trainer {
   void require_finite(bool finite, const char* what);
   std::string first_not_finite() const;
   struct State;
-  State read_state(const TensorFile& file) const;
+  void write(const std::string& path, const std::string& note, const std::vector<StateArray>& objective,
+             const std::vector<std::vector<float>>& gathered) const;
+  State sized_state() const;
+  void read_state(const TensorFile& file, State& state) const;
+  void broadcast(State& state) const;
   std::map<std::string, std::string> checkpoint_settings() const;
   void reset_times();
 
   Network& network_;
   TrainerSettings settings_;
-  Communicator& group_;
+  Communicator &group_, &norm_group_;
   std::unique_ptr<Objective> objective_;
   TrainingPlan plan_;
   std::unique_ptr<Optimizer> optimizer_;

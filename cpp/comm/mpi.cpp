@@ -1,0 +1,229 @@
+#include "comm/mpi.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include "base/number.h"
+#include "base/status.h"
+
+namespace swav {
+namespace {
+
+// Handles: an address, or a number that the callee reads the lower half of.
+using Handle = intptr_t;
+
+struct Library {
+  const char* name = nullptr;
+  Handle world, bytes, floats, doubles, sum, errors_return;
+  void* in_place;
+  int (*MPI_Initialized)(int*);
+  int (*MPI_Finalized)(int*);
+  int (*MPI_Init_thread)(int*, char***, int wanted, int* provided);
+  int (*MPI_Finalize)();
+  int (*MPI_Abort)(Handle, int);
+  int (*MPI_Comm_rank)(Handle, int*);
+  int (*MPI_Comm_size)(Handle, int*);
+  int (*MPI_Comm_set_errhandler)(Handle, Handle);
+  int (*MPI_Error_string)(int, char*, int*);
+  int (*MPI_Allreduce)(const void*, void*, int, Handle type, Handle operation, Handle);
+  int (*MPI_Allgather)(const void*, int, Handle, void*, int, Handle, Handle);
+  int (*MPI_Alltoall)(const void*, int, Handle, void*, int, Handle, Handle);
+  int (*MPI_Bcast)(void*, int, Handle, int root, Handle);
+  int (*MPI_Barrier)(Handle);
+};
+
+constexpr int serialized = 2;                     // calls of several threads, one at a time
+constexpr int64_t most_count = int64_t{1} << 30;  // numbers of a call, which counts in an int
+constexpr int most_error_string = 8192;           // above the MPI_MAX_ERROR_STRING of both families
+
+template <class F>
+bool find(void* library, const char* name, F*& function) {
+  function = reinterpret_cast<F*>(dlsym(library, name));
+  return function != nullptr;
+}
+
+Handle address(void* library, const char* name) { return reinterpret_cast<Handle>(dlsym(library, name)); }
+
+bool fill(void* handle, Library& l) {
+  if (dlsym(handle, "ompi_mpi_comm_world") != nullptr) {
+    l.world = address(handle, "ompi_mpi_comm_world");
+    l.bytes = address(handle, "ompi_mpi_byte");
+    l.floats = address(handle, "ompi_mpi_float");
+    l.doubles = address(handle, "ompi_mpi_double");
+    l.sum = address(handle, "ompi_mpi_op_sum");
+    l.errors_return = address(handle, "ompi_mpi_errors_return");
+    l.in_place = reinterpret_cast<void*>(intptr_t{1});
+    if (!l.bytes || !l.floats || !l.doubles || !l.sum || !l.errors_return) return false;
+  } else {
+    l.world = 0x44000000;
+    l.bytes = 0x4c00010d;
+    l.floats = 0x4c00040a;
+    l.doubles = 0x4c00080b;
+    l.sum = 0x58000003;
+    l.errors_return = 0x54000001;
+    l.in_place = reinterpret_cast<void*>(intptr_t{-1});
+  }
+#define SWAV_FIND(name) find(handle, #name, l.name)
+  return SWAV_FIND(MPI_Initialized) && SWAV_FIND(MPI_Finalized) && SWAV_FIND(MPI_Init_thread) && SWAV_FIND(MPI_Finalize) &&
+         SWAV_FIND(MPI_Abort) && SWAV_FIND(MPI_Comm_rank) && SWAV_FIND(MPI_Comm_size) && SWAV_FIND(MPI_Comm_set_errhandler) &&
+         SWAV_FIND(MPI_Error_string) && SWAV_FIND(MPI_Allreduce) && SWAV_FIND(MPI_Allgather) && SWAV_FIND(MPI_Alltoall) &&
+         SWAV_FIND(MPI_Bcast) && SWAV_FIND(MPI_Barrier);
+#undef SWAV_FIND
+}
+
+// What launchers tell each process that they start.
+const char* variable(const char* name) {
+  const char* text = std::getenv(name);
+  return text && *text ? text : nullptr;
+}
+
+int32_t number(const char* name) {
+  const char* text = variable(name);
+  return text ? number_of<int32_t>(text).value_or(0) : 0;
+}
+
+// Open MPI's plug-ins look for its symbols among those of the process. The library stays: it has threads of its own.
+Library load() {
+  const char* const both[] = {"libmpi.so.40", "libmpi.so.12", "libmpich.so.12", "libmpi.so"};
+  const char* const other[] = {"libmpi.so.12", "libmpich.so.12", "libmpi.so.40", "libmpi.so"};
+  const bool mpich = number("OMPI_COMM_WORLD_SIZE") == 0 && number("PMI_SIZE") > 0;
+  for (const char* name : mpich ? other : both) {
+    void* const handle = dlopen(name, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
+    Library library;
+    if (handle == nullptr || !fill(handle, library)) continue;
+    library.name = name;
+    return library;
+  }
+  fail(SWAV_ERROR_UNSUPPORTED,
+       "a launcher started %d processes, and this machine has no MPI library: install Open MPI (Debian and Ubuntu: "
+       "openmpi-bin) or "
+       "MPICH 3.3 or later on every host",
+       launched_ranks());
+}
+
+struct World {
+  std::mutex mutex;
+  bool open = false;
+  Library library;
+  swav_communicator functions{};
+  std::string message;
+};
+
+World& world() {
+  static World* instance = new World;  // never destroyed: a step may be under way when the process ends
+  return *instance;
+}
+
+// MPI's own words for a failure.
+swav_status checked(int code) {
+  if (code == 0) return SWAV_OK;
+  World& w = world();
+  char text[most_error_string] = {};
+  int length = 0;
+  w.library.MPI_Error_string(code, text, &length);
+  w.message = std::string("MPI failed: ") + text;
+  std::replace(w.message.begin(), w.message.end(), '\n', ' ');
+  return SWAV_ERROR_IO;
+}
+
+swav_status sum(void*, void* values, int64_t count, bool doubles) {
+  const Library& l = world().library;
+  for (int64_t begin = 0; begin < count; begin += most_count) {
+    void* at = static_cast<char*>(values) + begin * int64_t(doubles ? sizeof(double) : sizeof(float));
+    const int some = int(std::min(most_count, count - begin));
+    if (const swav_status s = checked(l.MPI_Allreduce(l.in_place, at, some, doubles ? l.doubles : l.floats, l.sum, l.world)))
+      return s;
+  }
+  return SWAV_OK;
+}
+
+swav_status too_long(int64_t bytes) {
+  world().message = "a message of " + std::to_string(bytes) + " bytes; at most " + std::to_string(most_count) + " go to a rank";
+  return SWAV_ERROR_LIMIT;
+}
+
+swav_status gather(void*, const void* mine, int64_t bytes, void* all) {
+  const Library& l = world().library;
+  if (bytes > most_count) return too_long(bytes);
+  return checked(l.MPI_Allgather(mine, int(bytes), l.bytes, all, int(bytes), l.bytes, l.world));
+}
+
+swav_status exchange(void*, const void* parts, int64_t bytes, void* received) {
+  const Library& l = world().library;
+  if (bytes > most_count) return too_long(bytes);
+  return checked(l.MPI_Alltoall(parts, int(bytes), l.bytes, received, int(bytes), l.bytes, l.world));
+}
+
+swav_status broadcast(void*, void* values, int64_t bytes, int32_t root) {
+  const Library& l = world().library;
+  for (int64_t begin = 0; begin < bytes; begin += most_count) {
+    const int some = int(std::min(most_count, bytes - begin));
+    if (const swav_status s = checked(l.MPI_Bcast(static_cast<char*>(values) + begin, some, l.bytes, root, l.world))) return s;
+  }
+  return SWAV_OK;
+}
+
+swav_status barrier(void*) { return checked(world().library.MPI_Barrier(world().library.world)); }
+
+const char* message(void*) { return world().message.c_str(); }
+
+void require_ok(int code) {
+  if (const swav_status status = checked(code)) fail(status, "%s", world().message.c_str());
+}
+
+}  // namespace
+
+int32_t launched_ranks() {
+  // A script under sbatch sees the variables of the job, SLURM_NTASKS among them; a step that srun made has some of its own.
+  const int32_t step = variable("SLURM_STEP_ID") && variable("SLURM_PROCID") ? number("SLURM_STEP_NUM_TASKS") : 0;
+  return std::max({1, number("OMPI_COMM_WORLD_SIZE"), number("PMI_SIZE"), step});
+}
+
+swav_communicator open_mpi() {
+  World& w = world();
+  const std::lock_guard lock(w.mutex);
+  if (w.open) return w.functions;
+  w.library = load();
+  const Library& l = w.library;
+  int done = 0, provided = serialized, rank = 0, size = 1;
+  require_ok(l.MPI_Initialized(&done));
+  if (!done) require_ok(l.MPI_Init_thread(nullptr, nullptr, serialized, &provided));
+  if (provided < serialized)
+    fail(SWAV_ERROR_UNSUPPORTED, "%s was built for programs of one thread; calls of several, one at a time, are needed",
+         l.name);
+  require_ok(l.MPI_Comm_set_errhandler(l.world, l.errors_return));
+  require_ok(l.MPI_Comm_rank(l.world, &rank));
+  require_ok(l.MPI_Comm_size(l.world, &size));
+  if (size != launched_ranks() && launched_ranks() > 1) {
+    fail(
+        SWAV_ERROR_UNSUPPORTED,
+        "the launcher started %d processes and %s sees %d: it is not the launcher's MPI; use the mpirun that belongs to it, or "
+        "srun --mpi=pmix or pmi2",
+        launched_ranks(), l.name, size);
+  }
+  w.functions = {nullptr, rank, size, sum, gather, exchange, broadcast, barrier, message};
+  w.open = true;
+  return w.functions;
+}
+
+void close_mpi() {
+  World& w = world();
+  const std::lock_guard lock(w.mutex);
+  if (!w.open) return;
+  w.open = false;
+  int done = 0;
+  require_ok(w.library.MPI_Finalized(&done));
+  if (!done) require_ok(w.library.MPI_Finalize());
+}
+
+void abort_mpi(int32_t code) {
+  World& w = world();
+  if (w.open) w.library.MPI_Abort(w.library.world, code);
+}
+
+}  // namespace swav
