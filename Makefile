@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-format demo test test-engine test-swift test-consumer test-report test-interop sanitize sanitize-thread fuzz \
+.PHONY: help setup setup-format demo test test-engine test-swift test-mpi test-consumer test-report test-interop sanitize sanitize-thread fuzz \
         bench format check-format clean
 
 # Debian's and Ubuntu's names; libomp is the OpenMP runtime of Swift's clang, and g++ brings its own.
@@ -39,7 +39,7 @@ demo: setup  ## Build, then learn from rendered images and measure it, in some m
 	swift build -c release --product trainer
 	"$$(swift build -c release --show-bin-path)/trainer" demo
 
-test: test-engine test-swift test-consumer test-report  ## Build and run every test
+test: test-engine test-swift test-mpi test-consumer test-report  ## Build and run every test
 
 test-engine: setup  ## The C++ and C tests, on each instruction set that this machine has
 	cmake -S . -B build -G Ninja
@@ -48,6 +48,17 @@ test-engine: setup  ## The C++ and C tests, on each instruction set that this ma
 
 test-swift: setup  ## The Swift tests
 	swift test
+
+# One host with few cores stands for several: more ranks than cores, bound to none, and messages without the rights that a
+# container takes away.
+MPIRUN = OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_WAIT_POLICY=passive mpirun --allow-run-as-root --oversubscribe \
+         --bind-to none
+test-mpi: setup  ## Several processes over Open MPI: parity with PyTorch on two ranks, runs that are stopped, killed and resumed
+	$(call install-packages,openmpi-bin)
+	cmake -S . -B build -G Ninja
+	cmake --build build --target engine_tests
+	$(MPIRUN) -n 2 build/Tests/Engine/engine_tests --no-version --test-case='*equals PyTorch over ten steps: LARC*'
+	swift test --filter RanksTests
 
 test-consumer: test-engine  ## Programs that depend on this package by a version: Swift, CMake, pkg-config
 	Tests/Scripts/consumer_test.sh build

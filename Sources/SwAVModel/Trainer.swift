@@ -7,10 +7,18 @@ public import SwAVEngine
 public struct Trainer: ~Copyable, @unchecked Sendable {
   let handle: OpaquePointer
   public let network: Network
+  /// Of all ranks together.
   public let configuration: TrainerConfiguration
+  private let ranks: RankGroup?
 
   /// Makes the memory plan and allocates all of it; a step allocates nothing.
-  public init(_ network: Network, _ configuration: TrainerConfiguration) throws(EngineError) {
+  ///
+  /// With `ranks` this is one of several that train together: batch and queue are those of all, and multiples of their number;
+  /// this one gets images `rank * batch / size ..` of each batch. ``step(_:_:)``, ``save(to:note:)`` and ``load(_:)`` are then
+  /// collective, rank 0 reads and writes the files, and a step is not called off in the middle.
+  public init(
+    _ network: Network, _ configuration: TrainerConfiguration, ranks: RankGroup? = nil, sums: RankSums = RankSums()
+  ) throws(EngineError) {
     guard (1...Int(SWAV_MAX_GROUPS)).contains(configuration.crops.count) else {
       throw EngineError(
         code: .argument, message: "crops has \(configuration.crops.count) groups; 1 to \(SWAV_MAX_GROUPS) are allowed")
@@ -21,14 +29,35 @@ public struct Trainer: ~Copyable, @unchecked Sendable {
         message: "assignmentCrops has \(configuration.loss.assignmentCrops.count) crops; 1 to \(SWAV_MAX_GROUPS) are allowed")
     }
     var (config, trainer) = (configuration.engine, OpaquePointer?.none)
-    try check(swav_trainer_create(network.handle, &config, &trainer))
+    if let ranks {
+      var (functions, group) = (ranks.functions, sums.engine)
+      try check(swav_trainer_create_in_group(network.handle, &config, &functions, &group, &trainer))
+    } else {
+      try check(swav_trainer_create(network.handle, &config, &trainer))
+    }
     guard let trainer else { throw EngineError(code: .internal, message: "the engine gave no trainer") }
     handle = trainer
     self.network = network
     self.configuration = configuration
+    self.ranks = ranks
   }
 
+  /// Images of a batch that this rank gets.
+  public var ownBatch: Int { configuration.batch / (ranks?.size ?? 1) }
+
   deinit { swav_trainer_destroy(handle) }
+}
+
+/// How ranks add up.
+public struct RankSums: Codable, Sendable, Equatable {
+  /// As the transport does it: other roundings with other numbers of ranks, or hosts. Otherwise rank by rank, in order.
+  public var isFast = false
+  /// Neighbouring ranks that share batch-norm statistics; 0: all, 1: each has its own.
+  public var normRanks = 0
+
+  public init(isFast: Bool = false, normRanks: Int = 0) { (self.isFast, self.normRanks) = (isFast, normRanks) }
+
+  var engine: swav_group_config { swav_group_config(fast: isFast, norm_ranks: Int32(clamping: normRanks)) }
 }
 
 /// Bytes, as planned before the first step.
@@ -146,7 +175,7 @@ extension Trainer {
     return try all.withUnsafeBufferPointer { (buffer) throws(EngineError) in
       let pieces = zip(ends, ends.dropFirst()).map { UnsafeBufferPointer(rebasing: buffer[$0..<$1]) }
       let batch = try CropBatch(
-        lending: pieces, groups: configuration.groups, images: configuration.batch, channels: channels)
+        lending: pieces, groups: configuration.groups, images: ownBatch, channels: channels)
       return try step(batch, input)
     }
   }
@@ -154,14 +183,14 @@ extension Trainer {
   private func checkShape(of crops: borrowing CropBatch) throws(EngineError) {
     let channels = try network.info().configuration.channels
     let (given, needed) = (crops.groups, configuration.groups)
-    guard given == needed, crops.images == configuration.batch, crops.channels == channels else {
+    guard given == needed, crops.images == ownBatch, crops.channels == channels else {
       func text(_ groups: [CropBatch.Group], _ images: Int, _ channels: Int) -> String {
         groups.map { "\($0.count)x\($0.size)" }.joined(separator: "+") + " of \(images) images with \(channels) channels"
       }
       throw EngineError(
         code: .argument,
         message: "crops are \(text(given, crops.images, crops.channels)); "
-          + "\(text(needed, configuration.batch, channels)) are configured")
+          + "\(text(needed, ownBatch, channels)) are configured")
     }
   }
 

@@ -36,6 +36,8 @@ struct Failure: Error {
   let json: Bool
 
   func tell() {
+    guard LaunchedRanks.speaks else { return }
+    let message = LaunchedRanks.prefix + message
     if json, let row = try? jsonRow("error", fields: ["error": message, "exit_code": code.rawValue]) { print(row) }
     try? FileHandle.standardError.write(contentsOf: Data("error: \(message)\n".utf8))
   }
@@ -55,16 +57,29 @@ struct Failure: Error {
     }
   }
 
+  /// What the command ends with after any error.
+  static func exitCode(for error: any Error) -> Int32 {
+    switch error {
+    case let failure as Failure: failure.code.rawValue
+    case let code as ExitCode: code.rawValue
+    case is ValidationError: Code.usage.rawValue
+    default: code(for: error).rawValue
+    }
+  }
+
   static func code(for error: any Error) -> Code {
     switch error {
     case let error as PretrainingError: code(for: error)
     case let error as DataError: code(for: error)
     case let error as EngineError: code(for: error)
+    case let error as RankFailure: code(for: error)
     case let error as FeatureFileError: error.isInUse ? .outputInUse : .io
     case OutputError.inUse: .outputInUse
     case is OutputError: .io
     case is CropSyntaxError: .usage
     case let error as DemoImages.Failure: code(for: error)
+    case let failure as Failure: failure.code
+    case is ValidationError: .usage
     case is CocoaError: .io
     default: .defect
     }
@@ -78,12 +93,15 @@ struct Failure: Error {
     case .file: .io
     case .data(let error): code(for: error)
     case .engine(let error): code(for: error)
+    case .rank(let failure): code(for: failure)
     case .unhealthy: .data
     // Only a signal calls a command off, and its own code comes first.
     case .cancelled: .defect
     case .stopped(let cause, _, _, _): code(for: cause)
     }
   }
+
+  private static func code(for failure: RankFailure) -> Code { Code(rawValue: failure.exitCode) ?? .defect }
 
   private static func code(for error: DemoImages.Failure) -> Code {
     switch error {

@@ -3,7 +3,7 @@ import Foundation
 import SwAV
 import SwAVPages
 
-struct PretrainCommand: SettingsCommand {
+struct PretrainCommand: SettingsCommand, RankedCommand {
   static let settings = Setting.all
 
   static let configuration = CommandConfiguration(
@@ -47,12 +47,16 @@ struct PretrainCommand: SettingsCommand {
       }
       let paths = images.isEmpty ? [given.text(of: "images")].compactMap { $0 } : images
       guard !paths.isEmpty else { throw ValidationError(self.given.missingImages) }
-      // What is printed is a file of settings then, and nothing else.
-      let opened = try printConfig ? openImages(paths) : out.open(paths)
-      let source = try opened.weighted(by: try PretrainConfiguration.sourceWeights(in: given))
-      let run = resume == .auto ? try given.text(of: "output").flatMap { try PretrainSettings.ofRun(at: $0) } : nil
-      given = try InitialWeights.complete(given, goingOnWith: run)
-      let plan = try PretrainConfiguration.planned(for: try DataSummary(of: source), given: given, goingOnWith: run)
+      let source = try LaunchedRanks.agree {
+        // What is printed is a file of settings then, and nothing else.
+        let opened = try printConfig ? openImages(paths) : out.open(paths)
+        return try opened.weighted(by: try PretrainConfiguration.sourceWeights(in: given))
+      }
+      let plan = try LaunchedRanks.sharing {
+        let run = resume == .auto ? try given.text(of: "output").flatMap { try PretrainSettings.ofRun(at: $0) } : nil
+        given = try InitialWeights.complete(given, goingOnWith: run)
+        return try PretrainConfiguration.planned(for: try DataSummary(of: source), given: given, goingOnWith: run)
+      }
       if printConfig {
         if out.json { return try show(plan) }
         return print(plan.configuration.yaml, terminator: "")
@@ -60,12 +64,16 @@ struct PretrainCommand: SettingsCommand {
       guard let output = given.text(of: "output") else {
         throw ValidationError("--output is missing; give the folder for the run, as --output run")
       }
-      var pretraining = Pretraining(
-        images: source, validation: try given.text(of: "val").map { try out.open([$0], labelled: true) },
-        configuration: plan.configuration, output: output, resume: resume)
-      pretraining.knnTraining = try given.text(of: "knn-train").map { try out.open([$0], labelled: true) }
+      var pretraining = try LaunchedRanks.agree {
+        var pretraining = Pretraining(
+          images: source, validation: try given.text(of: "val").map { try out.open([$0], labelled: true) },
+          configuration: plan.configuration, output: output, resume: resume)
+        pretraining.knnTraining = try given.text(of: "knn-train").map { try out.open([$0], labelled: true) }
+        return pretraining
+      }
       pretraining.imagePaths = paths
       pretraining.validationPaths = given.text(of: "val").map { [$0] }
+      pretraining.ranks = LaunchedRanks.group
       pretraining.remarks = plan.reasons + plan.kept + plan.notes
       try show(plan)
       if pretraining.validation != nil, pretraining.knnTraining == nil, source.classNames.isEmpty {
@@ -73,7 +81,7 @@ struct PretrainCommand: SettingsCommand {
         print(out.json ? try jsonRow("note", ["note": note]) : "note: " + note)
         pretraining.remarks.append(note)
       }
-      try PretrainingSession(pretraining, writesReport: report, json: out.json).run()
+      try PretrainingSession(pretraining, writesReport: report && LaunchedRanks.group?.isRoot ?? true, json: out.json).run()
     }
   }
 
@@ -117,7 +125,7 @@ struct PretrainingSession {
       )
     }
     try console.show(result, images: pretraining.images)
-    if result.outcome == .interrupted { throw ExitCode(StopSignal.exitCode) }
+    if result.outcome == .interrupted { throw ExitCode(try LaunchedRanks.most(StopSignal.exitCode)) }
   }
 
   /// The same without the closing lines.

@@ -31,30 +31,21 @@ struct TrainerCommand: ParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     StopSignal.restoreQuit()
     let code = runCommand()
-    Foundation.exit(code == 0 && StandardOutput.hasFailed ? Failure.Code.io.rawValue : code)
+    let ending = code == 0 && StandardOutput.hasFailed ? Failure.Code.io.rawValue : code
+    LaunchedRanks.leave(ending)
+    Foundation.exit(ending)
   }
 
   /// The exit code.
   private static func runCommand() -> Int32 {
     let arguments = Array(CommandLine.arguments.dropFirst())
     do {
-      var command: any ParsableCommand
-      switch try CommandTarget.find(in: arguments, of: self) {
-      case .help(let text):
-        print(text)
-        return 0
-      case .parser: command = try parseAsRoot(arguments)
-      case .command(let target, let rest):
-        let reader = try CommandLineReader(target, rest)
-        command = try parseAsRoot(reader.words)
-        if var taker = command as? any SettingsCommand {
-          taker.given = reader.settings
-          command = taker
-        }
-        try reader.tellNotes()
-      }
-      try command.run()
+      try Failure.reporting(json: arguments.contains("--json")) { try LaunchedRanks.join() }
+      var command = try LaunchedRanks.agree { try parsed(arguments) }
+      try command?.run()
       return 0
+    } catch let failure as RankFailure {
+      return failure.exitCode
     } catch let failure as Failure {
       failure.tell()
       return failure.code.rawValue
@@ -69,6 +60,35 @@ struct TrainerCommand: ParsableCommand {
     }
   }
 }
+
+extension TrainerCommand {
+  /// What is to be done; nil where that was to print a help text.
+  private static func parsed(_ arguments: [String]) throws -> (any ParsableCommand)? {
+    var command: any ParsableCommand
+    switch try CommandTarget.find(in: arguments, of: self) {
+    case .help(let text):
+      print(text)
+      return nil
+    case .parser: command = try parseAsRoot(arguments)
+    case .command(let target, let rest):
+      let reader = try CommandLineReader(target, rest)
+      command = try parseAsRoot(reader.words)
+      if var taker = command as? any SettingsCommand {
+        taker.given = reader.settings
+        command = taker
+      }
+      try reader.tellNotes()
+    }
+    if let group = LaunchedRanks.group, !(command is any RankedCommand) {
+      let name = type(of: command)._commandName
+      throw ValidationError("\(name) runs in one process, and \(group.size) were started; start it without mpirun or srun")
+    }
+    return command
+  }
+}
+
+/// A command that several processes carry out together.
+protocol RankedCommand: ParsableCommand {}
 
 /// Options of every verb.
 struct OutputOptions: ParsableArguments {

@@ -1,2 +1,10 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+
+#include "swav.h"
+
+// Under mpirun every rank runs the tests that were asked for, and ends MPI as a launcher wants it.
+int main(int argc, char** argv) {
+  const int result = doctest::Context(argc, argv).run();
+  return swav_mpi_close() == SWAV_OK ? result : 1;
+}

@@ -1,6 +1,8 @@
 // Parity with PyTorch: ten training steps through the C interface against Tests/Fixtures/make_parity_fixtures.py, which runs
 // the same in float64 and float32. Weights, crops and projections are computed here from the same counter-based streams.
 //
+// Under mpirun the ranks train together, each with its part of the batch, and every one of them looks at the result.
+//
 // Tolerance for each quantity: three times the error of PyTorch's float32. Where that error happens to be small by luck, a
 // floor holds: for a tensor the median relative error of PyTorch's float32 over the tensors of its kind in that case, or one
 // eps of its norm (the rounding of what is stored); for a loss the root mean square of its errors over the ten steps. Where
@@ -225,6 +227,29 @@ bool uses_winograd(swav_trainer* trainer) {
   return false;
 }
 
+// The trainer of this process: alone, or one of the ranks that a launcher started.
+Trainer make_trainer(swav_network* network, const swav_trainer_config& settings, const swav_communicator& ranks) {
+  swav_trainer* trainer = nullptr;
+  if (ranks.size == 1) {
+    require(swav_trainer_create(network, &settings, &trainer));
+  } else {
+    const swav_group_config group = swav_group_config_default();
+    require(swav_trainer_create_in_group(network, &settings, &ranks, &group, &trainer));
+  }
+  return Trainer(trainer);
+}
+
+// A rank's images of crops [count * batch][pixels].
+Floats share(const Floats& crops, int64_t count, int64_t batch, const swav_communicator& ranks) {
+  const int64_t image = int64_t(crops.size()) / (count * batch), own = batch / ranks.size;
+  Floats part;
+  for (int64_t v = 0; v < count; ++v) {
+    const auto begin = crops.begin() + (v * batch + ranks.rank * own) * image;
+    part.insert(part.end(), begin, begin + own * image);
+  }
+  return part;
+}
+
 const Golden& find(const std::vector<Golden>& rows, const std::string& name) {
   const auto row = std::find_if(rows.begin(), rows.end(), [&](const Golden& g) { return g.name == name; });
   REQUIRE_MESSAGE(row != rows.end(), "PyTorch has no ", name);
@@ -280,19 +305,22 @@ Network network_of(const Case& c) {
 void check_case(const std::string& name) {
   const Case c = read_case(name);
   const Network network = network_of(c);
-  swav_trainer* trainer_handle = nullptr;
+  swav_communicator ranks{};
+  ranks.size = 1;
+  if (swav_mpi_ranks() > 1) require(swav_mpi_open(&ranks));
   const swav_trainer_config settings = trainer_config(c);
-  require(swav_trainer_create(network.get(), &settings, &trainer_handle));
-  const Trainer trainer(trainer_handle);
+  const Trainer trainer = make_trainer(network.get(), settings, ranks);
 
   double mean_square = 0;
   for (const Golden& loss : c.losses) mean_square += loss.error * loss.error / double(c.losses.size());
   REQUIRE(c.losses.size() == 10);
-  CHECK(uses_winograd(trainer.get()) == !c.direct());
+  // The part of a rank may be too small for it to pay.
+  if (ranks.size == 1) CHECK(uses_winograd(trainer.get()) == !c.direct());
   for (int step = 0; step < 10; ++step) {
     std::vector<Floats> groups;
     std::vector<const float*> pointers;
-    for (int32_t g = 0; g < settings.group_count; ++g) groups.push_back(crops(c, step, size_t(g)));
+    for (int32_t g = 0; g < settings.group_count; ++g)
+      groups.push_back(share(crops(c, step, size_t(g)), settings.crop_counts[g], settings.batch, ranks));
     for (const Floats& group : groups) pointers.push_back(group.data());
     const swav_step_input input{pointers.data(), c["learning_rate"], step < c["freeze_steps"], true, true};
     swav_step_report report;

@@ -22,14 +22,14 @@ public struct TrainerProcess {
     return folder.appendingPathComponent("trainer").path
   }()
 
-  /// Runs the command and waits. `whileRunning` gets the process after its start.
+  /// Runs the command, by way of a launcher where one is given, and waits. `whileRunning` gets the process after its start.
   public static func run(
-    _ arguments: [String], environment: [String: String] = [:], in folder: String? = nil,
+    _ arguments: [String], launcher: [String] = [], environment: [String: String] = [:], in folder: String? = nil,
     whileRunning: (Process) throws -> Void = { _ in }
   ) throws -> Outcome {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
+    process.executableURL = URL(fileURLWithPath: launcher.first ?? path)
+    process.arguments = launcher.dropFirst() + (launcher.isEmpty ? [] : [path]) + arguments
     // A known width: help text is wrapped to it.
     process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "80"]) { $1 }.merging(environment) { $1 }
     if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
@@ -53,6 +53,30 @@ public struct TrainerProcess {
       code: process.terminationStatus + (signalled ? 128 : 0),
       output: try String(contentsOfFile: outputPath, encoding: .utf8),
       errors: try String(contentsOfFile: errorPath, encoding: .utf8))
+  }
+
+  /// Where mpirun is installed; nil where it is not.
+  public static let mpirun: String? = ["/usr/bin/mpirun", "/usr/local/bin/mpirun"].first {
+    FileManager.default.isExecutableFile(atPath: $0)
+  }
+
+  /// Runs the command as so many ranks on this machine, by Open MPI's launcher. Its own checks of cores and users are for clusters.
+  public static func ranks(
+    _ count: Int, _ arguments: [String], environment: [String: String] = [:], in folder: String,
+    whileRunning: (Process) throws -> Void = { _ in }
+  ) throws -> Outcome {
+    let launcher = [mpirun ?? "mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "\(count)"]
+    // One copy between processes needs a right that containers take away.
+    let open = ["OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMPI_MCA_mpi_yield_when_idle": "1"]
+    return try run(
+      arguments, launcher: launcher, environment: open.merging(environment) { $1 }, in: folder, whileRunning: whileRunning)
+  }
+
+  /// Process ids of what a process has started.
+  public static func children(of process: Process) -> [pid_t] {
+    let id = process.processIdentifier
+    let text = (try? String(contentsOfFile: "/proc/\(id)/task/\(id)/children", encoding: .utf8)) ?? ""
+    return text.split(separator: " ").compactMap { pid_t($0) }
   }
 
   /// Runs a script of bash in which `trainer` is the command, for redirections and pipes; gives its exit code and errors.

@@ -62,7 +62,7 @@ struct Filler: Sendable {
 
   @Sendable func fill(batch: Int, item: Int, slot: Int) throws {
     let epoch = batch / batchesPerEpoch
-    let position = batch % batchesPerEpoch * configuration.batch + item
+    let position = batch % batchesPerEpoch * configuration.batch + (configuration.share?.lowerBound ?? 0) + item
     let (seed, count) = (configuration.seed, source.count)
     let draw = EpochOrder.sample(seed: seed, epoch: epoch, count: source.drawCount, position: position)
     let sample = source.sample(ofDraw: draw, seed: seed, epoch: epoch)

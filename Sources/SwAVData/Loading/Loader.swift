@@ -26,6 +26,8 @@ public final class Loader {
     /// B, images a batch. The rest of an epoch that fills no batch is left out.
     public var batch: Int
     public var epochs: Int
+    /// The images of each batch that are loaded: those of one of the processes that train together. Nil: all.
+    public var share: Range<Int>?
     public var start = Position(epoch: 0, batch: 0)
     /// Threads that decode and crop.
     public var workers: Int
@@ -74,14 +76,15 @@ public final class Loader {
     let tried = (configuration.start.epoch * batchesPerEpoch + configuration.start.batch) * configuration.batch
     bad = BadSamples(known: configuration.knownBad, count: source.count, share: configuration.maxBadShare, tried: tried)
     reads = TimedReads(source, seconds: configuration.readTimeout)
-    slots = CropSlots(recipe: configuration.recipe, batch: configuration.batch, count: max(2, configuration.slots))
+    let share = configuration.share ?? 0..<configuration.batch
+    slots = CropSlots(recipe: configuration.recipe, batch: share.count, count: max(2, configuration.slots))
     let start = configuration.start.epoch * batchesPerEpoch + configuration.start.batch
     let end = max(start, configuration.epochs * batchesPerEpoch)
     let filler = Filler(
       source: source, reads: reads, configuration: configuration, bad: bad, slots: slots, clock: clock,
       batchesPerEpoch: batchesPerEpoch)
     pipeline = SlotPipeline(
-      batches: start..<end, items: { _ in configuration.batch }, slots: slots.count, workers: configuration.workers,
+      batches: start..<end, items: { _ in share.count }, slots: slots.count, workers: configuration.workers,
       fill: filler.fill)
   }
 

@@ -36,19 +36,27 @@ extension TrainingLoop {
     _ work: inout Work, _ pace: inout StepClock, _ report: (PretrainingEvent) throws -> Void
   ) throws {
     guard state.owesEvaluation == true, let evaluated else { return }
-    let (network, found): (Network, Measured)
-    do {
-      let start = ContinuousClock.now
-      network = try shown(&work, report)
-      found = try measure(network, evaluated, since: start)
-    } catch let error as EngineError where error.code == .cancelled {
-      throw error
-    } catch {
+    let cancellation = cancellation
+    var (outcome, network, trouble) = (Measured?.none, work.network, String?.none)
+    try pretraining.ranks.doOnRoot {
+      do {
+        let start = ContinuousClock.now
+        try cancellation.watching {
+          network = try shown(&work, report)
+          outcome = try measure(network, evaluated, since: start)
+        }
+      } catch let error as EngineError where error.code == .cancelled {
+        throw error
+      } catch {
+        trouble = errorLine(error)
+      }
+    }
+    guard let found = outcome else {
       state.owesEvaluation = nil
       pace.skip()
+      guard let trouble else { return }
       return try tell(
-        .warning("no kNN after epoch \(state.step / stepsPerEpoch): \(errorLine(error)); training does not need it"), &work,
-        report)
+        .warning("no kNN after epoch \(state.step / stepsPerEpoch): \(trouble); training does not need it"), &work, report)
     }
     pace.evaluationSeconds = found.seconds
     pace.skip()
@@ -86,7 +94,7 @@ extension TrainingLoop {
   }
 
   /// What there is to know beside the figures, and images that the evaluation left out: each once.
-  private func tellRemarks(
+  private mutating func tellRemarks(
     of evaluation: EvaluationReport, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void
   ) throws {
     let all = evaluation.remarks + evaluation.bad.map { "evaluation leaves out \($0.name): \($0.reason)" }

@@ -12,7 +12,7 @@ extension TrainingLoop {
   /// the settings ask for it. What trains keeps its own. Images that cannot be read are a warning, and the network is shown as it
   /// stands.
   mutating func shown(_ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws -> Network {
-    guard configuration.recalibrates else { return work.network }
+    guard configuration.recalibrates, pretraining.ranks.isRoot else { return work.network }
     if let made = work.recalibrated, made.step == state.step { return made.network }
     do {
       let network = try work.network.recalibrated(

@@ -10,7 +10,8 @@ extension TrainingLoop {
     _ work: inout Work, _ pace: inout StepClock, _ report: (PretrainingEvent) throws -> Void
   ) throws {
     work.loader.stop()
-    if !state.isFinished || !fileExists(files.weights) {
+    let isWritten = try pretraining.ranks.onRoot { fileExists(files.weights) }
+    if !state.isFinished || !isWritten {
       try writeWeights(of: try shown(&work, report))
       state.isFinished = true
       try writeCheckpoint(&work, report)
@@ -19,8 +20,9 @@ extension TrainingLoop {
       try evaluateIfOwed(&work, &pace, report)
       try writeCheckpoint(&work, report)
     }
-    work.records.log("finished at step \(state.step) of \(totalSteps)")
-    work.records.flushLog()
+    work.records?.log("finished at step \(state.step) of \(totalSteps)")
+    work.records?.flushLog()
+    if let troubleOfReport { throw troubleOfReport }
   }
 
   /// After a request to stop: the last step that is whole is on the disk.
@@ -32,18 +34,19 @@ extension TrainingLoop {
       try writeWeights(of: work.network)
       try writeCheckpoint(&work, report)
     }
-    work.records.log("interrupted at step \(state.step) of \(totalSteps)")
-    work.records.flushLog()
+    work.records?.log("interrupted at step \(state.step) of \(totalSteps)")
+    work.records?.flushLog()
     return result(.interrupted, rate: pace.meanRate)
   }
 
   /// After an error: saves what is sound, says so in the log, and gives the error to throw.
   mutating func keep(_ error: any Error, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void) -> any Error {
-    work.records.log("error: \(errorLine(error))")
+    work.records?.log("error: \(errorLine(error))")
     work.loader.stop()
-    let kept = save(&work, report)
-    work.records.log("stopped at step \(state.step) of \(totalSteps): \(kept)")
-    work.records.flushLog()
+    // Where other ranks may be in the middle of something else nothing can be gathered: what is on the disk is what there is.
+    let kept = pretraining.ranks?.isOver == false ? what(isSavedBut: []) : save(&work, report)
+    work.records?.log("stopped at step \(state.step) of \(totalSteps): \(kept)")
+    work.records?.flushLog()
     guard let cause = PretrainingError(error) else { return error }
     return PretrainingError.stopped(cause: cause, step: state.step, totalSteps: totalSteps, kept: kept)
   }
@@ -57,6 +60,10 @@ extension TrainingLoop {
     if state.weightsStep != state.step { attempt { try writeWeights(of: work.network) } }
     // A report that fails is no failure of the checkpoint.
     if savedStep != state.step { attempt { try writeCheckpoint(&work) { event in try? report(event) } } }
+    return what(isSavedBut: reasons)
+  }
+
+  private func what(isSavedBut reasons: [String]) -> String {
     let checkpoint = savedStep.map { "\(files.checkpoint) holds step \($0)" } ?? "there is no checkpoint"
     return Set(reasons).isEmpty ? checkpoint : "\(checkpoint) (\(Set(reasons).sorted().joined(separator: "; ")))"
   }
@@ -66,23 +73,24 @@ extension TrainingLoop {
     do {
       try writeCheckpoint(&work, report)
     } catch let error where PretrainingError(error) != nil {
+      pretraining.ranks?.goOn()
       let last = savedStep.map { "the last good one is of step \($0)" } ?? "there is none yet"
       try tell(.warning("no checkpoint at step \(state.step): \(errorLine(error)); \(last)"), &work, report)
     }
   }
 
   private mutating func writeCheckpoint(_ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
-    state.badSamples = work.loader.badSamples
-    work.records.flush(into: &state)
-    try work.trainer.save(to: files.checkpoint, note: try state.note)
+    state.badSamples = try badSamples(of: work)
+    work.records?.flush(into: &state)
+    try pretraining.ranks.agree { try work.trainer.save(to: files.checkpoint, note: try state.note) }
     savedStep = state.step
     // Nobody should take weights of an earlier step for the newest.
-    if state.weightsStep != state.step { unlink(files.weights) }
+    if state.weightsStep != state.step, pretraining.ranks.isRoot { unlink(files.weights) }
     try tell(.checkpoint(step: state.step), &work, report)
   }
 
   private mutating func writeWeights(of network: Network) throws {
-    try network.save(to: files.weights)
+    try pretraining.ranks.doOnRoot { try network.save(to: files.weights) }
     state.weightsStep = state.step
   }
 
@@ -98,6 +106,7 @@ extension TrainingLoop {
   mutating func save(
     _ network: Network, aside path: String, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void
   ) throws {
+    guard pretraining.ranks.isRoot else { return }
     do {
       try network.save(to: path)
     } catch {

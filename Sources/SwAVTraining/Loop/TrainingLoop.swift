@@ -12,7 +12,9 @@ struct TrainingLoop: ~Copyable {
   let totalSteps: Int
   /// What the kNN accuracy is measured on; nil without validation images.
   let evaluated: EvaluationImages?
-  private let lock: RunLock
+  /// The root's.
+  private let lock: RunLock?
+  private let lockRemark: String?
   var state: TrainingState
   /// Nil when the run was finished before.
   var work: Work?
@@ -20,13 +22,20 @@ struct TrainingLoop: ~Copyable {
   var lastLoss: Double?
   /// The step that the checkpoint on the disk is of; nil where there is none.
   var savedStep: Int?
+  /// Of the run's control.
+  var cancellation = Cancellation()
+  /// What `report` threw since the last step, where other ranks have to hear of it first.
+  var troubleOfReport: (any Error)?
+  /// Whether a checkpoint follows the step under way, by a wish of some rank.
+  var checkpointIsAgreed = false
 
   /// What is open while the run goes on.
   struct Work: ~Copyable {
     let network: Network
     var trainer: Trainer
     let loader: Loader
-    var records: RunRecords
+    /// The root's.
+    var records: RunRecords?
     /// What evaluations remarked and was told.
     var remarks: Set<String> = []
     /// What the network of a step looks like in files; see ``TrainingLoop/shown(_:_:)``.
@@ -41,26 +50,39 @@ struct TrainingLoop: ~Copyable {
   init(_ pretraining: Pretraining) throws {
     let configuration = pretraining.configuration
     let files = RunFolder(path: pretraining.output)
-    let images = try pretraining.images.weighted(by: configuration.sourceWeights)
+    let ranks = pretraining.ranks
+    let images = try ranks.agree { () throws -> any ImageSource in
+      let images = try pretraining.images.weighted(by: configuration.sourceWeights)
+      try configuration.validate(for: DataSummary(count: images.drawCount, typicalSide: 0), ranks: ranks?.size ?? 1)
+      return images
+    }
     let count = images.drawCount
-    try configuration.validate(for: DataSummary(count: count, typicalSide: 0))
-    let evaluated = try pretraining.evaluationImages()
-    try files.requireUsable(pretraining.resume)
-    try makeFolder(files.path)
-    let lock = try RunLock(files)
-    let identity = try images.identity()
-    let restored = try files.restoredState(pretraining, identity: identity)
+    let (evaluated, identity) = try ranks.agree { (try pretraining.evaluationImages(), try images.identity()) }
+    try ranks?.requireSameImages(identity)
+    var lock: RunLock?
+    var lockRemark: String?
+    let found = try ranks.onRoot {
+      try files.requireUsable(pretraining.resume)
+      try makeFolder(files.path)
+      let taken = try RunLock(files)
+      lockRemark = taken.remark
+      lock = consume taken
+      return FoundRun(
+        state: try files.restoredState(pretraining, identity: identity), hasWeights: fileExists(files.weights))
+    }
+    let restored = found.state
     var state = restored ?? TrainingState(of: configuration, data: identity)
     let stepsPerEpoch = count / configuration.batch
     let totalSteps = stepsPerEpoch * configuration.epochs
     (state.stepsPerEpoch, state.totalSteps) = (stepsPerEpoch, totalSteps)
-    if let evaluated, state.step == 0 { try TrainingLoop.requireReadable(evaluated.val, configuration) }
-    let isDone = state.isFinished && fileExists(files.weights) && (evaluated == nil || state.owesEvaluation != true)
+    if let evaluated, state.step == 0 { try ranks.doOnRoot { try TrainingLoop.requireReadable(evaluated.val, configuration) } }
+    let isDone = state.isFinished && found.hasWeights && (evaluated == nil || state.owesEvaluation != true)
     let work = isDone ? nil : try Work(pretraining, images, files: files, state: state, isResumed: restored != nil)
     savedStep = restored?.step
     (self.pretraining, self.configuration, self.files, self.evaluated) = (pretraining, configuration, files, evaluated)
     (self.stepsPerEpoch, self.totalSteps, self.state) = (stepsPerEpoch, totalSteps, state)
     self.lock = lock
+    self.lockRemark = lockRemark
     self.work = work
   }
 }
@@ -69,25 +91,35 @@ extension TrainingLoop.Work {
   fileprivate init(
     _ pretraining: Pretraining, _ images: any ImageSource, files: RunFolder, state: TrainingState, isResumed: Bool
   ) throws {
-    let configuration = pretraining.configuration
-    let network = try Network(configuration.network, seed: configuration.seed)
-    try network.describeInput(configuration.input)
-    // Before the trainer takes its memory: clustering needs some as well.
-    let initial = isResumed ? nil : try configuration.initialize(network, from: images)
-    var trainer = try Trainer(network, configuration.trainer)
-    let resumed = isResumed ? try trainer.load(files.checkpoint) : nil
-    let environment = try RunEnvironment(pretraining, images: state.data)
-    // First of all: by it the folder is known as that of a run.
-    try replaceFile(files.configuration, with: configuration.yaml)
-    try replaceFile(files.environment, with: environment.json)
-    let records = try RunRecords(files, state: state)
+    let (configuration, ranks) = (pretraining.configuration, pretraining.ranks)
+    var made: Trainer?
+    var initial: InitialReport?
+    let network = try ranks.agree {
+      let network = try Network(configuration.network, seed: configuration.seed)
+      try network.describeInput(configuration.input)
+      // Before the trainer takes its memory: clustering needs some as well.
+      initial = isResumed ? nil : try configuration.initialize(network, from: images)
+      made = try Trainer(network, configuration.trainer, ranks: ranks, sums: configuration.sums)
+      return network
+    }
+    guard var trainer = made.take() else { throw EngineError(code: .internal, message: "no trainer was made") }
+    let resumed = isResumed ? try ranks.agree { try trainer.load(files.checkpoint) } : nil
+    var records: RunRecords?
+    try ranks.doOnRoot {
+      let environment = try RunEnvironment(pretraining, images: state.data)
+      // First of all: by it the folder is known as that of a run.
+      try replaceFile(files.configuration, with: configuration.yaml)
+      try replaceFile(files.environment, with: environment.json)
+      records = try RunRecords(files, state: state)
+    }
     var loading = Loader.Configuration(
       recipe: configuration.recipe, seed: configuration.seed, batch: configuration.batch, epochs: configuration.epochs,
       workers: configuration.readers, maxBadShare: configuration.maxBad)
     loading.readTimeout = configuration.readTimeout
     loading.start = state.position
     loading.knownBad = state.badSamples
-    let loader = try Loader(images, loading)
+    loading.share = ranks?.share(ofBatch: configuration.batch)
+    let loader = try ranks.agree { try Loader(images, loading) }
     (self.network, self.loader) = (network, loader)
     self.trainer = trainer
     self.records = records
@@ -104,13 +136,16 @@ extension PretrainConfiguration {
 extension TrainingLoop {
   mutating func run(control: RunControl, report: (PretrainingEvent) throws -> Void) throws -> PretrainingResult {
     guard var work = work.take() else { return result(.alreadyFinished, rate: nil) }
+    cancellation = control.cancellation
     var pace = StepClock(batch: configuration.batch, secondsBefore: state.seconds)
     do {
       try begin(&work, report)
       try train(&work, &pace, control, report)
       try finish(&work, &pace, report)
       return result(.finished, rate: pace.meanRate)
-    } catch let error as EngineError where error.code == .cancelled && control.isCancelled {
+    } catch let error as EngineError
+      where error.code == .cancelled && (control.isCancelled || pretraining.ranks != nil)
+    {
       do {
         return try stop(&work, pace, report)
       } catch {
@@ -124,11 +159,11 @@ extension TrainingLoop {
   /// Says what is about to happen, and does what an earlier process owes.
   private mutating func begin(_ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
     try tell(.started(try start(work)), &work, report)
-    if let remark = lock.remark { try tell(.warning(remark), &work, report) }
+    if let lockRemark { try tell(.warning(lockRemark), &work, report) }
     if let warning = work.resumed?.warning { try tell(.warning(warning), &work, report) }
-    for remark in pretraining.images.remarks where remark.concernsSamples { work.records.log("images: " + remark.text) }
+    for remark in pretraining.images.remarks where remark.concernsSamples { work.records?.log("images: " + remark.text) }
     guard state.step == 0 else { return }
-    for remark in pretraining.remarks { work.records.log(remark) }
+    for remark in pretraining.remarks { work.records?.log(remark) }
     if let initial = work.initial { try tell(.initialized(initial), &work, report) }
     for setting in configuration.valuesWithoutEffect(images: stepsPerEpoch * configuration.batch) {
       try tell(.withoutEffect(setting), &work, report)
@@ -143,12 +178,11 @@ extension TrainingLoop {
     var (monitor, hasAdvised) = (HealthMonitor(configuration), false)
     if state.step < totalSteps { try evaluateIfOwed(&work, &pace, report) }
     for step in state.step..<totalSteps {
-      try Cancellation.check()
       let epoch = step / stepsPerEpoch
       let input = StepInput(
         learningRate: try schedule.rate(at: step), freezesPrototypes: step < frozenSteps,
         usesQueue: configuration.queue > 0 && epoch >= configuration.queueStartEpoch)
-      let found = try work.loader.withNextBatch { batch in try work.trainer.step(batch.crops, input) }
+      let found = try makeStep(&work, input, pace, control)
       guard let found else { throw PretrainingError.file(path: files.path, reason: "the loader ended before the last step") }
       pace.tick(waited: work.loader.waited)
       state.advance(stepsPerEpoch: stepsPerEpoch, seconds: pace.secondsInAll)
@@ -157,7 +191,9 @@ extension TrainingLoop {
       for bad in work.loader.takeNewBadSamples() { try tell(.badSample(bad), &work, report) }
       for diagnosis in monitor.observe(HealthFigures(found, rate: input.learningRate)) {
         try tell(.diagnosis(diagnosis), &work, report)
-        if configuration.onCollapse == .stop { throw PretrainingError.unhealthy(diagnosis) }
+        guard configuration.onCollapse == .stop else { continue }
+        pretraining.ranks?.end()  // all ranks have these figures
+        throw PretrainingError.unhealthy(diagnosis)
       }
       if state.position.batch == 0 {
         if !hasAdvised { try tell(.advice(advice(work, pace)), &work, report) }
@@ -167,7 +203,7 @@ extension TrainingLoop {
       }
       guard state.step < totalSteps else { break }
       // Before an evaluation, so that whatever becomes of that, the epoch is not lost.
-      if control.takeCheckpointRequest() || state.owesEvaluation == true || isCheckpointDue(pace) {
+      if isCheckpointWanted(control, pace) || state.owesEvaluation == true {
         try saveCheckpoint(&work, report)
         pace.markCheckpoint()
       }
@@ -175,17 +211,48 @@ extension TrainingLoop {
     }
   }
 
+  /// The step, once there is a batch and all ranks have one; nil where the loader has ended.
+  private mutating func makeStep(
+    _ work: inout Work, _ input: StepInput, _ pace: StepClock, _ control: RunControl
+  ) throws -> StepReport? {
+    if pretraining.ranks == nil { try Cancellation.check() }
+    var isAgreed = false
+    do {
+      return try work.loader.withNextBatch { batch in
+        isAgreed = true
+        try agreeToStep(control, trouble: nil, isDue: isCheckpointDue(pace))
+        return try work.trainer.step(batch.crops, input)
+      }
+    } catch {
+      // The others wait for what this rank has to say.
+      if !isAgreed, pretraining.ranks != nil { try agreeToStep(control, trouble: error, isDue: false) }
+      // What is not finite is so on all of them.
+      if (error as? EngineError)?.code == .numeric { pretraining.ranks?.end() }
+      throw error
+    }
+  }
+
+  private func isCheckpointWanted(_ control: RunControl, _ pace: StepClock) -> Bool {
+    let steps = configuration.checkpointSteps
+    if steps > 0 && state.step % steps == 0 { return true }
+    return pretraining.ranks == nil ? control.takeCheckpointRequest() || isCheckpointDue(pace) : checkpointIsAgreed
+  }
+
   private func isCheckpointDue(_ pace: StepClock) -> Bool {
-    let (steps, minutes) = (configuration.checkpointSteps, configuration.checkpointMinutes)
-    return steps > 0 && state.step % steps == 0 || minutes > 0 && pace.secondsSinceCheckpoint >= 60 * minutes
+    configuration.checkpointMinutes > 0 && pace.secondsSinceCheckpoint >= 60 * configuration.checkpointMinutes
   }
 
   /// Records an event in the run's files and passes it on, with what could not be recorded.
-  func tell(_ event: PretrainingEvent, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
-    work.records.record(event)
-    try report(event)
-    for trouble in work.records.takeTroubles() {
-      try report(.warning("\(trouble); the run goes on without what could not be written there"))
+  mutating func tell(_ event: PretrainingEvent, _ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
+    guard pretraining.ranks.isRoot else { return }
+    do {
+      work.records?.record(event)
+      try report(event)
+      for trouble in work.records?.takeTroubles() ?? [] {
+        try report(.warning("\(trouble); the run goes on without what could not be written there"))
+      }
+    } catch  where pretraining.ranks != nil {
+      troubleOfReport = troubleOfReport ?? error
     }
   }
 }

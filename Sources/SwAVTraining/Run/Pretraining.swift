@@ -1,5 +1,5 @@
 public import SwAVData
-import SwAVEngine
+public import SwAVEngine
 
 /// A pretraining run: images, settings, a folder for what comes out.
 ///
@@ -34,13 +34,18 @@ public struct Pretraining: Sendable {
   /// Labelled images that the kNN learns from. Nil: `images`, where they have classes; otherwise each image of `validation` is
   /// asked about among the others.
   public var knnTraining: (any ImageSource)?
-  public let configuration: PretrainConfiguration
+  public private(set) var configuration: PretrainConfiguration
   /// The run's folder; made where it is not there.
   public let output: String
   public let resume: Resume
   /// Where `images` and `validation` are, for who reads of the run later.
   public var imagePaths: [String]?
   public var validationPaths: [String]?
+  /// The processes that train together, each of which makes the same pretraining and runs it; nil: this one alone. The root alone
+  /// writes files, and `report` is called there alone; the outcome is the same everywhere. Where one fails, all throw: it the error,
+  /// the others a ``RankFailure``; what is thrown while the group's `isOver` is false leaves others waiting, and whoever made the
+  /// processes has to end them.
+  public var ranks: RankGroup?
   /// Lines for the log at the start: why planned values are what they are.
   public var remarks: [String] = []
 
@@ -52,6 +57,15 @@ public struct Pretraining: Sendable {
     (self.output, self.resume) = (output, resume)
   }
 
+  private func train(
+    _ control: RunControl, _ report: (PretrainingEvent) throws -> Void
+  ) throws -> PretrainingResult {
+    var loop = try TrainingLoop(self)
+    let result = try loop.run(control: control, report: report)
+    ranks?.end()
+    return result
+  }
+
   /// Trains on the calling thread until the last step, or until `control` says so. `report` is called on the same thread; what it
   /// throws ends the run, after a checkpoint, and is thrown on.
   ///
@@ -60,11 +74,16 @@ public struct Pretraining: Sendable {
     control: RunControl = RunControl(), report: (PretrainingEvent) throws -> Void = { _ in }
   ) throws -> PretrainingResult {
     try asPretrainingError {
-      try Runtime.withThreads(configuration.threads) {
-        try control.cancellation.watching {
-          var loop = try TrainingLoop(self)
-          return try loop.run(control: control, report: report)
-        }
+      let cores = try ranks?.fairCores()
+      var own = self
+      if let cores {
+        own.configuration.threads = configuration.threads > 0 ? configuration.threads : cores
+        own.configuration.workers = configuration.workers > 0 ? configuration.workers : cores
+      }
+      return try Runtime.withThreads(own.configuration.threads) {
+        // Ranks that train together look at the flag where they agree on what is next.
+        guard ranks == nil else { return try own.train(control, report) }
+        return try control.cancellation.watching { try own.train(control, report) }
       }
     }
   }

@@ -23,6 +23,8 @@ public enum PretrainingError: Error, Sendable, Equatable, CustomStringConvertibl
   case engine(EngineError)
   /// A disease that the settings say ends a run.
   case unhealthy(Diagnosis)
+  /// What went wrong in another one of the processes that train together.
+  case rank(RankFailure)
   /// Called off before the first step.
   case cancelled
   /// The run ended early for a reason. `kept` says what is on the disk.
@@ -44,6 +46,7 @@ public enum PretrainingError: Error, Sendable, Equatable, CustomStringConvertibl
     case .data(let error): error.description
     case .engine(let error): error.description
     case .unhealthy(let diagnosis): diagnosis.text()
+    case .rank(let failure): failure.description
     case .cancelled: "called off before the first step"
     case .stopped(let cause, let step, let totalSteps, let kept):
       "stopped after step \(step) of \(totalSteps): \(cause.description); \(kept)"
@@ -65,6 +68,7 @@ extension PretrainingError {
     switch error {
     case let error as PretrainingError: self = error
     case let error as DataError: self = error.kind == .cancelled ? .cancelled : .data(error)
+    case let error as RankFailure: self = .rank(error)
     case let error as EngineError: self = error.code == .cancelled ? .cancelled : .engine(error)
     default: return nil
     }

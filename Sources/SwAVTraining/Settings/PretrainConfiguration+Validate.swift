@@ -4,7 +4,10 @@ import SwAVModel
 
 extension PretrainConfiguration {
   /// Checks that the values fit together and the data.
-  public func validate(for data: DataSummary, given: PretrainSettings = PretrainSettings()) throws(PretrainingError) {
+  /// `ranks`: how many processes train together.
+  public func validate(
+    for data: DataSummary, given: PretrainSettings = PretrainSettings(), ranks: Int = 1
+  ) throws(PretrainingError) {
     func require(_ holds: Bool, _ name: String, _ allowed: String) throws(PretrainingError) {
       guard !holds else { return }
       let value = Setting.named(name)?.show(self) ?? ""
@@ -16,6 +19,9 @@ extension PretrainConfiguration {
     try require(
       batch <= data.count, "batch",
       "there are only \(data.count) images, so at most \(data.count) are possible (fewer is better: \(max(2, data.count / 8)))")
+    try require(
+      batch % ranks == 0, "batch",
+      "a multiple of the \(ranks) processes is needed, as \((batch / ranks + 1) * ranks): each takes as many images")
     try require(cropCount >= 2, "crops", "at least 2 crops of an image are needed: one predicts the code of another")
     try require(
       assign.allSatisfy { $0 < cropCount }, "assign", "crop numbers from 0 to \(cropCount - 1) are allowed with these crops")

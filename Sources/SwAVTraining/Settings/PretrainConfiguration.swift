@@ -92,6 +92,11 @@ public struct PretrainConfiguration: Sendable, Equatable {
   /// Seconds after which a read is given up and the image counts as bad; 0: never.
   public var readTimeout = Loader.defaultReadTimeout
 
+  /// Where several processes train together: how many neighbouring ones share batch-norm statistics; 0: all, 1: each has its own.
+  public var normRanks = 0
+  /// How they add up.
+  public var rankSums = RankOrder.ordered
+
   // How the run is carried out; none of these changes the weights.
   /// Threads that compute; 0: one for each core.
   public var threads = 0
@@ -112,6 +117,14 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var onCollapse = OnCollapse.warn
 
   public init() {}
+}
+
+/// How processes that train together add up.
+public enum RankOrder: String, Codable, Sendable, CaseIterable {
+  /// Rank by rank: the same bits over every transport.
+  case ordered
+  /// As the transport does it: other roundings on other hosts.
+  case fast
 }
 
 extension PretrainConfiguration {
@@ -175,6 +188,9 @@ extension PretrainConfiguration {
     trainer.usesWinograd = usesWinograd
     return trainer
   }
+
+  /// How processes that train together add up.
+  public var sums: RankSums { RankSums(isFast: rankSums == .fast, normRanks: normRanks) }
 
   public func schedule(stepsPerEpoch: Int) -> LearningRateSchedule {
     LearningRateSchedule(

@@ -175,6 +175,17 @@ extension Setting {
     }.says("All random decisions follow from it.").common(),
     // It changes how sums are rounded, and so the weights.
     toggle("winograd", \.usesWinograd).says("on, or off: plain sums, slower; rules its rounding out.", value: "which"),
+    Setting(
+      "sync-batch-norm", allowed: "all, off, or how many neighbouring processes share statistics",
+      show: { $0.normRanks == 0 ? "all" : $0.normRanks == 1 ? "off" : "\($0.normRanks)" }
+    ) { configuration, text in
+      guard let value = text == "all" ? 0 : text == "off" ? 1 : Int(text), value >= 0, value > 0 || text == "all" else {
+        return false
+      }
+      configuration.normRanks = value
+      return true
+    }.says("With mpirun: all, off, or how many processes share statistics.", value: "n"),
+    choice("rank-sums", \.rankSums).says("With mpirun: ordered, or fast: other last bits on other hosts."),
   ].about(.optimizer)
 
   static let dataSettings: [Setting] =

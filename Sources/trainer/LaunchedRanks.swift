@@ -1,0 +1,47 @@
+import Foundation
+import SwAV
+import Synchronization
+
+/// The processes that mpirun or srun started together with this one. The root speaks for all: the others' standard output leads
+/// nowhere, and so do errors that all of them know.
+enum LaunchedRanks {
+  private static let opened = Mutex<RankGroup?>(nil)
+
+  /// Nil: this process alone.
+  static var group: RankGroup? { opened.withLock { $0 } }
+
+  /// Joins the others, where there are some. Before anything is printed.
+  static func join() throws {
+    let group = try RankGroup.launched { error in Failure.exitCode(for: error) }
+    opened.withLock { $0 = group }
+    guard let group, !group.isRoot else { return }
+    let nowhere = open("/dev/null", O_WRONLY)
+    dup2(nowhere, STDOUT_FILENO)
+    close(nowhere)
+  }
+
+  /// Does something on every rank; where it fails on one, it fails on all.
+  static func agree<R>(_ body: () throws -> R) throws -> R { try group?.agree(body) ?? body() }
+
+  /// The root's plan, on every rank: it looks at images, at files of a run and at the machine.
+  static func sharing(_ plan: () throws -> PretrainPlan) throws -> PretrainPlan {
+    guard let group else { return try plan() }
+    return try group.sharing(plan)
+  }
+
+  /// The largest of a number on all ranks: only those that a signal reached know its number.
+  static func most(_ value: Int32) throws -> Int32 { try group?.largest(value) ?? value }
+
+  /// Whether this process says what went wrong: the root, where all know it, and else the one that it went wrong on.
+  static var speaks: Bool { group.map { $0.isRoot || !$0.isOver } ?? true }
+
+  /// In front of an error that the others do not know.
+  static var prefix: String { group.map { $0.isOver ? "" : "rank \($0.rank) (\($0.hosts[$0.rank])): " } ?? "" }
+
+  /// Ends MPI before the process ends: in order where all ranks are at their end, else all of them at once.
+  static func leave(_ code: Int32) {
+    guard let group else { return }
+    if code != 0, !group.isOver { return RankGroup.abortLaunched(exitCode: code) }
+    try? RankGroup.closeLaunched()
+  }
+}

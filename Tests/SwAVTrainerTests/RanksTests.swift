@@ -1,0 +1,176 @@
+import Foundation
+import SwAVTestSupport
+import Testing
+
+/// Several processes on this machine, started by mpirun; passed over where Open MPI is not installed (make test-mpi installs it).
+@Suite(.serialized, .enabled(if: TrainerProcess.mpirun != nil, "mpirun is not installed"))
+struct RanksTests {
+  let folder: TemporaryFolder
+  /// A queue of two batches from the second epoch on, frozen prototypes at first, LARC, two resolutions; 3 steps an epoch of 40 images,
+  /// the last 4 of which are left out.
+  private static let small =
+    "--crops 2x32+2x16 --base-width 8 --hidden 16 --dim 8 --prototypes 6 --batch 12 --optimizer larc --base-lr 0.05 --final-lr 0.01 "
+    + "--epsilon 0.05 --queue 24 --queue-start-epoch 1 --freeze-epochs 0.5 --warmup-epochs 0 --checkpoint-minutes 0 --seed 5"
+  /// A failure has to end all ranks within this many seconds.
+  private static let patience = 30.0
+
+  init() throws {
+    folder = try TemporaryFolder()
+    try folder.writePictures("images", perClass: 20)
+  }
+
+  private func words(_ output: String, _ more: String, images: String = "images") -> [String] {
+    "pretrain \(images) --output \(output) --json \(RanksTests.small) \(more)".split(separator: " ").map(String.init)
+  }
+
+  private func pretrain(
+    _ output: String, ranks: Int, _ more: String = "--epochs 2", environment: [String: String] = [:],
+    whileRunning: (Process) throws -> Void = { _ in }
+  ) throws -> TrainerProcess.Outcome {
+    let words = words(output, more)
+    guard ranks > 1 else {
+      return try TrainerProcess.run(words, environment: environment, in: folder.path, whileRunning: whileRunning)
+    }
+    return try TrainerProcess.ranks(ranks, words, environment: environment, in: folder.path, whileRunning: whileRunning)
+  }
+
+  private func rows(_ output: String) -> [[String: Any]] {
+    let text = (try? String(contentsOfFile: folder.path + "/\(output)/metrics.jsonl", encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").compactMap {
+      try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+    }.filter { $0["type"] as? String == "step" }
+  }
+
+  private func losses(_ output: String) -> [Double] { rows(output).compactMap { $0["loss"] as? Double } }
+  private func bytes(_ output: String, _ name: String = "weights.safetensors") throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: folder.path + "/\(output)/\(name)"))
+  }
+
+  private func wait(_ process: Process, until holds: () -> Bool) {
+    while process.isRunning, !holds() { Thread.sleep(forTimeInterval: 0.005) }
+  }
+
+  /// Errors of ours: mpirun has words of its own about processes that end with a code.
+  private func errors(_ outcome: TrainerProcess.Outcome) -> [String] {
+    outcome.errors.split(separator: "\n").map(String.init).filter { $0.hasPrefix("error:") }
+  }
+
+  @Test func anyNumberOfRanksTrainsAsOneProcess() throws {
+    #expect(try pretrain("one", ranks: 1).code == 0)
+    let one = losses("one")
+    #expect(one.count == 6)
+    for ranks in 2...4 {
+      let outcome = try pretrain("of\(ranks)", ranks: ranks)
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      // One rank prints: as many lines as one process has.
+      #expect(outcome.objects.filter { $0["type"] as? String == "step" }.count == 6)
+      let several = losses("of\(ranks)")
+      #expect(several.count == one.count)
+      // The first step differs by roundings of sums alone; later ones begin where these have moved the weights. A sum that is missing
+      // or an image in the wrong place changes a loss in its first digits.
+      for (step, (a, b)) in zip(several, one).enumerated() {
+        #expect(abs(a - b) <= (step == 0 ? 1e-5 : 1e-3) * b, "\(ranks) ranks, step \(step + 1): \(a), one process \(b)")
+      }
+    }
+  }
+
+  @Test func theSameRanksAgainGiveTheSameBits() throws {
+    for output in ["first", "second"] { #expect(try pretrain(output, ranks: 3).code == 0) }
+    #expect(try bytes("first") == bytes("second"))
+  }
+
+  @Test func aSignalToOneRankEndsAllAfterACheckpointThatTheyGoOnFromBitForBit() throws {
+    #expect(try pretrain("whole", ranks: 2, "--epochs 40").code == 0)
+    let stopped = try pretrain("run", ranks: 2, "--epochs 40") { process in
+      wait(process) { rows("run").count >= 4 }
+      // The second one: not the rank that writes.
+      kill(try #require(TrainerProcess.children(of: process).last), SIGTERM)
+    }
+    #expect(stopped.code == 143, "\(stopped.errors)")
+    #expect(stopped.objects.last?["outcome"] as? String == "interrupted")
+    let done = rows("run").count
+    #expect(done < 120)
+    #expect(try pretrain("run", ranks: 2, "--epochs 40").code == 0)
+    #expect(rows("run").count == 120)
+    #expect(try bytes("run") == bytes("whole"))
+  }
+
+  @Test func aKilledRankEndsAllAndTheRunGoesOnWithAnotherNumber() throws {
+    let began = Date()
+    var killed = Date()
+    let dead = try pretrain("run", ranks: 3, "--epochs 40 --checkpoint-steps 2") { process in
+      wait(process) { rows("run").count >= 5 }
+      killed = Date()
+      kill(try #require(TrainerProcess.children(of: process).last), SIGKILL)
+    }
+    #expect(dead.code != 0)
+    #expect(Date().timeIntervalSince(killed) < RanksTests.patience, "\(killed.timeIntervalSince(began)) s before")
+    for (ranks, epochs) in [(2, 40), (1, 40)] {
+      let outcome = try pretrain("run", ranks: ranks, "--epochs \(epochs) --checkpoint-steps 2") { process in
+        let before = rows("run").count
+        wait(process) { rows("run").count > before + 4 }
+        kill(ranks == 1 ? process.processIdentifier : try #require(TrainerProcess.children(of: process).first), SIGTERM)
+      }
+      #expect(outcome.code == 143 || outcome.code == 0, "\(outcome.errors)")
+      let warnings = outcome.objects.compactMap { $0["warning"] as? String }
+      #expect(warnings.contains { $0.contains("rounded in another order") }, "\(warnings)")
+    }
+  }
+
+  @Test func whatIsNotFiniteEndsAllWithItsCode() throws {
+    let outcome = try pretrain("run", ranks: 2, "--epochs 40 --base-lr 1e30 --optimizer sgd")
+    #expect(outcome.code == 76, "\(outcome.errors)")
+    #expect(errors(outcome).count == 1 && errors(outcome)[0].contains("not finite"), "\(outcome.errors)")
+  }
+
+  @Test func aFullDiskOnTheRankThatWritesEndsAllWithItsMessage() throws {
+    // A limit on the size of files stands for the full disk.
+    let script = "trap '' XFSZ; ulimit -f 128; exec \"$@\""
+    let launcher = [
+      TrainerProcess.mpirun ?? "", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "2", "bash", "-c",
+      script, "x",
+    ]
+    let outcome = try TrainerProcess.run(
+      words("run", "--epochs 2"), launcher: launcher,
+      environment: ["OMPI_MCA_btl_vader_single_copy_mechanism": "none"], in: folder.path)
+    #expect(outcome.code == 74, "\(outcome.errors)")
+    #expect(errors(outcome).count == 1 && errors(outcome)[0].contains("File too large"), "\(outcome.errors)")
+  }
+
+  @Test func badImagesOfOneRankAreReplacedAsInOneProcessAndTooManyEndAll() throws {
+    for number in [3, 11] { try folder.write("images/class0/\(number).jpg", Array("no picture".utf8)) }
+    for ranks in [1, 2] { #expect(try pretrain("of\(ranks)", ranks: ranks).code == 0) }
+    for (a, b) in zip(losses("of2"), losses("of1")) { #expect(abs(a - b) <= 1e-3 * b) }
+    let outcome = try pretrain("strict", ranks: 2, "--epochs 2 --max-bad 0")
+    #expect(outcome.code == 65, "\(outcome.errors)")
+    #expect(errors(outcome).count == 1 && errors(outcome)[0].contains("images are bad"), "\(outcome.errors)")
+  }
+
+  @Test func ranksThatSeeOtherImagesAreTold() throws {
+    try folder.writePictures("images1", perClass: 19)
+    let launcher = [
+      TrainerProcess.mpirun ?? "", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "2", "bash", "-c",
+      "[ $OMPI_COMM_WORLD_RANK = 0 ] || { rm -f images0; set -- \"${@/images/images1}\"; }; exec \"$@\"", "x",
+    ]
+    let outcome = try TrainerProcess.run(
+      words("run", "--epochs 2"), launcher: launcher,
+      environment: ["OMPI_MCA_btl_vader_single_copy_mechanism": "none"], in: folder.path)
+    #expect(outcome.code == 65, "\(outcome.errors)")
+    #expect(errors(outcome).count == 1 && errors(outcome)[0].contains("sees 40 images and rank 1"), "\(outcome.errors)")
+  }
+
+  @Test func aMistakeIsToldOnce() throws {
+    let outcome = try pretrain("run", ranks: 3, "--epochs many")
+    #expect(outcome.code == 64)
+    #expect(errors(outcome).count == 1, "\(outcome.errors)")
+    let uneven = try pretrain("run", ranks: 3, "--epochs 2 --batch 10")
+    #expect(uneven.code == 64)
+    #expect(errors(uneven).count == 1 && errors(uneven)[0].contains("as 12"), "\(uneven.errors)")
+  }
+
+  @Test func whatIsForOneProcessIsNotDoneByMany() throws {
+    let outcome = try TrainerProcess.ranks(2, ["info"], in: folder.path)
+    #expect(outcome.code == 64)
+    #expect(errors(outcome).count == 1 && errors(outcome)[0].contains("info runs in one process"), "\(outcome.errors)")
+  }
+}
