@@ -57,7 +57,7 @@ cc -std=c11 -Wall -Wextra -pedantic -Werror Tests/Consumer/c/embed.c -o "$work/e
 others=(cmake pkgconfig)
 if command -v cargo > /dev/null; then
   echo "consumer test: Rust program by pkg-config"
-  PKG_CONFIG_PATH=$pc cargo build --quiet --offline --manifest-path Tests/Consumer/rust/Cargo.toml --target-dir "$work/rust"
+  PKG_CONFIG_PATH=$pc cargo build --quiet --offline --manifest-path "$work/consumer/rust/Cargo.toml" --target-dir "$work/rust"
   "$work/rust/debug/embed" "$weights" "$image" > "$work/rust.txt"
   others+=(rust)
 else
