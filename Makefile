@@ -82,10 +82,10 @@ test-interop: setup  ## What others write is read here, and what is written here
 	if [ -z "$$python" ]; then \
 	  python=$$PWD/build/interop/python/bin/python; \
 	  [ -x "$$python" ] || python3 -m venv build/interop/python; \
-	  "$$python" -m pip install -q $(TORCH) torchvision timm safetensors pillow numpy || \
+	  timeout 400 "$$python" -m pip install -q $(TORCH) torchvision timm safetensors pillow numpy || \
 	    { echo "test-interop: left out: no PyTorch can be installed here" >&2; exit 0; }; \
 	  for package in onnx onnxruntime openvino; do \
-	    "$$python" -m pip install -q $$package || echo "test-interop: left out: $$package cannot be installed here" >&2; \
+	    timeout 120 "$$python" -m pip install -q $$package || echo "test-interop: left out: $$package cannot be installed here" >&2; \
 	  done; \
 	fi; \
 	"$$python" Tests/Interop/interop.py --trainer "$$(swift build --show-bin-path)/trainer" --prefix build/interop/prefix \
