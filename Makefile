@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 # Debian's and Ubuntu's names; libomp is the OpenMP runtime of Swift's clang, and g++ brings its own.
 PACKAGES = g++ cmake ninja-build pkg-config libeigen3-dev libomp-dev libjpeg-dev libpng-dev zlib1g-dev libwebp-dev libtiff-dev \
-           libgif-dev nlohmann-json3-dev doctest-dev locales
+           libgif-dev liblinear-dev nlohmann-json3-dev doctest-dev locales
 CLANG_FORMAT = clang-format-14
 C_FILES = git ls-files --cached --others --exclude-standard '*.c' '*.cpp' '*.h'
 SWIFT_FILES = git ls-files --cached --others --exclude-standard '*.swift'

@@ -45,7 +45,7 @@ let package = Package(
       ],
       linkerSettings: [
         .linkedLibrary("omp5"), .linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("z"), .linkedLibrary("webp"),
-        .linkedLibrary("webpdemux"), .linkedLibrary("tiff"), .linkedLibrary("gif"),
+        .linkedLibrary("webpdemux"), .linkedLibrary("tiff"), .linkedLibrary("gif"), .linkedLibrary("linear"),
       ]
     ),
     // In the order of the pipeline; each module knows only those above it.

@@ -454,7 +454,9 @@ typedef enum swav_output SWAV_OF_INT {
   SWAV_OUTPUT_SCORES = 2,     /* cosines with the prototypes of the first head [N][K] */
   SWAV_OUTPUT_STAGE1 = 3,     /* the map behind layer1, its mean over the pixels [N][channels]; float32 only. layer4's are */
   SWAV_OUTPUT_STAGE2 = 4,     /* the features */
-  SWAV_OUTPUT_STAGE3 = 5
+  SWAV_OUTPUT_STAGE3 = 5,
+  SWAV_OUTPUT_GRID = 6 /* the last map in four overlapping windows, a pixel smaller than it each way, averaged
+                          [N][feature_dim][2][2]: 8192 numbers of a ResNet-50 */
 } swav_output;
 
 /* Inference with running batch-norm statistics, which are folded into the weights. images [count][height][width][channels],
@@ -831,20 +833,21 @@ typedef void (*swav_progress)(void *context, int64_t done, int64_t total);
 typedef struct swav_knn_config {
   int32_t neighbours;     /* that vote, 1 or more; more than there are training rows: all of them */
   float temperature;      /* above 0 */
+  bool equal_votes;       /* every neighbour has one vote, whatever its cosine */
   bool leave_one_out;     /* the training rows are asked about themselves, each among the others; at least 2 rows */
   swav_progress progress; /* may be NULL */
   void *context;          /* for progress */
 } swav_knn_config;
 
-/* 20 neighbours, temperature 0.07, queries of their own, no progress. */
+/* 20 neighbours, temperature 0.07, votes by cosine, queries of their own, no progress. */
 swav_knn_config swav_knn_config_default(void);
 
 /* Weighted k-nearest-neighbour classification: rows are scaled to unit norm; each of the neighbours nearest by cosine votes
- * with exp(cosine / temperature). train [count][dim], labels [count] in 0..classes-1, queries [query_count][dim] -> predictions
- * [query_count]. With leave_one_out queries is not read and may be NULL, query_count is not read, and predictions is [count].
- * Of equal cosines the earlier row counts, of equal votes the smaller class. The bank passes by in blocks: beside the arguments
- * 256 MiB for queries and their neighbours and room for three blocks of 2048 rows are needed. config may be NULL for the
- * default. SWAV_ERROR_NUMERIC when a feature is not finite, here and in swav_linear_fit. */
+ * with exp(cosine / temperature), or alike. train [count][dim], labels [count] in 0..classes-1, queries [query_count][dim] ->
+ * predictions [query_count]. With leave_one_out queries is not read and may be NULL, query_count is not read, and predictions
+ * is [count]. Of equal cosines the earlier row counts, of equal votes the smaller class. The bank passes by in blocks: beside
+ * the arguments 256 MiB for queries and their neighbours and room for three blocks of 2048 rows are needed. config may be NULL
+ * for the default. SWAV_ERROR_NUMERIC when a feature is not finite, here and in swav_linear_fit. */
 swav_status swav_knn(const float *train, const int32_t *labels, int64_t count, const float *queries, int64_t query_count,
                      int64_t dim, int32_t classes, const swav_knn_config *config, int32_t *predictions);
 
@@ -904,6 +907,109 @@ swav_status swav_linear_fit(const float *features, const int32_t *labels, int64_
 /* arg-max class of each row, of equal ones the smallest: features [count][dim] -> predictions [count]. */
 swav_status swav_linear_predict(const float *weights, int64_t dim, int32_t classes, const float *features, int64_t count,
                                 int32_t *predictions);
+
+/* The score of each class, weights times feature plus bias: features [count][dim] -> scores [count][classes]. */
+swav_status swav_linear_scores(const float *weights, int64_t dim, int32_t classes, const float *features, int64_t count,
+                               float *scores);
+
+typedef struct swav_retrieval_config {
+  bool leave_one_out;     /* the bank's rows are asked about themselves, each among the others; at least 2 rows */
+  swav_progress progress; /* may be NULL */
+  void *context;          /* for progress */
+} swav_retrieval_config;
+
+/* Queries of their own, no progress. */
+swav_retrieval_config swav_retrieval_config_default(void);
+
+/* How well the bank, ranked by cosine with a query, brings up rows of the query's label. bank [count][dim], labels [count] and
+ * query_labels [query_count] from 0 up, queries [query_count][dim] -> precision [query_count], the mean over the rows of the
+ * query's label of the share of that label among the rows down to it (average precision; -1 where the bank has none), and
+ * rank [query_count], the place of the first of them from 0 (-1: none). Of equal cosines the earlier row comes first. With
+ * leave_one_out queries, query_labels and query_count are not read, and results are [count]. Beside the arguments 256 MiB, or 8
+ * whole rankings where those are larger. config may be NULL for the default. SWAV_ERROR_NUMERIC when a feature is not finite.
+ */
+swav_status swav_retrieval(const float *bank, const int32_t *labels, int64_t count, const float *queries,
+                           const int32_t *query_labels, int64_t query_count, int64_t dim, const swav_retrieval_config *config,
+                           double *precision, int64_t *rank);
+
+typedef struct swav_svm_config {
+  double positive_weight; /* of a positive row in the loss, above 0; a negative one counts 1 */
+  double tolerance;       /* of liblinear, above 0 */
+  swav_progress progress; /* may be NULL */
+  void *context;          /* for progress */
+} swav_svm_config;
+
+/* Positive rows count twice, tolerance 1e-3, no progress. */
+swav_svm_config swav_svm_config_default(void);
+
+/* Linear support vector machines, one a class, by liblinear (L2-regularised squared hinge loss, primal, which draws no random
+ * numbers): minimises |w|^2 / 2 + C sum of weight * max(0, 1 - t w.x)^2, where x is a row with a 1 appended. features
+ * [count][dim], targets [classes][count]: 1 in the class, -1 not, 0 left out; costs [classes], C of each, above 0 -> weights
+ * [classes][dim + 1], bias last. A class without a row of both signs gets weights of zero. Keeps a copy of the features of four
+ * times their size meanwhile. config may be NULL for the default. SWAV_ERROR_NUMERIC when a feature is not finite. */
+swav_status swav_svm_fit(const float *features, const int8_t *targets, int64_t count, int64_t dim, int32_t classes,
+                         const double *costs, const swav_svm_config *config, float *weights);
+
+/* ---- Classifier: learning from labels ---------------------------------------------------------------------------------- */
+
+/* A linear layer on features that learns from labels (softmax cross-entropy, SGD with momentum), alone or with the backbone
+ * below it. Shares the network: either handle may be destroyed first. */
+typedef struct swav_classifier swav_classifier;
+
+typedef struct swav_classifier_config {
+  int32_t classes;       /* 1 or more */
+  int64_t dim;           /* without a network: length of a feature, 1..1048576; with one it is the network's */
+  int32_t size;          /* with a network: pixels a side */
+  int32_t batch;         /* images, or rows, a step at most, 1..SWAV_MAX_BATCH */
+  float label_smoothing; /* s in [0, 1): the target is (1 - s) one-hot + s / classes */
+  float momentum;        /* [0, 1) */
+  float weight_decay;    /* 0 or more, of everything that is learned */
+  bool frozen_norms; /* batch-norm uses its running statistics and leaves them as they are; its weights learn all the same */
+  float deviation;   /* of the first weights of the layer, normal; 0 or more */
+  uint64_t seed;     /* of these */
+} swav_classifier_config;
+
+/* 1000 classes, 224 pixels, batch 256, no smoothing, momentum 0.9, no decay, batch statistics, deviation 0.01, seed 0. */
+swav_classifier_config swav_classifier_config_default(void);
+
+/* network NULL: features are given to every step, and only the layer learns. Else images are, and the network's backbone learns
+ * as well, in place; its projection and prototypes stay. Allocates all that a step needs. SWAV_ERROR_MEMORY as
+ * swav_trainer_create. */
+swav_status swav_classifier_create(swav_network *network, const swav_classifier_config *config, swav_classifier **classifier);
+
+/* NULL does nothing. The network stays. */
+void swav_classifier_destroy(swav_classifier *classifier);
+
+/* Bytes, as planned before the first step; queue is 0. */
+swav_status swav_classifier_memory(const swav_classifier *classifier, swav_memory_plan *plan);
+
+typedef struct swav_classifier_input {
+  const float *values;   /* images [count][size][size][channels], or features [count][dim] */
+  const int32_t *labels; /* [count], 0..classes-1 */
+  int64_t count;         /* with a network: batch; without: 1..batch */
+  double backbone_rate;  /* learning rates, 0 or more; without a network the first is not read */
+  double classifier_rate;
+} swav_classifier_input;
+
+typedef struct swav_classifier_report {
+  double loss;          /* mean over the rows, before the update */
+  double gradient_norm; /* of all that is learned */
+  int64_t right;        /* rows whose label has the largest score, of equal ones the first */
+} swav_classifier_report;
+
+/* One step: forward, cross-entropy, backward, update. On SWAV_ERROR_NUMERIC and SWAV_ERROR_CANCELLED all state is as before. */
+swav_status swav_classifier_step(swav_classifier *classifier, const swav_classifier_input *input,
+                                 swav_classifier_report *report);
+
+/* The layer as swav_linear_predict and swav_linear_scores take it: weights [classes][dim + 1], bias last. */
+swav_status swav_classifier_read(const swav_classifier *classifier, float *weights);
+
+/* Writes all that a later process needs to go on (network, layer, momentum) and `note` (may be NULL), as swav_trainer_save. */
+swav_status swav_classifier_save(const swav_classifier *classifier, const char *path, const char *note);
+
+/* Restores what swav_classifier_save wrote into a classifier of the same configuration; swav_checkpoint_note reads its note.
+ * Fails and changes nothing when the file does not match, naming what differs, or is damaged. */
+swav_status swav_classifier_load(swav_classifier *classifier, const char *path);
 
 #ifdef __cplusplus
 }

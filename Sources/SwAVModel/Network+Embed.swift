@@ -11,6 +11,9 @@ public enum Output: String, Codable, Sendable, CaseIterable {
   case scores
   /// The map behind layer1, layer2 or layer3, its mean over the pixels; in float32 only. The mean of layer4's are the features.
   case stage1, stage2, stage3
+  /// The last map in four overlapping windows, 4 x `featureDim` numbers: 8192 of a ResNet-50 (the published linear protocol
+  /// without pooling).
+  case grid
 
   var engine: swav_output {
     switch self {
@@ -20,6 +23,7 @@ public enum Output: String, Codable, Sendable, CaseIterable {
     case .stage1: SWAV_OUTPUT_STAGE1
     case .stage2: SWAV_OUTPUT_STAGE2
     case .stage3: SWAV_OUTPUT_STAGE3
+    case .grid: SWAV_OUTPUT_GRID
     }
   }
 }
@@ -73,6 +77,7 @@ extension Network {
     case .stage1: return info.featureDim >> 3
     case .stage2: return info.featureDim >> 2
     case .stage3: return info.featureDim >> 1
+    case .grid: return 4 * info.featureDim
     }
   }
 

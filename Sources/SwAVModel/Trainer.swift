@@ -74,6 +74,12 @@ public struct MemoryPlan: Codable, Sendable, Equatable {
   /// Of the worker threads.
   public var scratch: Int
   public var total: Int
+
+  init(_ plan: swav_memory_plan) {
+    (parameters, gradients, optimizer) = (Int(plan.parameters), Int(plan.gradients), Int(plan.optimizer))
+    (activations, workspace, queue) = (Int(plan.activations), Int(plan.workspace), Int(plan.queue))
+    (scratch, total) = (Int(plan.scratch), Int(plan.total))
+  }
 }
 
 /// Who wrote a checkpoint.
@@ -141,10 +147,7 @@ extension Trainer {
   public func memoryPlan() throws(EngineError) -> MemoryPlan {
     var plan = swav_memory_plan()
     try check(swav_trainer_memory(handle, &plan))
-    return MemoryPlan(
-      parameters: Int(plan.parameters), gradients: Int(plan.gradients), optimizer: Int(plan.optimizer),
-      activations: Int(plan.activations), workspace: Int(plan.workspace), queue: Int(plan.queue),
-      scratch: Int(plan.scratch), total: Int(plan.total))
+    return MemoryPlan(plan)
   }
 
   /// One training step: renormalise prototypes, forward by resolution, codes, loss, backward, update.

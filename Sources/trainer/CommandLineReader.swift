@@ -70,7 +70,7 @@ struct CommandLineReader {
         ignored.append(.init(origin: flag, value: value, reason: published.reason))
       }
     } else if let names = target.translation(flag: flag) {
-      let value = try values(of: flag, inline, isList: false, "a value")[0]
+      let value = try values(of: flag, inline, isList: target.isPublishedList(flag), "a value").joined(separator: ",")
       for name in names { try take(name.flag, value + name.ending) }
     } else if let argument = target.spec.argument(flag: flag) {
       guard argument.kind == .option else { return words.append(word) }

@@ -86,20 +86,35 @@ extension CommandTarget {
 
   /// A flag of the published program that has no meaning here.
   func published(flag: String) -> PublishedProgram.Flag? {
-    let flags =
-      type == LinearCommand.self
-      ? PublishedProgram.linear : settings.contains { $0.name == "output" } ? PublishedProgram.pretraining : []
+    let isPretraining = settings.contains { $0.name == "output" }
+    let flags: [PublishedProgram.Flag] =
+      if type == LinearCommand.self || type == EvaluateLinearFeatures.self {
+        PublishedProgram.linear
+      } else if type == EvaluateLinear.self || type == EvaluateSemi.self {
+        PublishedProgram.evaluation
+      } else {
+        isPretraining ? PublishedProgram.pretraining : []
+      }
     return flags.first { $0.name == CommandTarget.name(flag) }
   }
 
+  /// Whether a flag of the published program takes several numbers.
+  func isPublishedList(_ flag: String) -> Bool { flag == "--decay_epochs" }
+
   /// What a flag of the published program is called here, and what its value gets at its end.
   func translation(flag: String) -> [(flag: String, ending: String)]? {
-    guard type == LinearCommand.self else { return nil }
-    return switch flag {
-    case "--data_path": [("--train", "/train"), ("--val", "/val")]
-    case "--pretrained": [("--weights", "")]
-    default: nil
-    }
+    let common: [String: [(flag: String, ending: String)]] = [
+      "--data_path": [("--train", "/train"), ("--val", "/val")], "--pretrained": [("--weights", "")],
+    ]
+    let training: [String: [(flag: String, ending: String)]] = [
+      "--batch_size": [("--batch", "")], "--decay_epochs": [("--decay-epochs", "")], "--lr": [("--rate", "")],
+      "--wd": [("--decay", "")],
+    ]
+    if type == LinearCommand.self || type == EvaluateLinearFeatures.self { return common[flag] }
+    if type == EvaluateLinear.self { return common[flag] ?? training[flag] }
+    guard type == EvaluateSemi.self else { return nil }
+    let own = flag == "--labels_perc" ? "--labels" : flag == "--lr_last_layer" ? "--head-rate" : nil
+    return common[flag] ?? training[flag] ?? own.map { [(flag: $0, ending: "")] }
   }
 
   /// What a flag needs, for messages.

@@ -25,7 +25,7 @@ struct EmbedCommand: ParsableCommand {
     help: ArgumentHelp("FILE.csv, .jsonl, .npy or .safetensors; - prints JSON lines.", valueName: "file"))
   var output: String
   @Option(
-    help: ArgumentHelp("features (backbone), embeddings (head) or scores.", valueName: "name"))
+    help: ArgumentHelp("features (backbone), embeddings (head), scores, grid.", valueName: "name"))
   var layer: String?
   @Option(help: ArgumentHelp("Mean of the map behind layer1 to layer4, instead.", valueName: "1-4"))
   var stage: Int?

@@ -10,7 +10,7 @@ struct TrainerCommand: ParsableCommand {
     discussion: """
       trainer demo                        the whole story, without any data
       trainer pretrain DIR --output RUN   learn from a folder of images
-      trainer knn --weights RUN --train DIR --val DIR
+      trainer evaluate knn --weights RUN --train DIR --val DIR
       trainer embed DIR --weights RUN --output features.csv
       trainer export RUN --format timm --output FOLDER
 
@@ -19,7 +19,8 @@ struct TrainerCommand: ParsableCommand {
       """,
     version: Runtime.versionText,
     subcommands: [
-      DemoCommand.self, CheckDataCommand.self, PreviewCommand.self, PretrainCommand.self, KNNCommand.self, LinearCommand.self,
+      DemoCommand.self, CheckDataCommand.self, PreviewCommand.self, PretrainCommand.self, EvaluateCommand.self,
+      KNNCommand.self, LinearCommand.self,
       EmbedCommand.self, ExportCommand.self, ClusterCommand.self, SearchCommand.self, DedupeCommand.self, LabelCommand.self,
       ReportCommand.self, CompareCommand.self, ExploreCommand.self, InspectCommand.self, BenchCommand.self,
       InfoCommand.self,

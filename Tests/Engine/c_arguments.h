@@ -26,7 +26,7 @@ void expect(const char *file, int line, const char *call, swav_status status, sw
 
 enum { SIDE = 16, PIXELS = SIDE * SIDE * 3, MANY = 4 * PIXELS, WRONG_COUNTS = 4, WRONG_NUMBERS = 5 };
 extern const int64_t wrong_counts[WRONG_COUNTS];
-extern const int wrong_numbers[WRONG_NUMBERS]; /* of enumerations with up to three values */
+extern const int wrong_numbers[WRONG_NUMBERS]; /* of enumerations with up to seven values */
 
 extern float pixels[MANY], results[MANY];
 extern uint8_t samples[PIXELS];
@@ -40,3 +40,5 @@ void refuse_networks(swav_network *network, const char *path);
 void refuse_training(swav_network *network, const char *path);
 void refuse_objective(void);
 void refuse_evaluation(void);
+void refuse_protocols(void);
+void refuse_classifiers(swav_network *network, const char *path);

@@ -4,7 +4,7 @@
 
 int failures = 0;
 const int64_t wrong_counts[WRONG_COUNTS] = {-1, INT64_MIN, INT64_C(1) << 40, INT64_MAX};
-const int wrong_numbers[WRONG_NUMBERS] = {-1, 3, 99, INT32_MIN, INT32_MAX};
+const int wrong_numbers[WRONG_NUMBERS] = {-1, 7, 99, INT32_MIN, INT32_MAX};
 float pixels[MANY], results[MANY];
 uint8_t samples[PIXELS];
 unsigned char picture[1 << 16];

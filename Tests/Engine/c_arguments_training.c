@@ -351,10 +351,12 @@ void refuse_evaluation(void) {
   neighbours();
   clusters();
   regression();
+  refuse_protocols();
 }
 
 void refuse_training(swav_network *network, const char *path) {
   training_settings(network);
   groups(network);
   training(network, path);
+  refuse_classifiers(network, path);
 }

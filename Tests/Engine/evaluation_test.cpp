@@ -283,7 +283,7 @@ TEST_CASE("a call says how far it is, from the beginning to the end") {
     shares.clear();
     std::vector<int32_t> predictions(size_t{count});
     Floats weights(5 * (dim + 1));
-    const swav_knn_config nearest{20, 0.07f, false, tell, &shares};
+    const swav_knn_config nearest{20, 0.07f, false, false, tell, &shares};
     const swav_linear_config regression{1e-3, 100, tell, &shares};
     CHECK((linear ? swav_linear_fit(data.features.data(), data.labels.data(), count, dim, 5, &regression, weights.data())
                   : swav_knn(data.features.data(), data.labels.data(), count, data.features.data(), count, dim, 5, &nearest,
@@ -336,7 +336,7 @@ TEST_CASE("evaluation refuses what its comments exclude, naming the value") {
     return std::string(swav_error_message());
   };
   const auto classify = [&](const int32_t* l, const Floats& f, int32_t k, float t) {
-    const swav_knn_config config{k, t, false, nullptr, nullptr};
+    const swav_knn_config config{k, t, false, false, nullptr, nullptr};
     return swav_knn(f.data(), l, 2, x.data(), 2, 2, 2, &config, predictions);
   };
   const auto regress = [&](int64_t count, double penalty, int32_t iterations) {
@@ -351,7 +351,7 @@ TEST_CASE("evaluation refuses what its comments exclude, naming the value") {
   CHECK(message(classify(nullptr, x, 1, 1), SWAV_ERROR_ARGUMENT) == "swav_knn: labels is NULL");
   CHECK(message(swav_knn(x.data(), labels, 2, nullptr, 0, 2, 2, nullptr, predictions), SWAV_ERROR_ARGUMENT) ==
         "swav_knn: queries is NULL");
-  const swav_knn_config alone{1, 1, true, nullptr, nullptr};
+  const swav_knn_config alone{1, 1, false, true, nullptr, nullptr};
   CHECK(message(swav_knn(x.data(), labels, 1, nullptr, 0, 2, 2, &alone, predictions), SWAV_ERROR_ARGUMENT) ==
         "there is 1 training row; leaving one out needs at least 2");
   CHECK(message(swav_knn(x.data(), labels, 2, x.data(), 2, int64_t{1} << 40, 2, nullptr, predictions), SWAV_ERROR_ARGUMENT) ==

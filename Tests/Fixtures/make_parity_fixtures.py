@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Golden files for Tests/Engine/parity_test.cpp: ten training steps of SwAV in PyTorch, in float64 and in float32.
+"""Golden files for Tests/Engine/parity_test.cpp: ten training steps of SwAV, and of a supervised classifier, in PyTorch, in float64 and in float32.
 
     python3 -m venv venv && venv/bin/pip install torch numpy
     venv/bin/python Tests/Fixtures/make_parity_fixtures.py        # rewrites Tests/Fixtures/parity/*.txt
@@ -265,6 +265,34 @@ def run(s, dtype):
     return losses, gradients, tensors
 
 
+# ---- Learning from labels -------------------------------------------------------------------------------------------------
+
+def run_classifier(s, dtype):
+    """Ten steps of SGD with momentum on backbone and a linear layer that starts at 0, a rate each: losses, all tensors at the end."""
+    network = Network(s)
+    fill(network, s["random_norms"])
+    layer = nn.Linear(network.projection_head[0].in_features, s["classes"])
+    for p in layer.parameters():
+        nn.init.zeros_(p)
+    network.to(dtype), layer.to(dtype)
+    network.train(not s["frozen_norms"])
+    backbone = [p for n, p in network.named_parameters() if not n.startswith(("projection_head", "prototypes"))]
+    optimizer = torch.optim.SGD([{"params": backbone, "lr": s["backbone_rate"]}, {"params": layer.parameters(), "lr": s["classifier_rate"]}],
+                                momentum=s["momentum"], weight_decay=s["weight_decay"])
+    losses = []
+    for step in range(s["steps"]):
+        network.before_pool = []
+        labels = torch.tensor([(3 * step + 7 * b) % s["classes"] for b in range(s["batch"])])
+        loss = F.cross_entropy(layer(network.backbone(crops(s, step, 0).to(dtype))), labels, label_smoothing=s["label_smoothing"])
+        losses.append(float(loss.detach()))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    tensors = {n: t.double().numpy().copy() for n, t in network.state_dict().items() if not n.startswith(("projection_head", "prototypes"))}
+    tensors.update({"classifier." + n: t.double().numpy().copy() for n, t in layer.state_dict().items()})
+    return losses, {}, tensors
+
+
 # ---- A seed without near ties ---------------------------------------------------------------------------------------------
 
 def decisions(s, dtype):
@@ -303,7 +331,7 @@ def rows(kind, exact, rounded):
         yield f"{kind} {name} {np.linalg.norm(exact[name]):.6e} {error:.3e} {numbers}\n"
 
 
-def write_case(name, s):
+def write_case(name, s, run=run):
     global SEED
     SEED = 1
     while not clear_of_ties(s):
@@ -338,8 +366,9 @@ def settings(**changes):
              random_norms=0, direct=1, steps=10)
     s.update(changes)
     # What the C interface takes as float, both runs take rounded to it.
-    for key in ("epsilon", "epsilon_floor", "temperature", "momentum", "trust", "beta1", "beta2", "adam_epsilon", "weight_decay"):
-        s[key] = float(np.float32(s[key]))
+    for key in ("label_smoothing", "epsilon", "epsilon_floor", "temperature", "momentum", "trust", "beta1", "beta2", "adam_epsilon", "weight_decay"):
+        if key in s:
+            s[key] = float(np.float32(s[key]))
     return s
 
 
@@ -352,5 +381,9 @@ if __name__ == "__main__":
     write_case("small_stem_adamw", settings(stem=1, prototypes=[30, 50], crop_sizes=[16, 9], queue_length=0, epsilon=0.5, relative=1,
                                             optimizer=2, adam_epsilon=2.0**-8, weight_decay=0.01, learning_rate=2.0**-12, random_norms=1,
                                             freeze_steps=0))
+    labels = dict(crop_counts=[1], crop_sizes=[33], classes=5, label_smoothing=0.1, backbone_rate=2.0**-7, classifier_rate=2.0**-3,
+                  weight_decay=2.0**-7, random_norms=1, direct=0)
+    write_case("classifier", settings(**labels, frozen_norms=0), run_classifier)
+    write_case("classifier_frozen_norms", settings(**labels, frozen_norms=1), run_classifier)
     # Wide enough for the engine to take Winograd's convolutions, and small otherwise.
     write_case("wide_winograd", settings(base_width=32, stem=1, crop_counts=[2], crop_sizes=[8], random_norms=1, direct=0))

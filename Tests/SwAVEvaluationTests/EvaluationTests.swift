@@ -227,7 +227,8 @@ import Testing
     }
     #expect(
       last.keys.sorted() == [
-        "calibrating", "features of train", "features of val", "knn", "knn on thumbnails", "linear", "linear on thumbnails",
+        "calibrating", "features of train", "features of val", "knn", "knn on thumbnails", "linear-features",
+        "linear-features on thumbnails",
         "re-estimating batch-norm", "thumbnails of train", "thumbnails of val",
       ])
     #expect(last["features of train"] == 15 && last["thumbnails of val"] == 6 && last["calibrating"] == 15)

@@ -23,6 +23,16 @@ import Testing
     #expect(lines.count <= HelpTests.screen, "\(lines.count) lines")
   }
 
+  /// All flags of an evaluation and of its protocol.
+  @Test(arguments: [
+    "", " knn", " linear-features", " retrieval", " clusters", " svm", " linear", " transfer", " semi", " finetune",
+  ])
+  func helpOfTheEvaluationsIsAsReviewed(_ verb: String) throws {
+    for line in try compare("evaluate" + verb).split(separator: "\n") where !line.hasPrefix("USAGE: ") {
+      #expect(line.count <= 80, "\(line)")
+    }
+  }
+
   @Test func theReferenceOfTheSettingsIsAsReviewed() throws {
     for line in try compare("help settings").split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
     let page = try TrainerProcess.run(["help", "settings", "--markdown"])

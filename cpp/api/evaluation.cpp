@@ -3,6 +3,8 @@
 #include "evaluation/knn.h"
 #include "evaluation/linear.h"
 #include "evaluation/nearest.h"
+#include "evaluation/retrieval.h"
+#include "evaluation/svm.h"
 
 using namespace swav;
 
@@ -16,7 +18,7 @@ static void check_linear(const char* function, int64_t count, int64_t dim, int32
 
 extern "C" {
 
-swav_knn_config swav_knn_config_default(void) { return {20, 0.07f, false, nullptr, nullptr}; }
+swav_knn_config swav_knn_config_default(void) { return {20, 0.07f, false, false, nullptr, nullptr}; }
 
 swav_status swav_knn(const float* train, const int32_t* labels, int64_t count, const float* queries, int64_t query_count,
                      int64_t dim, int32_t classes, const swav_knn_config* config, int32_t* predictions) {
@@ -98,6 +100,44 @@ swav_status swav_linear_predict(const float* weights, int64_t dim, int32_t class
     api::check_pointers("swav_linear_predict", {{"weights", weights}, {"features", features}, {"predictions", predictions}});
     check_linear("swav_linear_predict", count, dim, classes);
     linear_predict(weights, dim, classes, features, count, predictions);
+  });
+}
+
+swav_status swav_linear_scores(const float* weights, int64_t dim, int32_t classes, const float* features, int64_t count,
+                               float* scores) {
+  return api::interruptible([&] {
+    api::check_pointers("swav_linear_scores", {{"weights", weights}, {"features", features}, {"scores", scores}});
+    check_linear("swav_linear_scores", count, dim, classes);
+    linear_scores(weights, dim, classes, features, count, scores);
+  });
+}
+
+swav_retrieval_config swav_retrieval_config_default(void) { return {false, nullptr, nullptr}; }
+
+swav_status swav_retrieval(const float* bank, const int32_t* labels, int64_t count, const float* queries,
+                           const int32_t* query_labels, int64_t query_count, int64_t dim, const swav_retrieval_config* config,
+                           double* precision, int64_t* rank) {
+  return api::interruptible([&] {
+    const swav_retrieval_config settings = config != nullptr ? *config : swav_retrieval_config_default();
+    api::check_pointers("swav_retrieval", {{"bank", bank}, {"labels", labels}, {"precision", precision}, {"rank", rank}});
+    if (!settings.leave_one_out) {
+      api::check_pointers("swav_retrieval", {{"queries", queries}, {"query_labels", query_labels}});
+      api::check_count("swav_retrieval", "query_count", query_count);
+    }
+    api::check_count("swav_retrieval", "count", count);
+    const RetrievalInput input{bank, labels, count, settings.leave_one_out ? nullptr : queries, query_labels, query_count, dim};
+    retrieve(input, Progress(settings.progress, settings.context), precision, rank);
+  });
+}
+
+swav_svm_config swav_svm_config_default(void) { return {2, 1e-3, nullptr, nullptr}; }
+
+swav_status swav_svm_fit(const float* features, const int8_t* targets, int64_t count, int64_t dim, int32_t classes,
+                         const double* costs, const swav_svm_config* config, float* weights) {
+  return api::interruptible([&] {
+    api::check_pointers("swav_svm_fit", {{"features", features}, {"targets", targets}, {"costs", costs}, {"weights", weights}});
+    check_linear("swav_svm_fit", count, dim, classes);
+    svm_fit(features, targets, count, dim, classes, costs, config != nullptr ? *config : swav_svm_config_default(), weights);
   });
 }
 

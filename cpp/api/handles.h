@@ -8,6 +8,7 @@
 #include "network/network.h"
 #include "network/recognition.h"
 #include "swav.h"
+#include "training/classifier.h"
 #include "training/trainer.h"
 
 struct swav_network {
@@ -19,6 +20,11 @@ struct swav_trainer {
   std::shared_ptr<swav::Network> network;
   std::unique_ptr<swav::Communicator> group, norm_group;
   swav::Trainer trainer;
+};
+
+struct swav_classifier {
+  std::shared_ptr<swav::Network> network;  // that the classifier borrows; may be empty
+  swav::Classifier classifier;
 };
 
 namespace swav::api {

@@ -15,8 +15,9 @@ using namespace swav;
 namespace {
 
 void check_output(swav_output output) {
-  SWAV_REQUIRE(output >= 0 && output <= SWAV_OUTPUT_STAGE3,
-               "output is %d; 0 (features), 1 (embeddings), 2 (scores) and 3 to 5 (stages 1 to 3) are known", int(output));
+  SWAV_REQUIRE(output >= 0 && output <= SWAV_OUTPUT_GRID,
+               "output is %d; 0 (features), 1 (embeddings), 2 (scores), 3 to 5 (stages 1 to 3) and 6 (grid) are known",
+               int(output));
 }
 
 // What never changes: may be looked at on any thread.

@@ -21,7 +21,7 @@ inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::arra
 }
 
 // What a stream is for; part of its name, so that two uses never share numbers.
-enum class Purpose : uint32_t { weights = 1, crops = 2, order = 3, substitute = 4, clusters = 5, test = 100 };
+enum class Purpose : uint32_t { weights = 1, crops = 2, order = 3, substitute = 4, clusters = 5, classifier = 6, test = 100 };
 
 class Random {
  public:

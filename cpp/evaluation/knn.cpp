@@ -19,13 +19,9 @@ class Ballot {
       : cosines_(size_t(limit)), shift_(size_t(limit)), weights_(size_t(limit)), votes_(size_t(classes), 0.0) {}
 
   // The class with the most votes. Weights are relative to the nearest one's, so that they cannot overflow at any temperature.
-  int32_t winner(const Neighbour* nearest, const int32_t* labels, float temperature) {
+  int32_t winner(const Neighbour* nearest, const int32_t* labels, const swav_knn_config& config) {
     const int64_t n = int64_t(cosines_.size());
-    for (int64_t i = 0; i < n; ++i) cosines_[size_t(i)] = nearest[i].cosine;
-    std::fill(shift_.begin(), shift_.end(), nearest[0].cosine);
-    std::fill(weights_.begin(), weights_.end(), 0.0f);
-    // The reciprocal of a subnormal number is infinite, and nothing times that is not a number.
-    kernels().exp_accumulate(cosines_.data(), shift_.data(), std::min(1 / temperature, FLT_MAX), weights_.data(), n);
+    weigh(nearest, config);
     for (int64_t i = 0; i < n; ++i) votes_[size_t(labels[nearest[i].row])] += double(weights_[size_t(i)]);
     int32_t best = labels[nearest[0].row];
     for (int64_t i = 1; i < n; ++i) {
@@ -38,6 +34,16 @@ class Ballot {
   }
 
  private:
+  void weigh(const Neighbour* nearest, const swav_knn_config& config) {
+    std::fill(weights_.begin(), weights_.end(), config.equal_votes ? 1.0f : 0.0f);
+    if (config.equal_votes) return;
+    const int64_t n = int64_t(cosines_.size());
+    for (int64_t i = 0; i < n; ++i) cosines_[size_t(i)] = nearest[i].cosine;
+    std::fill(shift_.begin(), shift_.end(), nearest[0].cosine);
+    // The reciprocal of a subnormal number is infinite, and nothing times that is not a number.
+    kernels().exp_accumulate(cosines_.data(), shift_.data(), std::min(1 / config.temperature, FLT_MAX), weights_.data(), n);
+  }
+
   std::vector<float> cosines_, shift_, weights_;
   std::vector<double> votes_;  // zeros between two queries
 };
@@ -58,7 +64,7 @@ void knn_predict(const KnnInput& in, const swav_knn_config& config, int32_t* pre
   Ballot ballot(limit, in.classes);
   const NearestSearch search{in.train, in.count, leaves_out ? nullptr : in.queries, in.query_count, in.dim, limit};
   find_nearest(search, Progress(config.progress, config.context), [&](int64_t query, const Neighbour* nearest) {
-    predictions[query] = ballot.winner(nearest, in.labels, temperature);
+    predictions[query] = ballot.winner(nearest, in.labels, config);
   });
 }
 

@@ -19,7 +19,7 @@ struct KnnInput {
 };
 
 // Rows are scaled to unit norm (zero rows stay zero). Each query takes the `neighbours` training rows with the largest cosine
-// (of equal ones the earlier), each votes for its label 0..classes-1 with exp(cosine / temperature), and predictions
+// (of equal ones the earlier), each votes for its label 0..classes-1 with exp(cosine / temperature), or with 1, and predictions
 // [query_count] gets the class with the most votes (of equal ones the smaller). neighbours > count: all. leave_one_out: the
 // queries are the training rows, and no row is its own neighbour. Throws SWAV_ERROR_ARGUMENT for sizes or labels out of range,
 // SWAV_ERROR_NUMERIC for a feature that is not finite.

@@ -134,4 +134,16 @@ void linear_predict(const float* weights, int64_t dim, int32_t classes, const fl
   }
 }
 
+void linear_scores(const float* weights, int64_t dim, int32_t classes, const float* features, int64_t count, float* scores) {
+  check_features("features", features, nullptr, count, dim, classes);
+  FeatureProduct product(dim, classes);
+  product.pack(weights, classes, dim + 1);
+  product.multiply(features, count, scores);
+  parallel::for_each(feature_blocks(count), [&](int64_t block, int) {
+    for (int64_t n = block * feature_block; n < std::min(count, (block + 1) * feature_block); ++n) {
+      for (int32_t c = 0; c < classes; ++c) scores[n * classes + c] += weights[c * (dim + 1) + dim];
+    }
+  });
+}
+
 }  // namespace swav

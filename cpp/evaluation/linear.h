@@ -23,4 +23,7 @@ void linear_fit(const float* features, const int32_t* labels, int64_t count, int
 void linear_predict(const float* weights, int64_t dim, int32_t classes, const float* features, int64_t count,
                     int32_t* predictions);
 
+// scores [count][classes]: W x + b of each row, in float.
+void linear_scores(const float* weights, int64_t dim, int32_t classes, const float* features, int64_t count, float* scores);
+
 }  // namespace swav

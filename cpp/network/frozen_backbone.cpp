@@ -145,7 +145,7 @@ size_t FrozenBackbone::last_step_of(int32_t stage) const {
   return last;
 }
 
-void FrozenBackbone::run(const float* images, int64_t feature_dim, float* features, Observer after) {
+void FrozenBackbone::run(const float* images, int64_t feature_dim, float* features, Observer after, bool grid) {
   const FrozenMap& input = graph_->maps()[0];
   const int64_t pixels = int64_t(input.height) * input.width * input.channels;
   for (const FrozenPass& pass : graph_->passes()) {
@@ -156,7 +156,13 @@ void FrozenBackbone::run(const float* images, int64_t feature_dim, float* featur
         run_step(i);
         if (after) after(i, graph_->maps()[size_t(graph_->steps()[i].target)]);
       }
-      if (pass.output < 0) average_pool(graph_->maps().back(), feature_dim, features + image * feature_dim);
+      if (pass.output >= 0) continue;
+      const FrozenMap& last = graph_->maps().back();
+      if (grid) {
+        average_windows(last, feature_dim, features + image * feature_dim * grid_windows);
+      } else {
+        average_pool(last, feature_dim, features + image * feature_dim);
+      }
     }
   }
 }
@@ -173,6 +179,25 @@ void average_pool(const FrozenMap& map, int64_t channels, float* means) {
       }
     }
     for (int64_t c = 0; c < channels; ++c) out[c] *= factor;
+  });
+}
+
+void average_windows(const FrozenMap& map, int64_t channels, float* means) {
+  const int64_t height = std::max<int64_t>(1, map.height - 1), width = std::max<int64_t>(1, map.width - 1);
+  const float factor = 1.0f / float(height * width);
+  parallel::for_each(map.images, [&](int64_t image, int) {
+    float* out = means + image * channels * grid_windows;
+    std::fill(out, out + channels * grid_windows, 0.0f);
+    for (int64_t w = 0; w < grid_windows; ++w) {
+      const int64_t top = (w / 2) * (map.height - height), left = (w % 2) * (map.width - width);
+      for (int64_t y = top; y < top + height; ++y) {
+        for (int64_t x = left; x < left + width; ++x) {
+          const float* pixel = reinterpret_cast<const float*>(map.at(image, y, x));
+          for (int64_t c = 0; c < channels; ++c) out[c * grid_windows + w] += pixel[c];
+        }
+      }
+    }
+    for (int64_t c = 0; c < channels * grid_windows; ++c) out[c] *= factor;
   });
 }
 

@@ -16,6 +16,9 @@ enum class Precision { float32, int8, bfloat16 };
 // What a precision stores its numbers as on this machine.
 Element element_of(Precision precision);
 
+// Windows of SWAV_OUTPUT_GRID.
+constexpr int64_t grid_windows = 4;
+
 class FrozenBackbone {
  public:
   // weights fit graphs of equal element and signature; both are kept.
@@ -30,10 +33,10 @@ class FrozenBackbone {
   // The step that ends a stage, 1 to 4.
   size_t last_step_of(int32_t stage) const;
 
-  // images [images][height][width][channels] -> features [images][feature_dim]. after(step, target), where given, is called
-  // when a step is done for some of the images.
+  // images [images][height][width][channels] -> features [images][feature_dim], or with grid [images][feature_dim][2][2].
+  // after(step, target), where given, is called when a step is done for some of the images.
   using Observer = FunctionRef<void(size_t, const FrozenMap&)>;
-  void run(const float* images, int64_t feature_dim, float* features, Observer after = {});
+  void run(const float* images, int64_t feature_dim, float* features, Observer after = {}, bool grid = false);
 
  private:
   void frame(const float* images);
@@ -50,6 +53,10 @@ void average_pool(const FrozenMap& map, int64_t channels, float* means);
 
 // Raises ranges to the values of a float32 map: channel by channel, the first `channels` of each pixel.
 void observe(const FrozenMap& map, std::vector<float>& largest);
+
+// means [images][channels][2][2] of four windows that are a pixel smaller than a float32 map each way: what a window of 6 x 6
+// with stride 1 sees of a map of 7 x 7 (reference 3.1).
+void average_windows(const FrozenMap& map, int64_t channels, float* means);
 
 // Whether every value of a float32 map is finite.
 bool all_finite(const FrozenMap& map);

@@ -71,7 +71,8 @@ FrozenPlan::FrozenPlan(const Description& description, Parameters& parameters, s
 
 void FrozenPlan::run(const float* images, swav_output output, float* result) {
   if (const int32_t stage = stage_of(output); stage > 0) return run_stage(images, stage, result);
-  if (output == SWAV_OUTPUT_FEATURES) return backbone_->run(images, description_.feature_dim, result);
+  if (output == SWAV_OUTPUT_FEATURES || output == SWAV_OUTPUT_GRID)
+    return backbone_->run(images, description_.feature_dim, result, {}, output == SWAV_OUTPUT_GRID);
   backbone_->run(images, description_.feature_dim, features_.data());
   head_->run(features_.data(), Statistics::running, output, result);
 }

@@ -1,6 +1,7 @@
 #include "network/layer.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/stopwatch.h"
 #include "kernels/kernels.h"
@@ -47,6 +48,13 @@ void Norm::bind(Parameters& parameters, const std::string& norm_name, float* gra
     d_gamma = gradients + parameters.entry(name + ".weight").offset;
     d_beta = gradients + parameters.entry(name + ".bias").offset;
   }
+}
+
+void Norm::use_running() {
+  std::copy(running_mean, running_mean + values.channels, values.mean);
+  std::copy(running_variance, running_variance + values.channels, values.variance);
+  values.count = HUGE_VAL;  // constants are the mean of infinitely many values
+  forward_coefficients(gamma, beta, running_mean, running_variance, values);
 }
 
 void Norm::update_buffers() {

@@ -45,7 +45,8 @@ struct Norm {
 
   // gradients: base of the gradient array with the parameters' offsets, or NULL.
   void bind(Parameters& parameters, const std::string& norm_name, float* gradients);
-  void use_running() { forward_coefficients(gamma, beta, running_mean, running_variance, values); }
+  // The running statistics instead of the batch's, as constants: in the backward no gradient passes through them.
+  void use_running();
   void update_buffers();
   Operand activated(const float* y) const { return {y, Transform::norm_relu, nullptr, values.scale, values.shift, nullptr}; }
   Operand gradient(const float* d, const float* y) const { return {d, Transform::gradient, y, values.a, values.b, values.c}; }

@@ -64,6 +64,7 @@ int64_t Network::output_dim(swav_output output) const {
     case SWAV_OUTPUT_STAGE1:
     case SWAV_OUTPUT_STAGE2:
     case SWAV_OUTPUT_STAGE3: return stage_channels(description_, stage_of(output));
+    case SWAV_OUTPUT_GRID: return int64_t(description_.feature_dim) * grid_windows;
   }
   fail(SWAV_ERROR_INTERNAL, "an output that is none");
 }

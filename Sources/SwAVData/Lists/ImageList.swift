@@ -19,6 +19,13 @@ public struct ImageList: ImageSource {
     self.init(table, Classes(), folder: [])
   }
 
+  /// Paths that a table names, as ``init(table:)`` takes them.
+  init(paths: [String], besides file: String) {
+    var table = PathTable()
+    for path in paths { table.append(path.utf8) }
+    self.init(table, Classes(), listedIn: file, folders: [ImageList.folder(of: file), []])
+  }
+
   /// Paths as the file system has them, which need not be UTF-8.
   package init(pathBytes: [ArraySlice<UInt8>]) {
     var table = PathTable()

@@ -50,11 +50,29 @@ public struct LabelledFeatures: Sendable, Equatable {
   /// The class of each row, 0..<``classes``.
   public let labels: [Int32]
   public let classes: Int
+  /// [classes][count]: 1 of the class, -1 not, 0 where that does not count; nil where ``labels`` say all.
+  private let severalLabels: [Int8]?
 
   public var count: Int { labels.count }
 
   /// Throws `.argument` unless there is one label in 0..<classes for every row.
   public init(_ features: Features, labels: [Int32], classes: Int) throws(EngineError) {
+    try self.init(features, labels, classes, nil)
+  }
+
+  /// Rows of which each may have several classes: `targets` are [classes][count], 1 of the class, -1 not, 0 where that does not count.
+  /// ``labels`` are the first class of each row then, or 0. Throws `.argument` for other numbers.
+  public init(_ features: Features, targets: [Int8], classes: Int) throws(EngineError) {
+    let count = features.count
+    guard targets.count == classes * count, targets.allSatisfy({ (-1...1).contains($0) }) else {
+      throw EngineError(
+        code: .argument, message: "\(targets.count) targets; \(classes) x \(count) of -1, 0 and 1 are needed")
+    }
+    let labels = (0..<count).map { row in Int32((0..<classes).first { targets[$0 * count + row] == 1 } ?? 0) }
+    try self.init(features, labels, classes, targets)
+  }
+
+  private init(_ features: Features, _ labels: [Int32], _ classes: Int, _ several: [Int8]?) throws(EngineError) {
     guard labels.count == features.count else {
       throw EngineError(
         code: .argument, message: "\(labels.count) labels for \(features.count) rows of features; one each is needed")
@@ -65,7 +83,7 @@ public struct LabelledFeatures: Sendable, Equatable {
     for (row, label) in labels.enumerated() where label < 0 || label >= classes {
       throw EngineError(code: .argument, message: "label \(row) is \(label); 0 to \(classes - 1) is allowed")
     }
-    (self.features, self.labels, self.classes) = (features, labels, classes)
+    (self.features, self.labels, self.classes, severalLabels) = (features, labels, classes, several)
   }
 
   /// Throws `.argument` unless rows of `other` have the length of these.
@@ -76,10 +94,22 @@ public struct LabelledFeatures: Sendable, Equatable {
     }
   }
 
+  /// [classes][count]: 1 of the class, -1 not, 0 where that does not count.
+  public var targets: [Int8] {
+    if let severalLabels { return severalLabels }
+    var targets = [Int8](repeating: -1, count: classes * count)
+    for (row, label) in labels.enumerated() { targets[Int(label) * count + row] = 1 }
+    return targets
+  }
+
   /// Share of the rows that the largest class has, 0...100: what guessing it scores.
   public var majorityShare: Double {
     var counts = [Int](repeating: 0, count: classes)
-    for label in labels { counts[Int(label)] += 1 }
+    if let severalLabels {
+      for index in severalLabels.indices where severalLabels[index] == 1 { counts[index / count] += 1 }
+    } else {
+      for label in labels { counts[Int(label)] += 1 }
+    }
     return 100 * Double(counts.max() ?? 0) / Double(max(1, count))
   }
 }

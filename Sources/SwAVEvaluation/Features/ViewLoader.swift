@@ -53,6 +53,9 @@ final class ViewLoader {
     case centre
     /// The whole image squeezed.
     case whole
+    /// What classifiers are trained on (reference 2, eval): a random box of 8 to 100 % of the image, resized, flipped or not; a pure
+    /// function of (seed, epoch, sample).
+    case random(seed: UInt64, epoch: Int)
   }
 
   private let slots: ViewSlots
@@ -65,11 +68,10 @@ final class ViewLoader {
   init(_ source: any ImageSource, samples: SampleOrder, view: View, input: InputForm, options: ReadingOptions) {
     let batch = max(1, options.batch)
     let slots = ViewSlots(length: input.size * input.size * input.channels, batch: batch, count: 3)
-    var recipe = Recipe.published
-    (recipe.channels, recipe.mean, recipe.std) = (input.channels, input.mean, input.std)
+    let recipe = Recipe.classification(input)
     let reads = TimedReads(source, seconds: options.readTimeout)
     let painter = ViewPainter(
-      source: source, reads: reads, view: view, input: input, recipe: recipe.engine, decoding: options.decoding)
+      source: source, reads: reads, view: view, input: input, recipe: recipe, decoding: options.decoding)
     (self.slots, self.reads, self.samples, self.batch) = (slots, reads, samples, batch)
     pipeline = SlotPipeline(
       batches: 0..<(samples.count + batch - 1) / batch, items: { min(batch, samples.count - $0 * batch) },
@@ -123,6 +125,16 @@ final class ViewLoader {
   }
 }
 
+extension Recipe {
+  /// One random box of 8 to 100 % of the image, flipped or not; no colours change.
+  fileprivate static func classification(_ input: InputForm) -> Recipe {
+    var recipe = Recipe(groups: [CropGroup(count: 1, size: input.size, minScale: 0.08, maxScale: 1)])
+    (recipe.channels, recipe.mean, recipe.std) = (input.channels, input.mean, input.std)
+    (recipe.jitterProbability, recipe.grayscaleProbability, recipe.blurProbability) = (0, 0, 0)
+    return recipe
+  }
+}
+
 /// What became of an image.
 private enum ViewOutcome {
   /// A hash of its encoded bytes.
@@ -131,13 +143,12 @@ private enum ViewOutcome {
 }
 
 /// What a worker does with an image.
-// Sendable: `recipe` is a value of C, without pointers.
-private struct ViewPainter: @unchecked Sendable {
+private struct ViewPainter: Sendable {
   let source: any ImageSource
   let reads: TimedReads
   let view: ViewLoader.View
   let input: InputForm
-  let recipe: swav_recipe
+  let recipe: Recipe
   let decoding: DecodingOptions
 
   func paint(_ sample: Int, into pixels: UnsafeMutablePointer<Float>) throws -> ViewOutcome {
@@ -149,8 +160,12 @@ private struct ViewPainter: @unchecked Sendable {
         switch view {
         case .centre: try CropPlan.centre(size: input.size, imageWidth: info.width, imageHeight: info.height)
         case .whole: try CropPlan.whole(size: input.size, imageWidth: info.width, imageHeight: info.height)
+        case .random(let seed, let epoch):
+          try CropPlan(
+            recipe: recipe, seed: seed, epoch: epoch, sample: sample, crop: 0, imageWidth: info.width,
+            imageHeight: info.height)
         }
-      var (enginePlan, recipe) = (plan.engine, recipe)
+      var (enginePlan, recipe) = (plan.engine, recipe.engine)
       try check(swav_crop_execute(image.handle, &enginePlan, &recipe, pixels))
       return .good(contentHash(bytes))
     } catch let error as EngineError where error.code == .memory || error.code == .internal {

@@ -1,23 +1,44 @@
 public import SwAVEngine
 
-/// A way to judge features. The verbs, `pretrain` with a validation set and the JSON all work with values of this type; one more
-/// way is one more type, in a file of its own.
+/// A way to judge what a network has learned. The verbs, `pretrain` with a validation set and the JSON all work with values of this
+/// type; one more way is one more type, in a file of its own.
 public protocol EvaluationProtocol: Sendable {
-  /// As the verb and its files have it: "knn".
+  /// As the command has it: "knn".
   var name: String { get }
 
   /// False where each validation image can be asked about among the others.
   var needsTrainingImages: Bool { get }
 
-  /// `progress` gets how many pieces of work of how many are done.
-  func evaluate(_ data: EvaluationFeatures, progress: (Int, Int) -> Void) throws -> EvaluationResult
+  /// Whether images may have several classes.
+  var takesSeveralLabels: Bool { get }
+
+  /// Which of the training images are learned from, in order; nil for all.
+  func selection(of images: EvaluationImages) throws -> [Int]?
+
+  /// `progress` gets what is being done, and how many pieces of work of how many are done.
+  func evaluate(_ subject: EvaluationSubject, progress: (String, Int, Int) -> Void) throws -> EvaluationResult
 }
 
 extension EvaluationProtocol {
   public var needsTrainingImages: Bool { true }
+  public var takesSeveralLabels: Bool { false }
+
+  public func selection(of images: EvaluationImages) throws -> [Int]? { nil }
 }
 
-/// What a protocol works on. Classes are numbered alike on both sides.
+/// A protocol that needs no more than features of images and their classes.
+public protocol FeatureProtocol: EvaluationProtocol {
+  /// `progress` gets how many pieces of work of how many are done.
+  func evaluate(_ data: EvaluationFeatures, progress: (Int, Int) -> Void) throws -> EvaluationResult
+}
+
+extension FeatureProtocol {
+  public func evaluate(_ subject: EvaluationSubject, progress: (String, Int, Int) -> Void) throws -> EvaluationResult {
+    try evaluate(subject.features(progress)) { progress(name, $0, $1) }
+  }
+}
+
+/// What a feature protocol works on. Classes are numbered alike on both sides.
 public struct EvaluationFeatures: Sendable {
   /// What is learned from. Nil: each row of `val` is asked about among the others.
   public let train: LabelledFeatures?
@@ -35,6 +56,12 @@ public struct EvaluationFeatures: Sendable {
     }
     (self.train, self.val) = (train, val)
   }
+
+  /// Throws `.argument` where there are none.
+  func learned(by name: String) throws(EngineError) -> LabelledFeatures {
+    guard let train else { throw EngineError(code: .argument, message: "\(name) needs training images") }
+    return train
+  }
 }
 
 /// What a protocol found: figures with names and units, the first of them the one that counts.
@@ -44,14 +71,26 @@ public struct EvaluationResult: Sendable, Equatable {
   /// For people: "20-NN".
   public var title: String
   public var figures: [EvaluationFigure]
+  /// What was said of each class; nil where nothing is said of classes.
+  public var confusion: Confusion?
+  /// What one has to know beside the figures; one line each.
+  public var remarks: [String]
 
-  public init(name: String, title: String, figures: [EvaluationFigure]) {
-    (self.name, self.title, self.figures) = (name, title, figures)
+  public init(
+    name: String, title: String, figures: [EvaluationFigure], confusion: Confusion? = nil, remarks: [String] = []
+  ) {
+    (self.name, self.title, self.figures, self.confusion, self.remarks) = (name, title, figures, confusion, remarks)
   }
 }
 
 public struct EvaluationFigure: Sendable, Equatable {
-  public enum Unit: String, Sendable, Codable { case percent, images }
+  public enum Unit: String, Sendable, Codable {
+    case percent, images, epochs
+    /// 0...1, or slightly below 0 where chance is 0.
+    case share
+    /// A learning rate, a weight decay, a cost.
+    case number
+  }
 
   /// A key that stands alone, in snake case: "knn20_class_mean".
   public var name: String
@@ -59,8 +98,11 @@ public struct EvaluationFigure: Sendable, Equatable {
   public var title: String
   public var value: Double
   public var unit: Unit
+  /// In which the figure lies for 95 % of the samples that could have been drawn in the place of these validation images
+  /// (``Bootstrap``); nil where that was not asked.
+  public var interval: ClosedRange<Double>?
 
-  public init(name: String, title: String, value: Double, unit: Unit) {
-    (self.name, self.title, self.value, self.unit) = (name, title, value, unit)
+  public init(name: String, title: String, value: Double, unit: Unit, interval: ClosedRange<Double>? = nil) {
+    (self.name, self.title, self.value, self.unit, self.interval) = (name, title, value, unit, interval)
   }
 }

@@ -2,7 +2,7 @@ import CSwAV
 public import SwAVEngine
 
 /// Multinomial logistic regression on frozen, standardised features by L-BFGS.
-public struct LinearProbe: EvaluationProtocol, Equatable {
+public struct LinearProbe: FeatureProtocol, Equatable {
   /// Times the squared norm of the weights, added to the mean cross-entropy.
   public var penalty: Double
   public var maxIterations: Int
@@ -13,7 +13,7 @@ public struct LinearProbe: EvaluationProtocol, Equatable {
     (self.penalty, self.maxIterations) = (penalty ?? standard.penalty, maxIterations ?? Int(standard.max_iterations))
   }
 
-  public var name: String { "linear" }
+  public var name: String { "linear-features" }
 
   public func fit(
     _ data: LabelledFeatures, progress: (Int, Int) -> Void = { _, _ in }
@@ -31,11 +31,10 @@ public struct LinearProbe: EvaluationProtocol, Equatable {
   }
 
   public func evaluate(_ data: EvaluationFeatures, progress: (Int, Int) -> Void) throws -> EvaluationResult {
-    guard let train = data.train else {
-      throw EngineError(code: .argument, message: "a linear classifier needs training images")
-    }
-    let predictions = try fit(train, progress: progress).predict(data.val.features)
-    return EvaluationResult(name: name, title: "linear", figures: Accuracy(predictions, data.val).figures("linear"))
+    let predictions = try fit(data.learned(by: name), progress: progress).predict(data.val.features)
+    let accuracy = Accuracy(predictions, data.val)
+    return EvaluationResult(
+      name: name, title: "linear", figures: accuracy.figures("linear"), confusion: accuracy.confusion)
   }
 }
 
@@ -58,5 +57,17 @@ public struct LinearClassifier: Sendable, Equatable {
     try check(
       swav_linear_predict(weights, Int64(dim), Int32(classes), features.values, Int64(features.count), &predictions))
     return predictions
+  }
+
+  /// The score of each class, [row][class]. Throws as ``predict(_:)``.
+  public func scores(_ features: Features) throws(EngineError) -> [Float] {
+    guard features.dim == dim else {
+      throw EngineError(
+        code: .argument, message: "rows of \(features.dim) numbers do not go with a classifier of rows of \(dim)")
+    }
+    guard features.count > 0 else { return [] }
+    var scores = [Float](repeating: 0, count: features.count * classes)
+    try check(swav_linear_scores(weights, Int64(dim), Int32(classes), features.values, Int64(features.count), &scores))
+    return scores
   }
 }

@@ -1,17 +1,30 @@
 import CSwAV
 public import SwAVEngine
 
-/// Weighted k-nearest-neighbour classification: rows are scaled to unit norm; each of the nearest by cosine votes with
-/// exp(cosine / temperature).
-public struct NearestNeighbours: EvaluationProtocol, Equatable {
+/// Weighted k-nearest-neighbour classification: rows are scaled to unit norm; each of the nearest by cosine votes.
+public struct NearestNeighbours: FeatureProtocol, Equatable {
+  public enum Weighting: String, Sendable, Codable, CaseIterable {
+    /// exp(cosine / temperature): Wu et al. 2018 (NPID), whom the paper follows, and DINO, with a temperature of 0.07 both.
+    case exponential
+    /// One vote each.
+    case equal
+  }
+
   /// That vote, where there are so many.
   public var neighbours: Int
   public var temperature: Float
+  public var weighting: Weighting
 
   /// 20 neighbours and a temperature of 0.07 unless given.
-  public init(neighbours: Int? = nil, temperature: Float? = nil) {
+  public init(neighbours: Int? = nil, temperature: Float? = nil, weighting: Weighting = .exponential) {
     let standard = swav_knn_config_default()
     (self.neighbours, self.temperature) = (neighbours ?? Int(standard.neighbours), temperature ?? standard.temperature)
+    self.weighting = weighting
+  }
+
+  /// What the paper and DINO report, and the same with equal votes: 20 and 200 neighbours.
+  public static let published = Weighting.allCases.flatMap { weighting in
+    [20, 200].map { NearestNeighbours(neighbours: $0, weighting: weighting) }
   }
 
   public var name: String { "knn" }
@@ -37,8 +50,8 @@ public struct NearestNeighbours: EvaluationProtocol, Equatable {
     var predictions = [Int32](repeating: 0, count: queries?.count ?? bank.count)
     let status = withEngineProgress(progress) { report, context in
       var config = swav_knn_config(
-        neighbours: Int32(clamping: neighbours), temperature: temperature, leave_one_out: queries == nil, progress: report,
-        context: context)
+        neighbours: Int32(clamping: neighbours), temperature: temperature, equal_votes: weighting == .equal,
+        leave_one_out: queries == nil, progress: report, context: context)
       return swav_knn(
         bank.features.values, bank.labels, Int64(bank.count), queries?.values ?? [], Int64(queries?.count ?? 0),
         Int64(bank.features.dim), Int32(bank.classes), &config, &predictions)
@@ -55,11 +68,13 @@ public struct NearestNeighbours: EvaluationProtocol, Equatable {
     } else {
       predictions = try predictLeavingOneOut(data.val, progress: progress)
     }
-    let (key, voters) = ("knn\(neighbours)", min(neighbours, others))
-    let title = voters == neighbours ? "\(neighbours)-NN" : "\(neighbours)-NN (\(voters) voted: there are no more)"
-    var figures = Accuracy(predictions, data.val).figures(key)
+    let (key, voters) = ("knn\(neighbours)" + (weighting == .equal ? "_equal" : ""), min(neighbours, others))
+    let way = "\(neighbours)-NN" + (weighting == .equal ? ", one vote each" : "")
+    let title = voters == neighbours ? way : "\(way) (\(voters) voted: there are no more)"
+    let accuracy = Accuracy(predictions, data.val)
+    var figures = accuracy.figures(key)
     figures.append(
       EvaluationFigure(name: key + "_voters", title: "neighbours that voted", value: Double(voters), unit: .images))
-    return EvaluationResult(name: name, title: title, figures: figures)
+    return EvaluationResult(name: name, title: title, figures: figures, confusion: accuracy.confusion)
   }
 }

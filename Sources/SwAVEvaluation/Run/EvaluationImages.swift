@@ -12,6 +12,25 @@ public struct EvaluationImages: Sendable {
   public let remarks: [String]
   /// The class of each class of `val`.
   private let classOfVal: [Int32]
+  /// Of images that may have several classes: [sample][class].
+  private let targets: (train: [[Int8]], val: [[Int8]])?
+
+  /// Whether images may have several classes.
+  public var hasSeveralLabels: Bool { targets != nil }
+
+  /// Images that may have several classes. Throws `.unusable` where there are fewer than two classes, or they differ.
+  public init(train: MultiLabelImages, val: MultiLabelImages) throws(DataError) {
+    guard Set(train.classNames) == Set(val.classNames) else {
+      let lacking = Set(train.classNames).symmetricDifference(val.classNames).sorted()
+      throw DataError(.unusable, "class \(abridged(lacking)) is in one of train and val only")
+    }
+    guard train.classNames.count > 1 else {
+      throw DataError(.unusable, "train: \(train.classNames.count) classes; at least two are needed")
+    }
+    (self.train, self.val, classNames, remarks, classOfVal) = (train.images, val.images, train.classNames, [], [])
+    let order = train.classNames.map { name in val.classNames.firstIndex(of: name) ?? 0 }
+    targets = (train.targets, val.targets.map { sample in order.map { sample[$0] } })
+  }
 
   /// Throws `.unusable` where a set has no classes, fewer than two are learned from, two have the same name, or `val` has one
   /// that `train` lacks. Names are the same when their bytes are; else, when they are the same text in another of Unicode's
@@ -41,7 +60,7 @@ public struct EvaluationImages: Sendable {
           .unusable, "val: class '\(name)' is not in train, whose classes are \(abridged(learned.classNames))")
       }
     }
-    (classOfVal, self.remarks) = (mapped, remarks)
+    (classOfVal, self.remarks, targets) = (mapped, remarks, nil)
   }
 
   private static func checkClasses(of source: any ImageSource, _ name: String) throws(DataError) {
@@ -72,6 +91,11 @@ public struct EvaluationImages: Sendable {
     guard features.count > 0 else {
       let first = features.bad.first.map { "; \($0.name): \($0.reason)" } ?? ""
       throw DataError(.unusable, "\(name): none of \(features.bad.count) images could be read\(first)")
+    }
+    if let targets {
+      let side = name == "val" ? targets.val : targets.train
+      let columns = classNames.indices.flatMap { c in features.samples.map { side[$0][c] } }
+      return try LabelledFeatures(features, targets: columns, classes: classNames.count)
     }
     let labels = try features.samples.map { sample in
       guard let label = source.label(of: sample), source.classNames.indices.contains(label) else {

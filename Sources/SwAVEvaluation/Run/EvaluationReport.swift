@@ -9,13 +9,17 @@ public struct EvaluationReport: Sendable, Equatable {
   /// Images with features that were learned from; nil where each validation image was asked about among the others.
   public var trainImages: Int?
   public var valImages: Int
-  public var classes: Int
+  public var classNames: [String]
   /// Percent of the validation images that the largest class has: what guessing it scores.
   public var majorityShare: Double
   /// Images that could not be read, and took no part.
   public var bad: [BadSample]
   /// What one has to know beside the figures; one line each.
   public var remarks: [String]
+  /// What was published on the same data, a line a figure.
+  public var published: [String] = []
+
+  public var classes: Int { classNames.count }
 
   /// All figures by name: those on thumbnails as "raw_" and the name.
   public var figures: [EvaluationFigure] {
@@ -32,8 +36,9 @@ public struct EvaluationReport: Sendable, Equatable {
   /// The figure of that name.
   public func value(of name: String) -> Double? { figures.first { $0.name == name }?.value }
 
-  /// The keys of a JSON row: counts, every figure under its name, the unit of each figure under "units", and "remarks" where there
-  /// are some.
+  /// The keys of a JSON row: counts, every figure under its name, the unit of each under "units", its 95 % interval under
+  /// "intervals", percent right of each class by the first result under "per_class", and "remarks" and "published" where there are
+  /// some.
   public var fields: [String: any Encodable & Sendable] {
     var fields: [String: any Encodable & Sendable] = [
       "val_images": valImages, "classes": classes, "bad_images": bad.count,
@@ -41,33 +46,59 @@ public struct EvaluationReport: Sendable, Equatable {
     ]
     if let trainImages { fields["train_images"] = trainImages }
     if !remarks.isEmpty { fields["remarks"] = remarks }
+    if !published.isEmpty { fields["published"] = published }
+    let intervals = figures.compactMap { figure in figure.interval.map { (figure.name, [$0.lowerBound, $0.upperBound]) } }
+    if !intervals.isEmpty { fields["intervals"] = Dictionary(intervals, uniquingKeysWith: { a, _ in a }) }
+    if let found = confusion?.classAccuracies {
+      let known = zip(classNames, found).compactMap { name, value in value.map { (name, $0) } }
+      fields["per_class"] = Dictionary(known, uniquingKeysWith: { a, _ in a })
+    }
     for figure in figures { fields[figure.name] = figure.value }
     return fields
   }
+
+  /// Of the first result that has one.
+  public var confusion: Confusion? { results.lazy.compactMap(\.confusion).first }
 
   /// For people: what was measured, a line a protocol, remarks.
   public var lines: [String] {
     let learned = trainImages.map { "\($0) training and \(valImages) validation images" }
     let first = "\(learned ?? "\(valImages) validation images, each asked about among the others"), \(classes) classes"
     return [first] + results.map { line($0, "") } + rawResults.map { line($0, " on raw 16x16 thumbnails") }
-      + remarks.map { "warning: " + $0 }
+      + worst + published + remarks.map { "warning: " + $0 }
+  }
+
+  /// The classes that go worst, where there are so many that some do.
+  private var worst: [String] {
+    guard let found = confusion?.classAccuracies, classes > 2 else { return [] }
+    let known = zip(classNames, found).compactMap { name, value in value.map { (name: name, value: $0) } }
+    let last = known.sorted { $0.value < $1.value }.prefix(3).map { "\($0.name) \(decimals($0.value)) %" }
+    return ["lowest classes: " + last.joined(separator: ", ")]
+  }
+
+  private func text(_ value: Double, _ unit: EvaluationFigure.Unit) -> String {
+    switch unit {
+    case .percent: "\(decimals(value)) %"
+    case .share: decimals(value)
+    case .number: "\(value)"
+    case .images, .epochs: "\(Int(value))"
+    }
   }
 
   private func line(_ result: EvaluationResult, _ suffix: String) -> String {
-    func text(_ figure: EvaluationFigure) -> String {
-      switch figure.unit {
-      case .percent: "\(decimals(figure.value)) %"
-      case .images: "\(Int(figure.value))"
-      }
+    var first = ""
+    if let figure = result.figures.first {
+      first = text(figure.value, figure.unit)
+      if let interval = figure.interval { first += " [\(decimals(interval.lowerBound)), \(decimals(interval.upperBound))]" }
     }
-    let percentages = result.figures.dropFirst().filter { $0.unit == .percent }.map { "\($0.title) \(text($0))" }
-    let beside = (percentages + ["largest class \(decimals(majorityShare)) %"]).joined(separator: ", ")
-    return "\(result.title)\(suffix): \(result.figures.first.map(text) ?? "") (\(beside))"
+    let others = result.figures.dropFirst().filter { $0.unit != .images }.map { "\($0.title) \(text($0.value, $0.unit))" }
+    let beside = (others + ["largest class \(decimals(majorityShare)) %"]).joined(separator: ", ")
+    return "\(result.title)\(suffix): \(first) (\(beside))"
   }
 
   private func decimals(_ value: Double) -> String {
-    let hundredths = Int((value * 100).rounded())
+    let hundredths = Int((abs(value) * 100).rounded())
     let rest = hundredths % 100
-    return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
+    return "\(value < 0 && hundredths > 0 ? "-" : "")\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
   }
 }

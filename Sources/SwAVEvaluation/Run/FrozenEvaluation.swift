@@ -2,7 +2,8 @@ public import SwAVData
 import SwAVEngine
 public import SwAVModel
 
-/// Measures what was learned: protocols on frozen backbone features, with the raw-pixel floor beside them.
+/// Measures what was learned: protocols on a network and labelled images, with the raw-pixel floor beside them where they need no
+/// more than features.
 public struct FrozenEvaluation: Sendable {
   public var protocols: [any EvaluationProtocol]
   /// Pixels a side; nil: the network's input size.
@@ -28,36 +29,31 @@ public struct FrozenEvaluation: Sendable {
     if images.train == nil, let needy = protocols.first(where: \.needsTrainingImages) {
       throw DataError(.unusable, "\(needy.name) needs training images")
     }
-    let network = try prepared(network, images, progress)
-    let learned = images.train.map { spread(trainLimit ?? .max, over: $0.count) }
-    func features(of source: any ImageSource, _ samples: [Int]?, _ name: String) throws -> Features {
-      let total = samples?.count ?? source.count
-      return try Features.extract(
-        from: source, samples: samples, network: network, size: size, inference: inference, options: reading
-      ) {
-        progress("features of \(name)", $0, total)
-      }
+    if images.hasSeveralLabels, let other = protocols.first(where: { !$0.takesSeveralLabels }) {
+      throw DataError(.unusable, "images with several classes each are for svm; \(other.name) needs one class an image")
     }
-    let train = try images.train.map { try features(of: $0, learned, "train") }
-    let val = try features(of: images.val, nil, "val")
-    let data = try labelled(images, train, val)
+    let subject = try EvaluationSubject(
+      images, try prepared(network, images, progress), size: size, inference: inference, reading: reading,
+      selection: try selection(of: images))
+    let data = try subject.features(progress)
+    let (train, val) = (data.train?.features, data.val.features)
     let same = SamePictures(train: train, trainSource: images.train, val: val, valSource: images.val)
+    let results = try protocols.map { try $0.evaluate(subject, progress: progress) }
     var report = EvaluationReport(
-      results: try results(on: data, "", progress), trainImages: train?.count, valImages: val.count,
-      classes: images.classNames.count, majorityShare: data.val.majorityShare, bad: (train?.bad ?? []) + val.bad,
-      remarks: images.remarks)
+      results: results, trainImages: train?.count, valImages: val.count, classNames: images.classNames,
+      majorityShare: data.val.majorityShare, bad: subject.bad, remarks: images.remarks)
     if let remark = same.remark(of: val.count, leavesOneOut: train == nil) { report.remarks.append(remark) }
+    report.remarks += ClassRemarks.of(data, names: images.classNames) + results.flatMap(\.remarks)
+    report.published = PublishedFigures.lines(beside: results, classNames: images.classNames)
     guard includesRawPixels else { return report }
-    func thumbnails(of source: any ImageSource, _ samples: [Int]?, _ name: String) throws -> Features {
-      let total = samples?.count ?? source.count
-      return try Features.thumbnails(of: source, for: network, samples: samples, options: reading) {
-        progress("thumbnails of \(name)", $0, total)
-      }
-    }
-    let raw = try labelled(
-      images, try images.train.map { try thumbnails(of: $0, learned, "train") }, try thumbnails(of: images.val, nil, "val"))
-    report.rawResults = try results(on: raw, " on thumbnails", progress)
+    report.rawResults = try rawResults(subject, progress)
     return report
+  }
+
+  private func selection(of images: EvaluationImages) throws -> [Int]? {
+    for judge in protocols { if let chosen = try judge.selection(of: images) { return chosen } }
+    guard let trainLimit, let train = images.train else { return nil }
+    return spread(trainLimit, over: train.count)
   }
 
   private func prepared(
@@ -78,13 +74,36 @@ public struct FrozenEvaluation: Sendable {
     return network
   }
 
-  private func labelled(_ images: EvaluationImages, _ train: Features?, _ val: Features) throws -> EvaluationFeatures {
-    try EvaluationFeatures(train: try train.map { try images.labelled(train: $0) }, val: try images.labelled(val: val))
-  }
-
-  private func results(
-    on data: EvaluationFeatures, _ suffix: String, _ progress: (String, Int, Int) -> Void
+  /// Of the protocols that need no more than features, on thumbnails.
+  private func rawResults(
+    _ subject: EvaluationSubject, _ progress: (String, Int, Int) -> Void
   ) throws -> [EvaluationResult] {
-    try protocols.map { judge in try judge.evaluate(data) { progress(judge.name + suffix, $0, $1) } }
+    let judges = protocols.compactMap { $0 as? any FeatureProtocol }
+    guard !judges.isEmpty else { return [] }
+    func thumbnails(of source: any ImageSource, _ samples: [Int]?, _ name: String) throws -> Features {
+      let total = samples?.count ?? source.count
+      return try Features.thumbnails(of: source, for: subject.network, samples: samples, options: reading) {
+        progress("thumbnails of \(name)", $0, total)
+      }
+    }
+    let images = subject.images
+    let train = try images.train.map { try images.labelled(train: thumbnails(of: $0, subject.selection, "train")) }
+    let raw = try EvaluationFeatures(train: train, val: images.labelled(val: thumbnails(of: images.val, nil, "val")))
+    return try judges.map { judge in try judge.evaluate(raw) { progress(judge.name + " on thumbnails", $0, $1) } }
+  }
+}
+
+/// What there is to say about how many images the classes have.
+enum ClassRemarks {
+  static func of(_ data: EvaluationFeatures, names: [String]) -> [String] {
+    guard let train = data.train else { return [] }
+    let learned = Set(train.labels)
+    let lacking = Set(data.val.labels).subtracting(learned).sorted().map { names[Int($0)] }
+    guard !lacking.isEmpty else { return [] }
+    let images = data.val.labels.count { !learned.contains($0) }
+    return [
+      "\(images) validation images are of classes without a training image that could be read "
+        + "(\(lacking.prefix(8).joined(separator: ", "))\(lacking.count > 8 ? ", ..." : "")): they cannot be right"
+    ]
   }
 }

@@ -28,6 +28,15 @@ public enum PublishedProgram {
       Flag(name: "dump_path", reason: "the result is printed"),
     ]
 
+  /// Of the programs that train a linear layer, or all layers on few labels, where they mean nothing here.
+  public static let evaluation: [Flag] =
+    ["dist_url", "world_size", "rank", "local_rank"].map { Flag(name: $0, reason: "there is one process") } + [
+      Flag(name: "nesterov", reason: "momentum is plain"), Flag(name: "final_lr", reason: "the cosine ends at 0"),
+      Flag(name: "scheduler_type", reason: "decay-epochs makes steps"),
+      Flag(name: "global_pooling", reason: "grid gives the features without it"),
+      Flag(name: "use_bn", reason: "features are taken as they are"), Flag(name: "dump_path", reason: "the result is printed"),
+    ]
+
   /// One that somebody gave.
   public struct Given: Sendable, Equatable {
     public var origin: String

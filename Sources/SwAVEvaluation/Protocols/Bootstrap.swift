@@ -1,0 +1,67 @@
+import SwAVEngine
+
+/// How far a figure moves with the validation images that happened to be drawn: the figure again on samples of as many images, drawn
+/// from them with replacement; what lies between the 2.5 % below and above (Efron and Tibshirani, "An introduction to the bootstrap",
+/// 1993, section 13.3). The seed is always the same: so is the interval.
+struct Bootstrap {
+  /// Draws of one image in all, at most: 1000 samples of 20,000 images, fewer of more.
+  private static let mostDraws = 20_000_000
+  private static let samples = 40...1000
+
+  let images: Int
+  let count: Int
+
+  /// `share` of the samples that there would be otherwise, for figures that are dear.
+  init(images: Int, share: Double = 1) {
+    self.images = images
+    let affordable = Bootstrap.mostDraws / max(1, images)
+    let wanted = Int(Double(Bootstrap.samples.upperBound) * share)
+    count = min(max(min(affordable, wanted), Bootstrap.samples.lowerBound), Bootstrap.samples.upperBound)
+  }
+
+  /// The interval of each figure, which is computed from how often each image was drawn. Nil for fewer than 2 images.
+  func intervals(_ figures: [([Int32]) -> Double]) -> [ClosedRange<Double>?] {
+    guard images > 1 else { return figures.map { _ in nil } }
+    var found = figures.map { _ in [Double]() }
+    var generator = SplitMix64(seed: 0)
+    for _ in 0..<count {
+      var draws = [Int32](repeating: 0, count: images)
+      for _ in 0..<images { draws[generator.below(images)] += 1 }
+      for (index, figure) in figures.enumerated() { found[index].append(figure(draws)) }
+    }
+    return found.map { values in
+      let sorted = values.sorted()
+      let out = Int((0.025 * Double(count)).rounded(.down))
+      return sorted[out]...sorted[count - 1 - out]
+    }
+  }
+
+  /// Of the mean of one number an image.
+  func interval(ofMean values: [Double]) -> ClosedRange<Double>? {
+    intervals([
+      { draws in
+        var sum = 0.0
+        for (draw, value) in zip(draws, values) where draw > 0 { sum += Double(draw) * value }
+        return sum / Double(values.count)
+      }
+    ])[0]
+  }
+}
+
+/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+struct SplitMix64: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+
+  /// 0..<count, below 2^32.
+  mutating func below(_ count: Int) -> Int { Int(((next() >> 32) &* UInt64(count)) >> 32) }
+}

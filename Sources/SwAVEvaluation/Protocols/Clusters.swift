@@ -1,0 +1,90 @@
+import CSwAV
+import SwAVEngine
+import SwAVModel
+
+/// Clusters of the validation images against their classes, which the clusters have not seen: normalised mutual information, adjusted
+/// Rand index, purity, and the accuracy of the best one-to-one match of clusters and classes.
+public struct Clusters: EvaluationProtocol, Equatable {
+  public enum Kind: Sendable, Equatable {
+    /// Spherical k-means on the features, the best of some starts; as many clusters as there are classes unless given.
+    case kmeans(clusters: Int? = nil)
+    /// The prototype with the largest score.
+    case prototypes
+  }
+
+  public var kind: Kind
+  /// Of k-means; the clustering with the largest mean cosine counts.
+  public var starts: Int
+  public var seed: UInt64
+
+  public init(_ kind: Kind, starts: Int = 5, seed: UInt64 = 0) { (self.kind, self.starts, self.seed) = (kind, starts, seed) }
+
+  public var name: String { "clusters" }
+  public var needsTrainingImages: Bool { false }
+
+  public func evaluate(_ subject: EvaluationSubject, progress: (String, Int, Int) -> Void) throws -> EvaluationResult {
+    let val = try subject.features(progress).val
+    switch kind {
+    case .kmeans(let wanted):
+      let clusters = min(wanted ?? val.classes, val.count)
+      let found = try kmeans(val.features, clusters: clusters) { progress(name, $0, $1) }
+      return result(found, clusters, val, "kmeans", "k-means of \(clusters)")
+    case .prototypes:
+      let scores = try subject.rows(.scores, of: .val, progress)
+      let best = (0..<scores.count).map { row in
+        let values = scores.row(row)
+        return Int32((values.firstIndex(of: values.max() ?? 0) ?? values.startIndex) - values.startIndex)
+      }
+      return result(best, scores.dim, val, "prototypes", "\(scores.dim) prototypes")
+    }
+  }
+
+  /// The cluster of each row, by the best of the starts.
+  func kmeans(_ features: Features, clusters: Int, progress: (Int, Int) -> Void) throws(EngineError) -> [Int32] {
+    let rows = features.unit()
+    var best: (inertia: Double, clusters: [Int32]) = (.infinity, [])
+    for start in 0..<starts {
+      var centres = [Float](repeating: 0, count: clusters * rows.dim)
+      var (found, inertia) = ([Int32](repeating: 0, count: rows.count), 0.0)
+      func tell(_ done: Int, _ total: Int) { progress(start * total + done, starts * total) }
+      let status = withEngineProgress(tell) { report, context in
+        var config = swav_kmeans_config_default()
+        (config.clusters, config.seed) = (Int32(clamping: clusters), seed &+ UInt64(start))
+        (config.unit_centres, config.progress, config.context) = (true, report, context)
+        return swav_kmeans(rows.values, Int64(rows.count), Int64(rows.dim), &config, &centres, &found, &inertia)
+      }
+      try check(status)
+      if inertia < best.inertia { best = (inertia, found) }
+    }
+    return best.clusters
+  }
+
+  private func result(
+    _ clusterOf: [Int32], _ clusters: Int, _ val: LabelledFeatures, _ key: String, _ title: String
+  ) -> EvaluationResult {
+    func agreement(_ weights: [Int32]?) -> Agreement {
+      Agreement(clusterOf, clusters: clusters, val.labels, classes: val.classes, weights: weights)
+    }
+    let whole = agreement(nil)
+    let matching = whole.matching
+    typealias Measure = (name: String, title: String, unit: EvaluationFigure.Unit, value: (Agreement) -> Double)
+    let measures: [Measure] = [
+      ("nmi", "normalised mutual information", .share, { $0.normalizedMutualInformation }),
+      ("ari", "adjusted Rand index", .share, { $0.adjustedRandIndex }),
+      ("purity", "purity", .percent, { 100 * $0.purity }),
+      // The match is that of all images.
+      ("hungarian", "best one-to-one match", .percent, { 100 * $0.matched(matching) }),
+    ]
+    let intervals = Bootstrap(images: val.count, share: 0.2).intervals(
+      measures.map { measure in { measure.value(agreement($0)) } })
+    let figures = zip(measures, intervals).map { measure, interval in
+      EvaluationFigure(
+        name: "\(key)_\(measure.name)", title: measure.title, value: measure.value(whole), unit: measure.unit,
+        interval: interval)
+    }
+    let used = Set(clusterOf).count
+    let remarks = used < clusters ? ["\(clusters - used) of \(clusters) clusters (\(title)) have no validation image"] : []
+    return EvaluationResult(
+      name: name, title: "\(title), normalised mutual information", figures: figures, remarks: remarks)
+  }
+}

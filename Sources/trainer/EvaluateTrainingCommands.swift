@@ -1,0 +1,200 @@
+import ArgumentParser
+import SwAV
+
+/// Flags of the protocols that train by SGD.
+struct TrainingOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Passes over the labelled images; as published unless given.", valueName: "n"))
+  var epochs: Int?
+  @Option(help: ArgumentHelp("Images a step.", valueName: "n"))
+  var batch = 256
+  @Option(help: ArgumentHelp("Epochs from which the rate is multiplied by --gamma.", valueName: "n,n"))
+  var decayEpochs: String?
+  @Option(help: ArgumentHelp("What it is multiplied by.", valueName: "x"))
+  var gamma: Double?
+
+  func validate() throws {
+    if let epochs, epochs < 1 { throw ValidationError("--epochs is \(epochs); a number from 1 on is needed") }
+    guard (1...65536).contains(batch) else { throw ValidationError("--batch is \(batch); 1 to 65536 are allowed") }
+    if let gamma, !(gamma > 0 && gamma <= 1) {
+      throw ValidationError("--gamma is \(gamma); above 0 and up to 1 is allowed")
+    }
+    if let decayEpochs, points == nil {
+      throw ValidationError("--decay-epochs is '\(decayEpochs)'; numbers with commas between them are needed, as 60,80")
+    }
+  }
+
+  private var points: [Int]? {
+    let found = decayEpochs.map { $0.split(separator: ",").map { Int($0) } } ?? []
+    return found.contains { $0 ?? 0 < 1 } ? nil : found.compactMap { $0 }
+  }
+
+  /// The published schedule, with what was given in its place.
+  func schedule(_ published: RateSchedule, epochs: Int) -> RateSchedule {
+    guard let points, !points.isEmpty || gamma != nil else { return published }
+    var (shares, factor) = ([Double](), 0.1)
+    if case .steps(let at, let by) = published { (shares, factor) = (at, by) }
+    if !points.isEmpty { shares = points.map { Double($0) / Double(epochs) } }
+    return shares.isEmpty ? published : .steps(at: shares, factor: gamma ?? factor)
+  }
+}
+
+private func requireRate(_ flag: String, _ rate: Double?) throws {
+  if let rate, !(rate >= 0 && rate.isFinite) {
+    throw ValidationError("\(flag) is \(rate); a number from 0 on is needed")
+  }
+}
+
+struct EvaluateLinear: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "linear",
+    abstract: "The paper's linear protocol: SGD on the frozen backbone.",
+    discussion: """
+      100 epochs of random boxes, flipped or not; rate 0.3 at a batch of 256 by a
+      cosine; measured on centre crops after every epoch: last and best are told.
+      --tune tries rates and decays on a tenth of the training images first.
+      """)
+  @OptionGroup var options: EvaluationOptions
+  @OptionGroup var training: TrainingOptions
+  @Option(help: ArgumentHelp("Learning rate at a batch of 256.", valueName: "x"))
+  var rate = LinearTraining().rate
+  @Option(help: ArgumentHelp("Weight decay.", valueName: "x"))
+  var decay = LinearTraining().weightDecay
+  @Flag(help: "Try rates from 0.01 to 30 and decays of 0, 1e-6 and 1e-4 on a tenth of the training images first.")
+  var tune = false
+  @Flag(help: "Four windows of the last map: 8192 numbers of a ResNet-50.")
+  var grid = false
+  @Flag(inversion: .prefixedNo, help: "New boxes each epoch; without, centre crops, a hundredth of the time.")
+  var augment = true
+  @Option(help: ArgumentHelp("Seed of boxes and order.", valueName: "n"))
+  var trainingSeed: UInt64 = 0
+
+  func validate() throws {
+    try requireRate("--rate", rate)
+    try requireRate("--decay", Double(decay))
+  }
+
+  func run() throws {
+    var judge = LinearTraining()
+    judge.epochs = training.epochs ?? judge.epochs
+    judge.batch = training.batch
+    judge.schedule = training.schedule(judge.schedule, epochs: judge.epochs)
+    (judge.rate, judge.weightDecay, judge.usesGrid, judge.augments) = (rate, decay, grid, augment)
+    judge.seed = trainingSeed
+    if tune { judge.grid = LinearTraining.standardGrid }
+    try options.run([judge], command: "evaluate linear")
+  }
+}
+
+struct EvaluateTransfer: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "transfer",
+    abstract: "The paper's linear protocol for Places and iNaturalist.",
+    discussion: """
+      As evaluate linear, with a rate of 0.01 that is divided by 10 three times, decay
+      1e-4, and 28 (places) or 84 (inaturalist) epochs.
+      """)
+  @OptionGroup var options: EvaluationOptions
+  @OptionGroup var training: TrainingOptions
+  @Option(name: .customLong("as"), help: ArgumentHelp("places or inaturalist.", valueName: "name"))
+  var like = "places"
+  @Option(help: ArgumentHelp("Learning rate at a batch of 256.", valueName: "x"))
+  var rate = LinearTraining(transfer: .places).rate
+  @Flag(inversion: .prefixedNo, help: "New boxes each epoch; without, centre crops, a hundredth of the time.")
+  var augment = true
+
+  func validate() throws {
+    guard LinearTraining.Transfer(rawValue: like) != nil else {
+      throw ValidationError("--as is '\(like)'; places or inaturalist is needed")
+    }
+    try requireRate("--rate", rate)
+  }
+
+  func run() throws {
+    var judge = LinearTraining(transfer: LinearTraining.Transfer(rawValue: like) ?? .places)
+    judge.epochs = training.epochs ?? judge.epochs
+    (judge.batch, judge.rate, judge.augments) = (training.batch, rate, augment)
+    judge.schedule = training.schedule(judge.schedule, epochs: judge.epochs)
+    try options.run([judge], command: "evaluate transfer")
+  }
+}
+
+/// Flags of the protocols that train all layers.
+struct FineTuningOptions: ParsableArguments {
+  @OptionGroup var training: TrainingOptions
+  @Option(help: ArgumentHelp("Learning rate of the backbone at a batch of 256; as published unless given.", valueName: "x"))
+  var rate: Double?
+  @Option(help: ArgumentHelp("The same of the linear layer.", valueName: "x"))
+  var headRate: Double?
+  @Option(help: ArgumentHelp("The same of all layers from scratch.", valueName: "x"))
+  var scratchRate = FineTuning.all().scratchRate
+  @Option(help: ArgumentHelp("Weight decay.", valueName: "x"))
+  var decay = FineTuning.all().weightDecay
+  @Option(help: ArgumentHelp("Label smoothing, 0 to less than 1.", valueName: "x"))
+  var smoothing: Float = 0
+  @Flag(inversion: .prefixedNo, help: "Train the same network from scratch as well.")
+  var scratch = true
+  @Flag(help: "Batch-norm keeps its statistics.")
+  var freezeNorms = false
+  @Option(help: ArgumentHelp("Repetitions with other subsets, orders and first weights.", valueName: "n"))
+  var seeds = 1
+
+  func validate() throws {
+    for (flag, rate) in [
+      ("--rate", rate), ("--head-rate", headRate), ("--scratch-rate", scratchRate), ("--decay", Double(decay)),
+    ] { try requireRate(flag, rate) }
+    guard smoothing >= 0, smoothing < 1 else {
+      throw ValidationError("--smoothing is \(smoothing); 0 to less than 1 is allowed")
+    }
+    guard (1...1000).contains(seeds) else { throw ValidationError("--seeds is \(seeds); 1 to 1000 are allowed") }
+  }
+
+  func run(_ published: FineTuning, _ options: EvaluationOptions) throws {
+    var judge = published
+    judge.epochs = training.epochs ?? judge.epochs
+    judge.batch = training.batch
+    judge.schedule = training.schedule(judge.schedule, epochs: judge.epochs)
+    judge.backboneRate = rate ?? judge.backboneRate
+    judge.classifierRate = headRate ?? judge.classifierRate
+    (judge.scratchRate, judge.weightDecay, judge.labelSmoothing) = (scratchRate, decay, smoothing)
+    (judge.comparesScratch, judge.freezesNorms) = (scratch, freezeNorms)
+    judge.seeds = (0..<seeds).map { UInt64($0) }
+    try options.run([judge], command: "evaluate \(judge.name)")
+  }
+}
+
+struct EvaluateSemi: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "semi",
+    abstract: "The paper's semi-supervised protocol: few labels, all layers.",
+    discussion: """
+      Trains all layers on 1 or 10 % of the labels, as many of every class, for 20
+      epochs at two rates, times 0.2 at epochs 12 and 16; and the same network from
+      scratch.
+      """)
+  @OptionGroup var options: EvaluationOptions
+  @OptionGroup var tuning: FineTuningOptions
+  @Option(help: ArgumentHelp("Percent of the training images that have a label.", valueName: "p"))
+  var labels = 1.0
+  @Option(
+    help: ArgumentHelp("The training images that have a label, a name a line; in the place of --labels.", valueName: "file"))
+  var list: String?
+
+  func validate() throws {
+    guard labels > 0, labels <= 100 else {
+      throw ValidationError("--labels is \(labels); more than 0 and up to 100 is allowed")
+    }
+  }
+
+  func run() throws { try tuning.run(FineTuning(semi: list.map(FineTuning.Labels.list) ?? .percent(labels)), options) }
+}
+
+struct EvaluateFinetune: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "finetune",
+    abstract: "Trains all layers on all labels, and from scratch.",
+    discussion: "As evaluate semi with 100 % of the labels and the rates of 10 %; from scratch it is the supervised baseline.")
+  @OptionGroup var options: EvaluationOptions
+  @OptionGroup var tuning: FineTuningOptions
+
+  func run() throws { try tuning.run(.all(), options) }
+}

@@ -1,0 +1,200 @@
+// What the protocols of evaluation compute in the engine: retrieval, support vector machines, scores, the grid of
+// features.
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <numeric>
+
+#include "network_twin.h"
+#include "training_bench.h"
+
+using namespace swav;
+using namespace swav::test;
+
+namespace {
+
+struct Threads {
+  explicit Threads(int32_t count) { REQUIRE(swav_set_threads(count) == SWAV_OK); }
+  ~Threads() { swav_set_threads(0); }
+};
+
+// Rows around one direction a class.
+struct Sample {
+  Floats features;
+  std::vector<int32_t> labels;
+  Sample(uint64_t seed, int64_t count, int64_t dim, int32_t classes, double noise) {
+    const Floats centres = unit_vectors(77, classes, dim);
+    Random random(seed, Purpose::test);
+    for (int64_t n = 0; n < count; ++n) {
+      labels.push_back(int32_t(random.below(uint32_t(classes))));
+      for (int64_t d = 0; d < dim; ++d)
+        features.push_back(centres[size_t(labels.back() * dim + d)] + float(noise / std::sqrt(double(dim)) * random.normal()));
+    }
+  }
+};
+
+struct Ranked {
+  std::vector<double> precision;
+  std::vector<int64_t> rank;
+};
+
+Ranked retrieve(const Sample& bank, const Sample& queries, int64_t dim, bool leaves_out = false) {
+  Ranked r{std::vector<double>(queries.labels.size(), 7), std::vector<int64_t>(queries.labels.size(), 7)};
+  swav_retrieval_config config = swav_retrieval_config_default();
+  config.leave_one_out = leaves_out;
+  REQUIRE_MESSAGE(swav_retrieval(bank.features.data(), bank.labels.data(), int64_t(bank.labels.size()), queries.features.data(),
+                                 queries.labels.data(), int64_t(queries.labels.size()), dim, &config, r.precision.data(),
+                                 r.rank.data()) == SWAV_OK,
+                  swav_error_message());
+  return r;
+}
+
+}  // namespace
+
+TEST_CASE("average precision and the first rank are those worked out by hand") {
+  // In the plane, at angles from the query of 10, 20, 30, 40, 50 degrees.
+  Sample bank(1, 0, 2, 1, 0), query(1, 0, 2, 1, 0);
+  for (int i = 1; i <= 5; ++i) {
+    bank.features.push_back(3 * std::cos(float(i) * 0.1745f));
+    bank.features.push_back(3 * std::sin(float(i) * 0.1745f));
+  }
+  bank.labels = {1, 0, 1, 1, 0};
+  for (int i = 0; i < 3; ++i) query.features.insert(query.features.end(), {0.5f, 0.0f});
+  query.labels = {1, 0, 2};
+  const Ranked found = retrieve(bank, query, 2);
+  CHECK(found.precision[0] == doctest::Approx((1.0 + 2.0 / 3 + 3.0 / 4) / 3));
+  CHECK(found.precision[1] == doctest::Approx((1.0 / 2 + 2.0 / 5) / 2));
+  CHECK(found.precision[2] == -1);
+  CHECK(found.rank == std::vector<int64_t>{0, 1, -1});
+}
+
+TEST_CASE("retrieval is that of a sort of all cosines in double, with queries and with each row left out") {
+  const int64_t dim = 24;
+  const Sample bank(5, 300, dim, 7, 1.5), queries(6, 40, dim, 7, 1.5);
+  for (bool leaves_out : {false, true}) {
+    const Sample& asked = leaves_out ? bank : queries;
+    const Ranked found = retrieve(bank, asked, dim, leaves_out);
+    for (size_t q = 0; q < asked.labels.size(); ++q) {
+      std::vector<std::pair<double, size_t>> order;
+      for (size_t n = 0; n < bank.labels.size(); ++n) {
+        if (leaves_out && n == q) continue;
+        double dot = 0, norm = 0;
+        for (size_t d = 0; d < size_t(dim); ++d) {
+          const double x = double(bank.features[n * size_t(dim) + d]);
+          dot += x * double(asked.features[q * size_t(dim) + d]);
+          norm += x * x;
+        }
+        order.emplace_back(-dot / std::sqrt(norm), n);
+      }
+      std::sort(order.begin(), order.end());
+      double sum = 0, hits = 0;
+      for (size_t i = 0; i < order.size(); ++i) {
+        if (bank.labels[order[i].second] == asked.labels[q]) sum += ++hits / double(i + 1);
+      }
+      // Cosines closer than float rounds may change places: by one place of 300 at most here.
+      CHECK(std::abs(found.precision[q] - sum / hits) < 1e-3);
+    }
+  }
+}
+
+// The optimum of |w|^2 / 2 + C sum weight max(0, 1 - t w.x)^2 by its gradient, which is 0 there.
+TEST_CASE("the support vector machine is at the minimum of its objective, class by class, without rows that are left out") {
+  const int64_t dim = 10, count = 120;
+  const int32_t classes = 3;
+  const Sample data(9, count, dim, classes, 1.5);
+  std::vector<int8_t> targets(size_t(classes * count));
+  for (int32_t c = 0; c < classes; ++c) {
+    for (int64_t n = 0; n < count; ++n) targets[size_t(c * count + n)] = n % 5 == 4 ? 0 : data.labels[size_t(n)] == c ? 1 : -1;
+  }
+  const double costs[classes] = {0.1, 1, 10};
+  swav_svm_config config = swav_svm_config_default();
+  config.tolerance = 1e-6;
+  Floats weights(size_t(classes * (dim + 1)));
+  REQUIRE_MESSAGE(
+      swav_svm_fit(data.features.data(), targets.data(), count, dim, classes, costs, &config, weights.data()) == SWAV_OK,
+      swav_error_message());
+  for (int32_t c = 0; c < classes; ++c) {
+    const float* w = weights.data() + c * (dim + 1);
+    Doubles gradient(w, w + dim + 1);
+    double scale = 0;
+    for (int64_t n = 0; n < count; ++n) {
+      const double t = targets[size_t(c * count + n)];
+      if (t == 0) continue;
+      double score = double(w[dim]);
+      for (int64_t d = 0; d < dim; ++d) score += double(w[d]) * double(data.features[size_t(n * dim + d)]);
+      const double slack = std::max(0.0, 1 - t * score), factor = -2 * costs[c] * (t > 0 ? 2 : 1) * slack * t;
+      for (int64_t d = 0; d <= dim; ++d) {
+        const double x = d < dim ? double(data.features[size_t(n * dim + d)]) : 1;
+        gradient[size_t(d)] += factor * x;
+        scale = std::max(scale, std::abs(factor * x));
+      }
+    }
+    // Weights are rounded to float: each term of the gradient moves by its curvature times that.
+    for (double g : gradient) CHECK(std::abs(g) <= 1e-4 * std::max(1.0, scale) * std::max(1.0, costs[c]));
+  }
+  const auto again = [&](int32_t threads) {
+    const Threads team(threads);
+    Floats found(weights.size());
+    REQUIRE(swav_svm_fit(data.features.data(), targets.data(), count, dim, classes, costs, &config, found.data()) == SWAV_OK);
+    return found;
+  };
+  CHECK(again(1) == weights);
+  CHECK(again(3) == weights);
+  // Without rows of both signs there is nothing to tell apart.
+  std::fill(targets.begin(), targets.begin() + count, int8_t(-1));
+  REQUIRE(swav_svm_fit(data.features.data(), targets.data(), count, dim, 1, costs, nullptr, weights.data()) == SWAV_OK);
+  CHECK(std::all_of(weights.begin(), weights.begin() + dim + 1, [](float x) { return x == 0; }));
+}
+
+TEST_CASE("scores are weights times features plus bias") {
+  const int64_t dim = 33, count = 70;
+  const int32_t classes = 5;
+  const Floats features = integers(1, count * dim, 8), weights = integers(2, classes * (dim + 1), 8);
+  Floats scores(size_t(count * classes));
+  REQUIRE(swav_linear_scores(weights.data(), dim, classes, features.data(), count, scores.data()) == SWAV_OK);
+  for (int64_t n = 0; n < count; ++n) {
+    for (int32_t c = 0; c < classes; ++c) {
+      double sum = double(weights[size_t(c * (dim + 1) + dim)]);
+      for (int64_t d = 0; d < dim; ++d)
+        sum += double(weights[size_t(c * (dim + 1) + d)]) * double(features[size_t(n * dim + d)]);
+      CHECK(double(scores[size_t(n * classes + c)]) == sum);  // integers: exact
+    }
+  }
+}
+
+TEST_CASE("equal votes are a majority, whatever the cosines") {
+  // One very near neighbour of class 0, two farther ones of class 1.
+  const Floats train = {1, 0, 0.6f, 0.8f, 0.6f, -0.8f}, query = {1, 0};
+  const int32_t labels[3] = {0, 1, 1};
+  swav_knn_config config = swav_knn_config_default();
+  config.neighbours = 3;
+  for (bool equal : {false, true}) {
+    config.equal_votes = equal;
+    int32_t found = -1;
+    REQUIRE(swav_knn(train.data(), labels, 3, query.data(), 1, 2, 2, &config, &found) == SWAV_OK);
+    CHECK(found == (equal ? 1 : 0));
+  }
+}
+
+TEST_CASE("the four windows of the grid average to the features where the map is 2 x 2, and are the map of 1 x 1 four times") {
+  swav_network_config config = small_network();
+  for (int32_t size : {16, 8}) {  // the small stem and three strides: maps of 2 x 2 and 1 x 1
+    swav_network* network = nullptr;
+    REQUIRE(swav_network_create(&config, 4, &network) == SWAV_OK);
+    swav_network_info info;
+    REQUIRE(swav_network_describe(network, &info) == SWAV_OK);
+    const int64_t images = 3, dim = info.feature_dim;
+    const Floats pixels = normals(1, images * size * size * 3);
+    Floats features(size_t(images * dim)), grid(size_t(images * dim * 4));
+    REQUIRE(swav_network_embed(network, SWAV_OUTPUT_FEATURES, pixels.data(), images, size, size, features.data()) == SWAV_OK);
+    REQUIRE(swav_network_embed(network, SWAV_OUTPUT_GRID, pixels.data(), images, size, size, grid.data()) == SWAV_OK);
+    bool differs = false;
+    for (size_t i = 0; i < features.size(); ++i) {
+      const float* w = grid.data() + 4 * i;
+      CHECK(double((w[0] + w[1] + w[2] + w[3]) / 4) == doctest::Approx(double(features[i])).epsilon(1e-5));
+      differs = differs || w[0] != w[3];
+    }
+    CHECK(differs == (size == 16));
+    swav_network_destroy(network);
+  }
+}

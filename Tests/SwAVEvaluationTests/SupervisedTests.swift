@@ -1,0 +1,159 @@
+import SwAVAugmentation
+import SwAVData
+import SwAVEngine
+import SwAVModel
+import SwAVTestSupport
+import Testing
+
+@testable import SwAVEvaluation
+
+/// Protocols that train, on small pictures of stripes.
+@Suite struct SupervisedTests {
+  let folder: TemporaryFolder
+
+  init() throws {
+    folder = try TemporaryFolder()
+    for kind in 0..<3 {
+      for number in 0..<10 { try folder.write("train/class\(kind)/\(number).jpg", coloured(kind, number)) }
+      for number in 20..<26 { try folder.write("val/class\(kind)/\(number).jpg", coloured(kind, number)) }
+    }
+  }
+
+  /// A picture that is mostly red, green or blue: the kind; the number moves an edge.
+  private func coloured(_ kind: Int, _ number: Int) throws -> [UInt8] {
+    let samples = (0..<40 * 40).flatMap { place -> [UInt8] in
+      let bright: UInt8 = place % 40 < 10 + number ? 230 : 170
+      return (0..<3).map { $0 == kind ? bright : 30 }
+    }
+    return try Image.encodeJPEG(samples, width: 40, height: 40, channels: 3)
+  }
+
+  private func network(seed: UInt64 = 3) throws -> Network {
+    let network = try Network(
+      NetworkConfiguration(architecture: .resnet18, stem: .small, baseWidth: 8, hidden: 16, dim: 8, prototypes: [5]), seed: seed
+    )
+    try network.describeInput(InputDescription(size: 32, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]))
+    return network
+  }
+
+  private func images() throws -> EvaluationImages {
+    try EvaluationImages(train: ImageFolder(folder.path + "/train"), val: ImageFolder(folder.path + "/val"))
+  }
+
+  private func run(_ judge: any EvaluationProtocol, workers: Int = 2, network: Network? = nil) throws -> EvaluationReport {
+    var evaluation = FrozenEvaluation([judge])
+    evaluation.includesRawPixels = false
+    evaluation.reading.workers = workers
+    return try evaluation.run(images(), network: network ?? self.network())
+  }
+
+  @Test func theLinearProtocolLearnsAndTellsTheLastAndTheBestEpoch() throws {
+    var judge = LinearTraining()
+    (judge.epochs, judge.batch, judge.rate) = (8, 8, 10)
+    let report = try run(judge)
+    let (last, best) = (try #require(report.value(of: "linear_sgd")), try #require(report.value(of: "linear_sgd_best")))
+    #expect(best >= last && best > 60, "\(report.lines)")
+    let epoch = try #require(report.value(of: "linear_sgd_best_epoch"))
+    #expect(epoch >= 1 && epoch <= 8 && report.value(of: "linear_sgd_rate") == 10)
+    // The same bits with other workers; other boxes with another seed.
+    #expect(try run(judge, workers: 1).results == report.results)
+    judge.augments = false
+    let centres = try run(judge)
+    #expect(try #require(centres.value(of: "linear_sgd_best")) > 60, "\(centres.lines)")
+    judge.usesGrid = true
+    #expect(try #require(run(judge).value(of: "linear_sgd_best")) > 60)
+  }
+
+  @Test func theNetworkThatIsJudgedStaysAsItIs() throws {
+    let (network, fresh) = (try network(), try network())
+    let pixels = (0..<32 * 32 * 3).map { Float($0 % 7) / 7 }
+    let before = try fresh.embed(images: pixels, count: 1, height: 32, width: 32)
+    var (linear, tuning) = (LinearTraining(), FineTuning.all())
+    (linear.epochs, tuning.epochs, tuning.batch, tuning.comparesScratch) = (1, 1, 8, false)
+    _ = try run(linear, network: network)
+    _ = try run(tuning, network: network)
+    #expect(try network.embed(images: pixels, count: 1, height: 32, width: 32) == before)
+  }
+
+  @Test func ratesAreChosenOnTrainingImages() throws {
+    var judge = LinearTraining()
+    (judge.epochs, judge.augments, judge.batch) = (10, false, 8)
+    judge.grid = [0, 30].map { LinearTraining.Choice(rate: $0, weightDecay: 0) }
+    // A rate of 0 learns nothing: the other one is chosen, whatever the validation images say.
+    let report = try run(judge)
+    #expect(report.value(of: "linear_sgd_rate") == 30, "\(report.lines)")
+  }
+
+  @Test func fewLabelsTrainAllLayersAndFromScratch() throws {
+    var judge = FineTuning(semi: .percent(40))
+    (judge.epochs, judge.batch, judge.backboneRate, judge.classifierRate, judge.scratchRate) = (6, 6, 1, 2, 2)
+    judge.seeds = [0, 1]
+    let report = try run(judge)
+    // 40 % of 30 images in 3 classes: 4 of each.
+    #expect(report.value(of: "semi40_images") == 12)
+    for name in ["semi40", "semi40_scratch"] {
+      let value = try #require(report.value(of: name))
+      #expect(value > 34, "\(name): \(value), guessing has 33.3")
+      #expect(try #require(report.value(of: name + "_deviation")) >= 0)
+    }
+    #expect(try run(judge, workers: 1).results == report.results)
+    #expect(report.confusion?.classes == 3)
+  }
+
+  @Test func aListSaysWhichImagesHaveALabel() throws {
+    try folder.write("list.txt", Array("class0/1.jpg\nclass1/2.jpg\nclass2/3.jpg\nclass2/4.jpg\n".utf8))
+    var judge = FineTuning(semi: .list(folder.path + "/list.txt"))
+    (judge.epochs, judge.batch, judge.comparesScratch) = (1, 4, false)
+    #expect(try judge.selection(of: images()) == [1, 12, 23, 24])
+    #expect(try run(judge).value(of: "semi_images") == 4)
+    try folder.write("list.txt", Array("class0/77.jpg\n".utf8))
+    let error = #expect(throws: DataError.self) { try judge.selection(of: images()) }
+    #expect(error?.description.hasSuffix("'class0/77.jpg' is no training image") == true, "\(error as Any)")
+    // Names of ImageNet's files are unique, and so are these lists' last parts; here they are not.
+    try folder.write("list.txt", Array("1.jpg\n".utf8))
+    let many = #expect(throws: DataError.self) { try judge.selection(of: images()) }
+    #expect(many?.description.hasSuffix("is the name of several training images") == true)
+  }
+
+  @Test func picturesThatCannotBeReadAreLeftOut() throws {
+    try folder.write("train/class0/a.jpg", [])
+    try folder.write("val/class1/b.jpg", [])
+    var (linear, tuning) = (LinearTraining(), FineTuning.all())
+    (linear.epochs, tuning.epochs, tuning.batch, tuning.comparesScratch) = (1, 1, 7, false)
+    for judge in [linear, tuning] as [any EvaluationProtocol] {
+      let report = try run(judge)
+      #expect(Set(report.bad.map(\.name)) == ["class0/a.jpg", "class1/b.jpg"])
+      #expect(report.trainImages == 30 && report.valImages == 18)
+    }
+  }
+
+  @Test func threeImagesAreEnoughToTrainOn() throws {
+    for kind in 0..<3 { try folder.write("few/class\(kind)/1.jpg", coloured(kind, 1)) }
+    let images = try EvaluationImages(train: ImageFolder(folder.path + "/few"), val: ImageFolder(folder.path + "/val"))
+    var (linear, tuning) = (LinearTraining(), FineTuning(semi: .percent(1)))
+    (linear.epochs, linear.grid, tuning.epochs, tuning.comparesScratch) = (2, LinearTraining.standardGrid, 2, false)
+    for judge in [linear, tuning, SupportVectorMachine(), Clusters(.kmeans()), Clusters(.prototypes), Retrieval()]
+      as [any EvaluationProtocol]
+    {
+      var evaluation = FrozenEvaluation([judge])
+      evaluation.includesRawPixels = false
+      let report = try evaluation.run(images, network: network())
+      #expect(report.trainImages == 3 && report.results[0].figures[0].value.isFinite, "\(judge.name)")
+    }
+  }
+
+  @Test func severalClassesAnImageAreForTheSupportVectorMachineOnly() throws {
+    let lines = (0..<3).flatMap { kind in
+      (0..<10).map { "train/class\(kind)/\($0).jpg,k\(kind)|\($0 % 2 == 0 ? "even" : "odd")" }
+    }
+    try folder.write("train.csv", Array(("path,label\n" + lines.joined(separator: "\n") + "\n").utf8))
+    let set = try MultiLabelImages.open(folder.path + "/train.csv", part: "trainval")
+    let images = try EvaluationImages(train: set, val: set)
+    var evaluation = FrozenEvaluation([SupportVectorMachine()])
+    evaluation.includesRawPixels = false
+    let report = try evaluation.run(images, network: network())
+    #expect(try #require(report.value(of: "svm_map")) > 50 && report.majorityShare == 50, "\(report.lines)")
+    evaluation.protocols = [NearestNeighbours()]
+    #expect(throws: DataError.self) { try evaluation.run(images, network: network()) }
+  }
+}

@@ -1,0 +1,30 @@
+#include "evaluation/retrieval.h"
+
+#include <climits>
+
+#include "base/status.h"
+
+namespace swav {
+
+void retrieve(const RetrievalInput& in, const Progress& progress, double* precision, int64_t* rank) {
+  const bool leaves_out = in.queries == nullptr;
+  check_features("bank's features", in.bank, in.labels, in.count, in.dim, INT_MAX);
+  if (!leaves_out) check_features("query features", in.queries, in.query_labels, in.query_count, in.dim, INT_MAX);
+  const int64_t others = in.count - (leaves_out ? 1 : 0);
+  SWAV_REQUIRE(others >= 1, "there is 1 row; leaving one out needs at least 2");
+  const int32_t* asked = leaves_out ? in.labels : in.query_labels;
+  const NearestSearch search{in.bank, in.count, in.queries, in.query_count, in.dim, others};
+  find_nearest(search, progress, [&](int64_t query, const Neighbour* nearest) {
+    int64_t found = 0, first = -1;
+    double sum = 0;
+    for (int64_t i = 0; i < others; ++i) {
+      if (in.labels[nearest[i].row] != asked[query]) continue;
+      if (found == 0) first = i;
+      sum += double(++found) / double(i + 1);
+    }
+    precision[query] = found > 0 ? sum / double(found) : -1;
+    rank[query] = first;
+  });
+}
+
+}  // namespace swav
