@@ -1,4 +1,4 @@
-package import CSwAV
+import CSwAV
 import Glibc
 
 /// How the processes (ranks) that train one network together reach each other, for hosts that have a way of their own: Gloo, Horovod,
