@@ -109,7 +109,10 @@ struct GivenLabels {
     var rows: [String: Int] = [:]
     for (row, sample) in features.samples.enumerated() {
       rows[source.name(of: sample)] = row
-      if let path = source.filePath(of: sample) { rows[GivenLabels.standard(String(cString: path))] = row }
+      if let path = source.filePath(of: sample) {
+        let text = String(decoding: path.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        rows[GivenLabels.standard(text)] = row
+      }
     }
     let names = Set(table.rows.map(\.label)).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     let numbers = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })

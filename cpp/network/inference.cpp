@@ -71,8 +71,9 @@ FrozenPlan::FrozenPlan(const Description& description, Parameters& parameters, s
 
 void FrozenPlan::run(const float* images, swav_output output, float* result) {
   if (const int32_t stage = stage_of(output); stage > 0) return run_stage(images, stage, result);
-  if (output == SWAV_OUTPUT_FEATURES || output == SWAV_OUTPUT_GRID)
+  if (output == SWAV_OUTPUT_FEATURES || output == SWAV_OUTPUT_GRID) {
     return backbone_->run(images, description_.feature_dim, result, {}, output == SWAV_OUTPUT_GRID);
+  }
   backbone_->run(images, description_.feature_dim, features_.data());
   head_->run(features_.data(), Statistics::running, output, result);
 }
@@ -88,7 +89,9 @@ void FrozenPlan::run_stage(const float* images, int32_t stage, float* result) {
   });
 }
 
-int32_t stage_of(swav_output output) { return output >= SWAV_OUTPUT_STAGE1 ? output - SWAV_OUTPUT_STAGE1 + 1 : 0; }
+int32_t stage_of(swav_output output) {
+  return output >= SWAV_OUTPUT_STAGE1 && output <= SWAV_OUTPUT_STAGE3 ? output - SWAV_OUTPUT_STAGE1 + 1 : 0;
+}
 
 int64_t stage_channels(const Description& description, int32_t stage) {
   return description.feature_dim >> (4 - stage);  // each stage has twice the channels of the one before
