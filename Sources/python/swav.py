@@ -25,7 +25,7 @@ __all__ = ["Error", "Network", "Trainer", "load", "version"]
 # Of the header that the structures below follow; another library is refused.
 VERSION = 100
 
-OUTPUTS = {"features": 0, "embeddings": 1, "scores": 2, "stage1": 3, "stage2": 4, "stage3": 5}
+OUTPUTS = {"features": 0, "embeddings": 1, "scores": 2, "stage1": 3, "stage2": 4, "stage3": 5, "grid": 6}
 FORMATS = {"safetensors": 0, "torch": 1}
 KEYS = {"torchvision": 0, "timm": 1, "detectron2": 2, "mmdet": 3}
 OPTIMIZERS = {"larc": 0, "sgd": 1, "adamw": 2}
@@ -249,12 +249,13 @@ class Network:
 
     def _length(self, output):
         info = self._info()
-        lengths = {"features": info.feature_dim, "embeddings": info.config.dim, "scores": info.config.prototypes[0]}
+        lengths = {"features": info.feature_dim, "embeddings": info.config.dim, "scores": info.config.prototypes[0],
+                   "grid": 4 * info.feature_dim}
         return lengths[output] if output in lengths else info.feature_dim >> 4 - int(output[-1])
 
     def embed(self, images, output="features", size=None):
         """What the network gives for images, float32 [images, numbers]: "features", "embeddings", "scores", or
-        "stage1" to "stage3", the means of inner maps.
+        "stage1" to "stage3", the means of inner maps, "grid", the last map in four windows [feature_dim, 4].
 
         `images` are paths or encoded bytes: decoded, shorter side to 256/224 of `size` (the network's own unless given), centre crop. Or
         an array [images, height, width, channels], of uint8 samples or of floats that are normalised already."""
