@@ -39,7 +39,7 @@ demo: setup  ## Build, then learn from rendered images and measure it, in some m
 	swift build -c release --product trainer
 	"$$(swift build -c release --show-bin-path)/trainer" demo
 
-test: test-engine test-swift test-mpi test-consumer test-report  ## Build and run every test
+test: test-engine test-mpi test-consumer test-report test-swift  ## Build and run every test
 
 test-engine: setup  ## The C++ and C tests, on each instruction set that this machine has
 	cmake -S . -B build -G Ninja
