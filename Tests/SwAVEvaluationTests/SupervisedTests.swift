@@ -7,7 +7,7 @@ import Testing
 
 @testable import SwAVEvaluation
 
-/// Protocols that train, on small pictures of stripes.
+/// Protocols that train, on small pictures of three colours.
 @Suite struct SupervisedTests {
   let folder: TemporaryFolder
 
@@ -75,12 +75,12 @@ import Testing
     #expect(try network.embed(images: pixels, count: 1, height: 32, width: 32) == before)
   }
 
-  @Test(.disabled("three held-out pictures do not tell a rate of 0 from one that learns; open"))
-  func ratesAreChosenOnTrainingImages() throws {
+  @Test func ratesAreChosenOnTrainingImages() throws {
     var judge = LinearTraining()
-    (judge.epochs, judge.augments, judge.batch) = (10, false, 8)
+    (judge.epochs, judge.augments, judge.batch) = (60, false, 8)
     judge.grid = [0, 10].map { LinearTraining.Choice(rate: $0, weightDecay: 0) }
-    // A rate of 0 learns nothing: the other one is chosen, whatever the validation images say.
+    // A rate of 0 learns nothing, and random weights have two of the three held-out pictures right: in 60 epochs the other rate has
+    // them all and is chosen, whatever the validation images say.
     let report = try run(judge)
     #expect(report.value(of: "linear_sgd_rate") == 10, "\(report.lines)")
   }
