@@ -36,20 +36,20 @@ extension Features {
     body: (Features) throws -> Void
   ) throws {
     let form = try network.form(size: size)
-    let dim = try network.length(of: output)
     let loader = ViewLoader(
       source, samples: SampleOrder(samples, of: source).dropping(start), view: .centre, input: form, options: options)
-    try loader.forEachBatch { batch in
-      let count = batch.samples.count
-      var rows = [Float](repeating: 0, count: count * dim)
-      if count > 0 {
-        let images = try batch.images(form)
-        try rows.withUnsafeMutableBufferPointer {
-          try network.embed(images, output: output, inference: inference, into: $0)
-        }
-      }
-      try body(Features(unchecked: dim, rows, batch.samples, batch.contents, batch.bad))
+    try loader.forEachBatch { try body(Features($0, form, by: network, output: output, inference: inference)) }
+  }
+
+  /// What `output` says of a batch of images that are in `form`.
+  init(_ batch: borrowing ViewLoader.Batch, _ form: InputForm, by network: Network, output: Output, inference: Inference) throws {
+    let dim = try network.length(of: output)
+    var rows = [Float](repeating: 0, count: batch.samples.count * dim)
+    if !batch.samples.isEmpty {
+      let images = try batch.images(form)
+      try rows.withUnsafeMutableBufferPointer { try network.embed(images, output: output, inference: inference, into: $0) }
     }
+    self.init(unchecked: dim, rows, batch.samples, batch.contents, batch.bad)
   }
 
   /// The raw-pixel floor: thumbnails of 16 x 16 pixels, of the channels of `network` and normalised as its input is; without

@@ -17,18 +17,7 @@ extension EvaluationSubject {
     of samples: [Int], view: ViewLoader.View, layer: Output, body: (Features) throws -> Void
   ) throws {
     let (loader, form) = try loader(of: samples, view: view, batch: reading.batch)
-    let dim = try network.length(of: layer)
-    try loader.forEachBatch { batch in
-      let count = batch.samples.count
-      var rows = [Float](repeating: 0, count: count * dim)
-      if count > 0 {
-        let images = try batch.images(form)
-        try rows.withUnsafeMutableBufferPointer {
-          try network.embed(images, output: layer, inference: inference, into: $0)
-        }
-      }
-      try body(Features(unchecked: dim, rows, batch.samples, batch.contents, batch.bad))
-    }
+    try loader.forEachBatch { try body(Features($0, form, by: network, output: layer, inference: inference)) }
   }
 
   /// Views of training images in batches that are all full: the last one is filled up with images of the batch before, or, where
