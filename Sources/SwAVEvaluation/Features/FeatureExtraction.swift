@@ -42,7 +42,8 @@ extension Features {
   }
 
   /// What `output` says of a batch of images that are in `form`.
-  init(_ batch: borrowing ViewLoader.Batch, _ form: InputForm, by network: Network, output: Output, inference: Inference) throws {
+  init(_ batch: borrowing ViewLoader.Batch, _ form: InputForm, by network: Network, output: Output, inference: Inference) throws
+  {
     let dim = try network.length(of: output)
     var rows = [Float](repeating: 0, count: batch.samples.count * dim)
     if !batch.samples.isEmpty {
