@@ -55,14 +55,17 @@ let package = Package(
     module("SwAVData", ["CSwAV", "SwAVEngine", "SwAVAugmentation"], exclude: ["README.md"]),
     module(
       "SwAVEvaluation", ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"], exclude: ["README.md"]),
-    module(
-      "SwAVTraining",
-      ["SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", .product(name: "Yams", package: "Yams")]),
     // Optimised in a debug build as well: it compares and paints pixels.
     .target(
       name: "SwAVInspection",
       dependencies: ["CSwAV", "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData"],
       swiftSettings: swiftSettings + [.unsafeFlags(["-O"])]),
+    module(
+      "SwAVTraining",
+      [
+        "SwAVEngine", "SwAVAugmentation", "SwAVModel", "SwAVData", "SwAVEvaluation", "SwAVInspection",
+        .product(name: "Yams", package: "Yams"),
+      ]),
     // Optimised in a debug build as well: it goes through all pairs of some thousand images.
     .target(
       name: "SwAVDiscovery",
@@ -123,7 +126,9 @@ let package = Package(
       ["SwAVPages", "SwAVData", "SwAVDiscovery", "SwAVEvaluation", "SwAVModel", "SwAVTestSupport"]),
     tests(
       "SwAVTrainingTests",
-      ["SwAVTraining", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVModel", "SwAVTestSupport"]),
+      [
+        "SwAVTraining", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVInspection", "SwAVModel", "SwAVTestSupport",
+      ]),
     tests(
       "SwAVExportTests",
       ["SwAVExport", "SwAVEngine", "SwAVModel", "SwAVTestSupport", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),

@@ -793,6 +793,15 @@ swav_status swav_trainer_layer_times(const swav_trainer *trainer, int32_t index,
  * finite: the file stays as it was. */
 swav_status swav_trainer_save(const swav_trainer *trainer, const char *path, const char *note);
 
+/* Writes what swav_trainer_save writes and one step's input beside it, whatever the values are: after a step that failed all
+ * state is as before it, so the file holds all that the step was made of. */
+swav_status swav_trainer_save_step(const swav_trainer *trainer, const swav_step_input *input, const char *path,
+                                   const char *note);
+
+/* Restores the state of such a file, which fails as swav_trainer_load does, and makes its step: status, message and report are
+ * those of the first time, to the bit with the same instruction set. */
+swav_status swav_trainer_replay(swav_trainer *trainer, const char *path, swav_step_report *report);
+
 /* Who wrote a checkpoint. */
 typedef struct swav_checkpoint_info {
   int32_t format;    /* version of the checkpoint's format; older ones are read, newer ones refused */
@@ -815,14 +824,12 @@ swav_status swav_checkpoint_note(const char *path, char *buffer, size_t capacity
 
 typedef struct swav_schedule {
   double base_rate, final_rate, start_rate; /* start_rate: where the warm-up begins */
-  int64_t steps_per_epoch;
-  int64_t epochs;
-  int64_t warmup_epochs;
+  int64_t steps, warmup_steps;              /* of all; at the start, 0 to steps */
 } swav_schedule;
 
-/* Linear warm-up from start_rate to base_rate, both inclusive, then a cosine to final_rate. step 0.. epochs * steps_per_epoch
- * - 1. */
-swav_status swav_learning_rate(const swav_schedule *schedule, int64_t step, double *rate);
+/* Linear warm-up from start_rate to base_rate, both inclusive, then a cosine to final_rate. step 0 to steps - 1; a number
+ * between two steps, and below steps, is a place between them, for runs whose length is planned anew on the way. */
+swav_status swav_learning_rate(const swav_schedule *schedule, double step, double *rate);
 
 /* ---- Evaluation ------------------------------------------------------------------------------------------------------ */
 

@@ -93,9 +93,7 @@ public struct Demonstration: Sendable {
   /// The network that the pretraining begins with.
   private func untrainedNetwork() throws -> Network {
     let network = try Network(configuration.network, seed: configuration.seed)
-    let recipe = configuration.recipe
-    try network.describeInput(
-      InputDescription(size: configuration.crops.map(\.size).max() ?? 48, mean: recipe.mean, std: recipe.std))
+    try network.describeInput(configuration.input)
     return network
   }
 }

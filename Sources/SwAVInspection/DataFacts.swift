@@ -71,6 +71,13 @@ public struct ColorFacts: Codable, Sendable, Equatable {
 }
 
 extension DataFacts {
+  /// Facts that are told and not looked at: so many images in color of one size, all different.
+  public init(images: Int, shortSide: Int) {
+    (self.images, draws, classes, headers, broken) = (images, images, 0, images, 0)
+    (self.shortSide, elongation) = (Spread([Double(shortSide)]), Spread([1]))
+    (gray, deep, duplicates, pixels, undecodable, nearDuplicates) = (0, 0, 0, 0, 0, 0)
+  }
+
   init(
     of source: any ImageSource, headers: Int, sizes: [(width: Int, height: Int)], gray: Int, deep: Int,
     duplicates: Int, pixels: Int, undecodable: Int, nearDuplicates: Int, color: ColorFacts?, statistics: ChannelStatistics?

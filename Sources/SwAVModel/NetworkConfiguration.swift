@@ -106,3 +106,40 @@ public struct NetworkConfiguration: Codable, Sendable, Equatable {
     return config
   }
 }
+
+extension NetworkConfiguration {
+  /// Multiplications of the convolutions for one image of so many pixels a side, by the direct method; the head, which is small
+  /// beside them, is left out.
+  public func multiplications(side: Int) -> Double {
+    let stemChannels = baseWidth * architecture.width
+    var side = stem == .imagenet ? halved(side) : side
+    let kernel = stem == .imagenet ? 49 : 9
+    var sum = Double(side * side * kernel * channels * stemChannels)
+    if stem == .imagenet { side = halved(side) }
+    var input = stemChannels
+    for (stage, blocks) in architecture.blocks.enumerated() {
+      let planes = stemChannels << stage
+      let output = architecture.isBottleneck ? 4 * planes : planes
+      for block in 0..<blocks {
+        let isStrided = stage > 0 && block == 0
+        let out = isStrided ? halved(side) : side
+        let (before, after) = (Double(side * side), Double(out * out))
+        sum +=
+          architecture.isBottleneck
+          ? before * Double(input * planes) + after * Double(9 * planes * planes + planes * output)
+          : after * Double(9 * (input * planes + planes * planes))
+        if isStrided || input != output { sum += after * Double(input * output) }
+        (side, input) = (out, output)
+      }
+    }
+    return sum
+  }
+
+  private func halved(_ side: Int) -> Int { (side + 1) / 2 }
+}
+
+extension Architecture {
+  /// Residual blocks of each stage.
+  fileprivate var blocks: [Int] { depth == 18 ? [2, 2, 2, 2] : [3, 4, 6, 3] }
+  fileprivate var isBottleneck: Bool { depth >= 50 }
+}

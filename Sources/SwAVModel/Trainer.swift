@@ -129,6 +129,12 @@ public struct StepReport: Codable, Sendable, Equatable {
   /// Distinct arg-max prototypes among the codes of the batch, first set.
   public var prototypesUsed: Int
   public var queueUsed: Bool
+  /// Steps since the oldest embedding of the queue was made; 0: the queue is empty.
+  public var queueAge: Int
+  /// Mean over the predictions of all crops, first set, in units of ln K: 1 says nothing.
+  public var predictionEntropy: Double
+  /// How far the codes are from equal shares after the last iteration: the largest |share of a prototype * K - 1|.
+  public var sinkhornError: Double
   public var forwardSeconds: Double
   public var objectiveSeconds: Double
   public var backwardSeconds: Double
@@ -138,6 +144,8 @@ public struct StepReport: Codable, Sendable, Equatable {
     (loss, gradientNorm, codeEntropy) = (report.loss, report.gradient_norm, report.code_entropy)
     (scoreSpread, epsilon, similarity) = (report.score_spread, report.epsilon, report.similarity)
     (prototypesUsed, queueUsed) = (Int(report.prototypes_used), report.queue_used)
+    (queueAge, predictionEntropy) = (Int(report.queue_age), report.prediction_entropy)
+    sinkhornError = report.sinkhorn_error
     (forwardSeconds, objectiveSeconds) = (report.forward_seconds, report.objective_seconds)
     (backwardSeconds, updateSeconds) = (report.backward_seconds, report.update_seconds)
   }
@@ -158,9 +166,7 @@ extension Trainer {
     var report = swav_step_report()
     let status = crops.withPointers { pointers in
       pointers.withUnsafeBufferPointer { pointers in
-        var engineInput = swav_step_input(
-          crops: pointers.baseAddress, learning_rate: input.learningRate, freeze_prototypes: input.freezesPrototypes,
-          use_queue: input.usesQueue, update: true)
+        var engineInput = input.engine(pointers.baseAddress)
         return swav_trainer_step(handle, &engineInput, &report)
       }
     }
@@ -183,7 +189,7 @@ extension Trainer {
     }
   }
 
-  private func checkShape(of crops: borrowing CropBatch) throws(EngineError) {
+  func checkShape(of crops: borrowing CropBatch) throws(EngineError) {
     let channels = try network.info().configuration.channels
     let (given, needed) = (crops.groups, configuration.groups)
     guard given == needed, crops.images == ownBatch, crops.channels == channels else {

@@ -87,24 +87,21 @@ public struct LearningRateSchedule: Codable, Sendable, Equatable {
   public var finalRate: Double
   /// Where the warm-up begins.
   public var startRate: Double
-  public var stepsPerEpoch: Int
-  public var epochs: Int
-  public var warmupEpochs: Int
+  /// Of the whole run, and those of the warm-up among them.
+  public var steps: Int
+  public var warmupSteps: Int
 
-  public init(
-    baseRate: Double, finalRate: Double, startRate: Double, stepsPerEpoch: Int, epochs: Int, warmupEpochs: Int
-  ) {
+  public init(baseRate: Double, finalRate: Double, startRate: Double, steps: Int, warmupSteps: Int) {
     (self.baseRate, self.finalRate, self.startRate) = (baseRate, finalRate, startRate)
-    (self.stepsPerEpoch, self.epochs, self.warmupEpochs) = (stepsPerEpoch, epochs, warmupEpochs)
+    (self.steps, self.warmupSteps) = (steps, warmupSteps)
   }
 
-  /// The rate of step `step`, 0..<epochs * stepsPerEpoch.
-  public func rate(at step: Int) throws(EngineError) -> Double {
+  /// The rate of step `step`, 0 to below `steps`; a number between two steps is a place between them.
+  public func rate(at step: Double) throws(EngineError) -> Double {
     var schedule = swav_schedule(
-      base_rate: baseRate, final_rate: finalRate, start_rate: startRate, steps_per_epoch: Int64(stepsPerEpoch),
-      epochs: Int64(epochs), warmup_epochs: Int64(warmupEpochs))
+      base_rate: baseRate, final_rate: finalRate, start_rate: startRate, steps: Int64(steps), warmup_steps: Int64(warmupSteps))
     var rate = 0.0
-    try check(swav_learning_rate(&schedule, Int64(step), &rate))
+    try check(swav_learning_rate(&schedule, step, &rate))
     return rate
   }
 }

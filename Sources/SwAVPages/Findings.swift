@@ -35,7 +35,7 @@ struct Findings: Sendable {
     }
     let begin =
       history.isFinished
-      ? "In \(count(history.configuration.epochs, "epoch")) over \(images) without labels"
+      ? "In \(count(history.epochs, "epoch")) over \(images) without labels"
       : "So far, in \(grouped(last.step)) of \(grouped(last.totalSteps)) steps over \(images) without labels"
     let how = "went from \(figure(firstLoss)) to \(figure(lastLoss)) of ln K, where 1 is guessing"
     let verdict =
@@ -109,7 +109,15 @@ extension RunHistory {
     guard let last = steps.last else { return 0 }
     return max(0, last.seconds - evaluations.filter { $0.step < last.step }.reduce(0) { $0 + $1.evaluationSeconds })
   }
-  var stepsPerEpoch: Double { steps.last.map { Double($0.totalSteps) / Double(max(1, configuration.epochs)) } ?? 1 }
+  /// Of the settings; of a run by steps or by the clock those that it has come to.
+  var epochs: Int { configuration.epochs ?? steps.last?.epoch ?? 0 }
+
+  var stepsPerEpoch: Double {
+    guard let last = steps.last else { return 1 }
+    if let epochs = configuration.epochs { return Double(last.totalSteps) / Double(max(1, epochs)) }
+    let images = environment?.images.count ?? 0
+    return images > 0 ? Double(max(1, images / configuration.batch)) : Double(last.step) / Double(max(1, last.epoch))
+  }
 
   /// Seconds that steps waited for pictures.
   var waited: Double {

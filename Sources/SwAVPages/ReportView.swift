@@ -48,7 +48,7 @@ struct ReportView {
     let when = history.environment.map { " · " + String($0.startedAt.prefix(10)) } ?? ""
     let images = history.environment.map { count($0.images.count, "picture") + " · " } ?? ""
     return
-      "\(configuration.arch.title) · \(images)\(count(configuration.epochs, "epoch")) · \(count(history.steps.last?.step ?? 0, "step"))"
+      "\(configuration.arch.title) · \(images)\(count(history.epochs, "epoch")) · \(count(history.steps.last?.step ?? 0, "step"))"
       + when
   }
 

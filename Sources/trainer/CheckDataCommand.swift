@@ -87,7 +87,7 @@ struct Outlook {
       return
     }
     do {
-      var plan = try PretrainConfiguration.planned(for: DataSummary(count: source.drawCount, typicalSide: sizes.typicalSide))
+      var plan = try PretrainConfiguration.planned(for: DataFacts(images: source.drawCount, shortSide: sizes.typicalSide))
         .configuration
       (plan.threads, plan.workers, plan.decoding) = (threads.threads, threads.workers, decoding)
       speed = try SpeedEstimate.measure(source, configuration: plan)

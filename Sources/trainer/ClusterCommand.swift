@@ -6,7 +6,7 @@ import SwAVDiscovery
 struct ClusterCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cluster",
-    abstract: "Sort images into clusters, as folders of links and tables.",
+    abstract: "Sort images into clusters: folders of links, tables.",
     discussion: """
       The clusters are the prototypes that the network has learned, or with --k
       those that k-means finds in its features. OUT gets images.csv (cluster,

@@ -88,9 +88,11 @@ struct CommandLineReader {
   }
 
   private mutating func read(_ setting: Setting, _ text: String, _ flag: String) throws {
+    let name = flag.hasPrefix("--") ? String(flag.dropFirst(2)) : setting.name
     var single = PretrainSettings()
     try Failure.reporting(json: isJSON) {
-      try single.set(flag.hasPrefix("--") ? String(flag.dropFirst(2)) : setting.name, to: text, origin: flag)
+      if setting.standsBeside { return try given.set(name, to: text, origin: flag) }
+      try single.set(name, to: text, origin: flag)
     }
     given.merge(single)
   }

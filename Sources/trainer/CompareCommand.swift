@@ -6,7 +6,7 @@ import SwAVPages
 struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
-    abstract: "Runs side by side: figures, curves, settings that differ.",
+    abstract: "Runs side by side: figures, curves, settings.",
     discussion: """
       Prints what the runs came to and the settings that differ. With --output a
       page as well, a file by itself, with the curves of all runs in common charts.

@@ -36,7 +36,10 @@ struct Console {
       line(
         "epoch \(evaluation.epoch): kNN \(fixed(evaluation.knn20, 1)) % "
           + "(best \(fixed(evaluation.bestKnn20, 1)) % at epoch \(evaluation.bestEpoch))")
-    case .checkpoint: break
+    case .scored(let score):
+      line(
+        "epoch \(score.epoch): \(fixed(score.viewAgreement, 1)) % of \(score.images) images are known again by another view")
+    case .checkpoint, .replanned, .health: break
     case .badSample(let bad): line("bad image \(bad.name): \(bad.reason); another takes its place")
     case .warning(let text): line("warning: " + text)
     case .withoutEffect(let setting): line("warning: --" + setting.line)
@@ -112,9 +115,12 @@ struct Console {
     case .badSample(let bad): print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason]))
     case .warning(let text): print(try jsonRow("warning", ["warning": text]))
     case .withoutEffect(let setting): print(try jsonRow("without_effect", setting))
+    case .health(let look): print(try jsonRow("health", look))
     case .diagnosis(let diagnosis): print(try jsonRow("diagnosis", diagnosis))
     case .initialized(let initial): print(try jsonRow("initialized", initial))
     case .advice(let advice): print(try jsonRow("advice", ["advice": advice.text(Console.flag)]))
+    case .scored(let score): print(try jsonRow("score", score))
+    case .replanned(let step, let total): print(try jsonRow("replanned", ["step": step, "total_steps": total]))
     case .checkpoint(let step): print(try jsonRow("checkpoint", ["checkpoint": step]))
     case .started(let start):
       print(try jsonRow("start", ["images": start.images, "total_steps": start.totalSteps, "resumed_at": start.resumedAt]))

@@ -138,8 +138,7 @@ struct DataReportView {
       row("together", "\(DataReportView.rate(speed.imagesPerSecond)) images/s; \(limit)"),
       row(
         "an epoch",
-        "\(duration(speed.epochSeconds)); the \(plan.epochs) that are planned: "
-          + duration(speed.epochSeconds * Double(plan.epochs))),
+        "\(duration(speed.epochSeconds))" + (plan.budget.map { "; about \(Int($0 / speed.epochSeconds)) in the time" } ?? "")),
     ]
   }
 

@@ -6,7 +6,7 @@ import SwAVDiscovery
 struct DedupeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dedupe",
-    abstract: "List images that are nearly the same, and images like no other.",
+    abstract: "List near-duplicates, and images like no other.",
     discussion: """
       By the features of a network, so that cuts, other sizes and other brightness
       are found too. FILE.csv gets a line an image: kind (identical, similar,

@@ -9,7 +9,7 @@ import Synchronization
 struct ExploreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explore",
-    abstract: "Look through images in a browser: click or drop a picture to find its like.",
+    abstract: "Look through images in a browser; search by a click.",
     discussion: """
       Serves a page on 127.0.0.1, to this machine only, until Ctrl-C. It reads and
       never writes, and shows nothing but the images. The index is that of search.

@@ -6,7 +6,7 @@ import SwAVExport
 struct ExportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "export",
-    abstract: "Write weights for PyTorch, timm, ONNX Runtime and others.",
+    abstract: "Write weights for PyTorch, timm, ONNX and others.",
     discussion: """
       safetensors  tensors under torchvision's names
       torch        the same, as torch.load(weights_only=True) reads it

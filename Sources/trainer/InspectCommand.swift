@@ -5,7 +5,7 @@ import SwAV
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Show what is in a file of weights, and what it would load as.",
+    abstract: "Show what a file of weights holds, and loads as.",
     discussion: """
       Any file that --weights takes: safetensors, X.safetensors.index.json with its
       parts beside it, a PyTorch checkpoint (nothing in it is executed), a

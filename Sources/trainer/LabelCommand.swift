@@ -6,7 +6,7 @@ import SwAVDiscovery
 struct LabelCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "label",
-    abstract: "Spread a few labels over all images, and ask for the next ones.",
+    abstract: "Spread a few labels, and ask for the next ones.",
     discussion: """
       Labels go from image to image along the nearest neighbours by features.
       FILE.csv gets a line an image: path, label, probability, whether it was

@@ -3,7 +3,7 @@ import Foundation
 import SwAV
 import SwAVPages
 
-struct PretrainCommand: SettingsCommand, RankedCommand {
+struct PretrainCommand: PlanningCommand, RankedCommand {
   static let settings = Setting.all
 
   static let configuration = CommandConfiguration(
@@ -39,69 +39,43 @@ struct PretrainCommand: SettingsCommand, RankedCommand {
   var given = GivenSettings()
 
   func run() throws {
+    let began = ContinuousClock.now
     try Failure.reporting(json: out.json) {
-      var given = try layers()
+      let given = try layers()
       let how = given.text(of: "resume") ?? Pretraining.Resume.auto.rawValue
       guard let resume = Pretraining.Resume(rawValue: how) else {
         throw PretrainingError.setting(origin: given.origin(of: "resume"), value: how, allowed: "auto or never is needed")
       }
-      let paths = images.isEmpty ? [given.text(of: "images")].compactMap { $0 } : images
-      guard !paths.isEmpty else { throw ValidationError(self.given.missingImages) }
-      let source = try LaunchedRanks.agree {
-        // What is printed is a file of settings then, and nothing else.
-        let opened = try printConfig ? openImages(paths) : out.open(paths)
-        return try opened.weighted(by: try PretrainConfiguration.sourceWeights(in: given))
-      }
-      let plan = try LaunchedRanks.sharing {
-        let run = resume == .auto ? try given.text(of: "output").flatMap { try PretrainSettings.ofRun(at: $0) } : nil
-        given = try InitialWeights.complete(given, goingOnWith: run)
-        return try PretrainConfiguration.planned(for: try DataSummary(of: source), given: given, goingOnWith: run)
-      }
+      let output = given.text(of: "output")
+      // Without a folder there is nothing to measure for; what is printed is a file of settings then, and nothing else.
+      let planned = try planned(
+        given, goingOnWith: resume == .auto ? output : nil, isQuiet: printConfig, measures: output != nil && !printConfig)
       if printConfig {
-        if out.json { return try show(plan) }
-        return print(plan.configuration.yaml, terminator: "")
+        if out.json { return try planned.showPlan(json: true) }
+        return print(planned.plan.configuration.yaml, terminator: "")
       }
-      guard let output = given.text(of: "output") else {
+      guard let output else {
         throw ValidationError("--output is missing; give the folder for the run, as --output run")
       }
       var pretraining = try LaunchedRanks.agree {
         var pretraining = Pretraining(
-          images: source, validation: try given.text(of: "val").map { try out.open([$0], labelled: true) },
-          configuration: plan.configuration, output: output, resume: resume)
+          images: planned.source, validation: try given.text(of: "val").map { try out.open([$0], labelled: true) },
+          configuration: planned.plan.configuration, output: output, resume: resume)
         pretraining.knnTraining = try given.text(of: "knn-train").map { try out.open([$0], labelled: true) }
         return pretraining
       }
-      pretraining.imagePaths = paths
+      pretraining.imagePaths = images.isEmpty ? [given.text(of: "images")].compactMap { $0 } : images
       pretraining.validationPaths = given.text(of: "val").map { [$0] }
       pretraining.ranks = LaunchedRanks.group
-      pretraining.remarks = plan.reasons + plan.kept + plan.notes
-      try show(plan)
-      if pretraining.validation != nil, pretraining.knnTraining == nil, source.classNames.isEmpty {
+      pretraining.remarks = planned.plan.reasons + planned.plan.kept + planned.plan.notes
+      try planned.showPlan(json: out.json)
+      if pretraining.validation != nil, pretraining.knnTraining == nil, planned.source.classNames.isEmpty {
         let note = "kNN: the training images have no classes, so each validation image is asked about among the others"
         print(out.json ? try jsonRow("note", ["note": note]) : "note: " + note)
         pretraining.remarks.append(note)
       }
+      pretraining.secondsBefore = (ContinuousClock.now - began) / .seconds(1)
       try PretrainingSession(pretraining, writesReport: report && LaunchedRanks.group?.isRoot ?? true, json: out.json).run()
-    }
-  }
-
-  /// Flags over the file.
-  private func layers() throws -> PretrainSettings {
-    var given = try config.map { try PretrainSettings(contentsOf: expandingHome($0)) } ?? PretrainSettings()
-    given.merge(self.given.flags)
-    return given
-  }
-
-  /// What was decided and why, and what the person should know.
-  private func show(_ plan: PretrainPlan) throws {
-    if out.json {
-      for decision in plan.decisions { print(try jsonRow("decision", decision)) }
-      for note in plan.notes { print(try jsonRow("note", ["note": note])) }
-    } else {
-      var console = Console(json: false)
-      for reason in plan.reasons { console.line("planned: " + reason) }
-      for reason in plan.kept { console.line("kept: " + reason) }
-      for note in plan.notes { console.line("note: " + note) }
     }
   }
 }

@@ -8,7 +8,7 @@ struct PreviewCommand: SettingsCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "preview",
-    abstract: "Paint what the network will see: images, boxes and crops.",
+    abstract: "Paint what the network will see: boxes and crops.",
     discussion: """
       A row an image, in the order of the first epoch: on the left the image with
       the boxes of its crops, then the crops as training makes them, before
@@ -57,8 +57,9 @@ struct PreviewCommand: SettingsCommand {
     var given = try config.map { try PretrainSettings(contentsOf: $0) } ?? PretrainSettings()
     given.merge(self.given.flags)
     // Views do not depend on the number of images, and the batch of a file need not fit the few that are looked at here.
-    let data = DataSummary(count: .max / 2, typicalSide: try DataSummary(of: source).typicalSide)
-    return try PretrainConfiguration.planned(for: data, given: given).configuration
+    var facts = try DataFacts.look(at: source, pixels: 16, headers: 64, workers: 2)
+    facts.draws = .max / 2
+    return try PretrainConfiguration.planned(for: facts, given: given).configuration
   }
 
   private struct Report: Encodable {

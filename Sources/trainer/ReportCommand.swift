@@ -6,7 +6,7 @@ import SwAVPages
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "One page about a run: what was learned, and what the clusters are.",
+    abstract: "One page about a run and what it found.",
     discussion: """
       A file by itself, under 6 MB, that can be mailed and read on a phone: three
       sentences, curves, signs of illness, a gallery of every cluster, a map of the

@@ -58,7 +58,7 @@ enum SettingsReference {
   }
 
   private static let planned: Set<String> = {
-    let plan = try? PretrainConfiguration.planned(for: DataSummary(count: 4000, typicalSide: 224))
+    let plan = try? PretrainConfiguration.planned(for: DataFacts(images: 4000, shortSide: 224))
     return Set((plan?.decisions ?? []).filter { $0.source == .planned }.map(\.name))
   }()
 

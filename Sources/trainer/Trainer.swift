@@ -9,7 +9,8 @@ struct TrainerCommand: ParsableCommand {
     abstract: "Learn visual features from unlabelled images with SwAV, on the CPU.",
     discussion: """
       trainer demo                        the whole story, without any data
-      trainer pretrain DIR --output RUN   learn from a folder of images
+      trainer pretrain DIR --output RUN   learn from images in half an hour
+      trainer plan DIR --budget 2h        what that would do, and what it costs
       trainer evaluate knn --weights RUN --train DIR --val DIR
       trainer embed DIR --weights RUN --output features.csv
       trainer export RUN --format timm --output FOLDER
@@ -19,10 +20,10 @@ struct TrainerCommand: ParsableCommand {
       """,
     version: Runtime.versionText,
     subcommands: [
-      DemoCommand.self, CheckDataCommand.self, PreviewCommand.self, PretrainCommand.self, EvaluateCommand.self,
-      KNNCommand.self, LinearCommand.self,
+      DemoCommand.self, CheckDataCommand.self, PreviewCommand.self, PlanCommand.self, PretrainCommand.self,
+      EvaluateCommand.self, KNNCommand.self, LinearCommand.self,
       EmbedCommand.self, ExportCommand.self, ClusterCommand.self, SearchCommand.self, DedupeCommand.self, LabelCommand.self,
-      ReportCommand.self, CompareCommand.self, ExploreCommand.self, InspectCommand.self, BenchCommand.self,
+      ReportCommand.self, CompareCommand.self, ExploreCommand.self, InspectCommand.self, ReplayCommand.self, BenchCommand.self,
       InfoCommand.self,
     ])
 

@@ -207,6 +207,12 @@ static void training(swav_network *network, const char *path) {
   REFUSED("layer 2147483647", swav_trainer_layer_times(trainer, INT32_MAX, &layer));
   REFUSED("trainer is NULL", swav_trainer_save(NULL, path, NULL));
   REFUSED("path is NULL", swav_trainer_save(trainer, NULL, NULL));
+  REFUSED("trainer is NULL", swav_trainer_save_step(NULL, NULL, path, NULL));
+  REFUSED("input is NULL", swav_trainer_save_step(trainer, NULL, path, NULL));
+  swav_step_report replayed;
+  REFUSED("trainer is NULL", swav_trainer_replay(NULL, path, &replayed));
+  REFUSED("path is NULL", swav_trainer_replay(trainer, NULL, &replayed));
+  REFUSED("report is NULL", swav_trainer_replay(trainer, path, NULL));
   WORKS(swav_trainer_save(trainer, path, NULL));
   REFUSED("trainer is NULL", swav_trainer_load(NULL, path, NULL));
   REFUSED("path is NULL", swav_trainer_load(trainer, NULL, NULL));
@@ -220,23 +226,21 @@ static void training(swav_network *network, const char *path) {
 }
 
 static void schedule(void) {
-  const swav_schedule good = {1, 0, 0.1, 10, 4, 1};
+  const swav_schedule good = {1, 0, 0.1, 40, 10};
   double rate = 7;
   REFUSED("schedule is NULL", swav_learning_rate(NULL, 0, &rate));
   REFUSED("rate is NULL", swav_learning_rate(&good, 0, NULL));
-  const int64_t wrong[] = {-1, 40, INT64_MIN, INT64_MAX};
-  for (int i = 0; i < 4; ++i) REFUSED("step is ", swav_learning_rate(&good, wrong[i], &rate));
+  const double wrong[] = {-1, 40, -0.5, NAN, INFINITY};
+  for (int i = 0; i < 5; ++i) REFUSED("step is ", swav_learning_rate(&good, wrong[i], &rate));
 #define SCHEDULE(part, field, value) \
   WITH(swav_schedule, good, field, value, REFUSED(part, swav_learning_rate(&changed, 0, &rate)))
   SCHEDULE("base learning rate is nan", base_rate, NAN);
   SCHEDULE("final learning rate is -1", final_rate, -1);
   SCHEDULE("warm-up is inf", start_rate, INFINITY);
-  SCHEDULE("steps an epoch are 0", steps_per_epoch, 0);
-  SCHEDULE("steps an epoch are 1099511627776", steps_per_epoch, INT64_C(1) << 40);
-  SCHEDULE("epochs are -1", epochs, -1);
-  SCHEDULE("epochs are 9223372036854775807", epochs, INT64_MAX);
-  SCHEDULE("warm-up epochs are 5", warmup_epochs, 5);
-  SCHEDULE("warm-up epochs are -1", warmup_epochs, -1);
+  SCHEDULE("steps are 0", steps, 0);
+  SCHEDULE("steps are 9223372036854775807", steps, INT64_MAX);
+  SCHEDULE("warm-up steps are 50", warmup_steps, 50);
+  SCHEDULE("warm-up steps are -1", warmup_steps, -1);
   if (rate != 7) ++failures;
 }
 

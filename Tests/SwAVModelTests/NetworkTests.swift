@@ -107,8 +107,8 @@ import Testing
 
   @Test func theScheduleWarmsUpAndThenFalls() throws {
     let schedule = LearningRateSchedule(
-      baseRate: 4.8, finalRate: 0.0048, startRate: 0.3, stepsPerEpoch: 10, epochs: 5, warmupEpochs: 2)
-    let rates = try (0..<50).map { try schedule.rate(at: $0) }
+      baseRate: 4.8, finalRate: 0.0048, startRate: 0.3, steps: 50, warmupSteps: 20)
+    let rates = try (0..<50).map { try schedule.rate(at: Double($0)) }
     #expect(rates[0] == 0.3 && rates[19] == 4.8 && rates[20] == 4.8)
     #expect(zip(rates[20...], rates[21...]).allSatisfy { $0 > $1 } && rates[49] > 0.0048)
     #expect(throws: EngineError.self) { try schedule.rate(at: 50) }

@@ -9,8 +9,8 @@ import Testing
   private static let screen = 48
 
   @Test(arguments: [
-    "", "pretrain", "check-data", "preview", "knn", "linear", "embed", "export", "cluster", "search", "dedupe", "label",
-    "report", "compare", "explore", "inspect", "bench", "bench step",
+    "", "pretrain", "plan", "check-data", "preview", "knn", "linear", "embed", "export", "cluster", "search", "dedupe", "label",
+    "report", "compare", "explore", "inspect", "replay", "bench", "bench step",
     "bench layers",
     "bench embed",
     "bench sinkhorn", "bench search", "bench data", "demo", "info", "help presets", "help exit-codes",

@@ -28,7 +28,7 @@ import Testing
 
   private func steps(_ output: String) -> Int {
     let text = (try? String(contentsOfFile: folder.path + "/\(output)/metrics.jsonl", encoding: .utf8)) ?? ""
-    return text.split(separator: "\n").count
+    return text.split(separator: "\n").count { $0.contains("\"type\":\"step\"") }
   }
 
   /// Waits until a run has so many rows of metrics, or has ended.

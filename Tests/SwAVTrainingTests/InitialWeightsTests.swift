@@ -1,6 +1,7 @@
 import Foundation
 import SwAVData
 import SwAVEngine
+import SwAVInspection
 import SwAVModel
 import SwAVTestSupport
 import Testing
@@ -29,7 +30,7 @@ import Testing
 
   private func planned(_ values: [(String, String)]) throws -> PretrainConfiguration {
     let given = try InitialWeights.complete(try settings(values), goingOnWith: nil)
-    return try PretrainConfiguration.planned(for: DataSummary(count: 12, typicalSide: 48), given: given).configuration
+    return try PretrainConfiguration.planned(for: DataFacts(images: 12, shortSide: 48), given: given).configuration
   }
 
   private let small = [("crops", "2x32+2x16"), ("batch", "4"), ("epochs", "3"), ("seed", "9"), ("base-lr", "0.0001")]
@@ -146,7 +147,7 @@ import Testing
     let run = try PretrainSettings.ofRun(at: path("run"))
     let given = try InitialWeights.complete(try settings(values), goingOnWith: run)
     let again = try PretrainConfiguration.planned(
-      for: DataSummary(count: 12, typicalSide: 48), given: given, goingOnWith: run
+      for: DataFacts(images: 12, shortSide: 48), given: given, goingOnWith: run
     ).configuration
     #expect(again == first)
     #expect(try Pretraining(images: try others, configuration: again, output: path("run")).run().outcome == .finished)
@@ -160,7 +161,7 @@ import Testing
 
   @Test func theRateOfAContinuedRunIsHalfUnlessGiven() throws {
     try Network(tiny.configuration.network, seed: 77).save(to: path("w.safetensors"))
-    let free = [("crops", "2x32+2x16"), ("batch", "4")]
+    let free = [("crops", "2x32+2x16"), ("batch", "4"), ("base-width", "\(tiny.configuration.baseWidth)")]
     let (fresh, continued) = (try planned(free), try planned(free + [("init-from", path("w.safetensors"))]))
     #expect(continued.baseLR == fresh.baseLR / 2 && continued.finalLR == fresh.finalLR / 2)
     #expect(try planned(free + [("init-from", path("w.safetensors")), ("base-lr", "0.5")]).baseLR == 0.5)

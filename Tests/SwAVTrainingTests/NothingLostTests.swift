@@ -67,6 +67,35 @@ import Testing
       #expect(try network.tensor(at: index).values.allSatisfy(\.isFinite))
     }
     #expect(try run.log("run").contains("error: "))
+    // The step is there, and fails again as it did.
+    let path = run.folder.path + "/run/failed-step"
+    #expect(kept.contains("\(path) holds the step that failed"))
+    let file = try StepFile(contentsOf: path)
+    let replay = try file.replay(path)
+    #expect(file.step == step && file.message == reason.message && replay.isSame && replay.message == reason.message)
+  }
+
+  @Test func aRunGoesBackFromWhatIsNotFiniteAndItsFileGivesTheSameBits() throws {
+    var run = try TinyRun()
+    (run.configuration.warmupEpochs, run.configuration.startWarmup, run.configuration.baseLR) = (1, 0, 1e36)
+    (run.configuration.checkpointSteps, run.configuration.onNotFinite) = (1, .rollback)
+    var back = 0
+    let error = #expect(throws: PretrainingError.self) {
+      try run.pretraining("run").run { event in
+        if case .warning(let text) = event, text.hasPrefix("back from step ") { back += 1 }
+      }
+    }
+    // A third three times is not enough of that.
+    #expect(back == 3 && stopped(error) != nil)
+    (run.configuration.rateChanges, run.configuration.baseLR) = ([RateChange(from: 4, factor: 0.5)], 0.1)
+    _ = try run.pretraining("changed").run()
+    let rates = try run.rows("changed").filter { $0["type"] as? String == "step" }.compactMap { $0["lr"] as? Double }
+    let schedule = run.configuration.schedule(stepsPerEpoch: 3)
+    for (step, rate) in rates.enumerated() {
+      let planned = try schedule.rate(at: Double(step)) * (step >= 4 ? 0.5 : 1)
+      // What stands in the table has gone through decimal digits.
+      #expect(abs(rate - planned) <= 1e-12 * planned, "step \(step)")
+    }
   }
 
   @Test func anErrorOfTheCallerIsThrownOnAfterACheckpoint() throws {

@@ -1,5 +1,6 @@
 import SwAVAugmentation
 import SwAVData
+import SwAVInspection
 import SwAVModel
 import SwAVTestSupport
 import Testing
@@ -7,27 +8,128 @@ import Testing
 @testable import SwAVTraining
 
 @Suite struct PlanTests {
-  private let data = DataSummary(count: 4000, typicalSide: 224)
+  private let data = DataFacts(images: 4000, shortSide: 224)
 
-  private func plan(_ values: [(String, String)] = [], _ data: DataSummary? = nil) throws -> PretrainPlan {
+  private func plan(_ values: [(String, String)] = [], _ data: DataFacts? = nil) throws -> PretrainPlan {
     var given = PretrainSettings()
     for (name, value) in values { try given.set(name, to: value) }
     return try PretrainConfiguration.planned(for: data ?? self.data, given: given)
   }
 
-  @Test func theAutomaticPlanFitsTheImages() throws {
-    let configuration = try plan().configuration
+  /// Two cores that make 500 images a second of the network of base width 32 on 2x48+4x24, others in proportion.
+  private func speed(_ factor: Double = 1) -> (PretrainConfiguration) throws(PretrainingError) -> SpeedEstimate? {
+    { configuration throws(PretrainingError) in
+      let rate = factor * 500 * 0.49e9 / configuration.operationsPerImage
+      return SpeedEstimate(loadingImagesPerSecond: 2 * rate, trainingImagesPerSecond: 2 * rate, epochSeconds: 1)
+    }
+  }
+
+  private func plan(
+    budget: String, factor: Double = 1, _ values: [(String, String)] = [], _ data: DataFacts? = nil
+  ) throws -> PretrainPlan {
+    var given = PretrainSettings()
+    for (name, value) in [("budget", budget)] + values { try given.set(name, to: value) }
+    return try PretrainConfiguration.planned(for: data ?? self.data, given: given, measuring: speed(factor))
+  }
+
+  @Test func halfAnHourOfTwoCoresIsManyStepsOfANarrowNetwork() throws {
+    let plan = try plan(budget: "30m")
+    let configuration = plan.configuration
     #expect(configuration.arch == .resnet18 && configuration.stem == .imagenet && configuration.baseWidth == 32)
     #expect(CropGroup.describe(configuration.crops) == "2x48+4x24")
     #expect(configuration.crops.map(\.minScale) == [0.4, 0.15] && configuration.crops.map(\.maxScale) == [1, 0.4])
     #expect(configuration.jitterStrength == 0.4 && configuration.grayscale == 0.1 && configuration.blur == 0)
     #expect(configuration.batch == 64 && configuration.prototypes == [64] && configuration.hidden == 512)
-    #expect(configuration.epsilon == .relative(0.25) && configuration.queue == 0 && configuration.epochs == 150)
-    #expect(configuration.optimizer == .adamw && configuration.baseLR == 0.002)
-    let tiny = try plan([], DataSummary(count: 40, typicalSide: 32)).configuration
-    #expect(tiny.stem == .small && tiny.crops[0].size == 32 && tiny.batch == 4 && tiny.prototypes == [10])
-    let most = try plan([], DataSummary(count: 10_000_000, typicalSide: 2000)).configuration
-    #expect(most.prototypes == [64] && most.batch == 64 && most.epochs == 20)
+    #expect(configuration.epsilon == .relative(0.25) && configuration.queue == 0)
+    #expect(configuration.optimizer == .adamw && configuration.baseLR == 0.001 && configuration.budget == 1800)
+    #expect(configuration.recalibrates && configuration.input.size == 48)
+    // 93 % of the time at the rate that was measured.
+    let steps = configuration.steps(stepsPerEpoch: 62).total
+    #expect(abs(Double(steps) - 0.93 * 1800 * plan.speed.imagesPerSecond / 64) <= 1)
+    #expect(plan.decisions.first { $0.name == "base-width" }?.evidence.contains("measured ") == true)
+  }
+
+  @Test func moreTimeOrMoreCoresTakeALargerNetworkAndHarderViews() throws {
+    let hours = try ["2m", "30m", "2h", "8h", "72h"].map { try plan(budget: $0).configuration }
+    let faster = try [0.1, 1, 4, 16, 144].map { try plan(budget: "30m", factor: $0).configuration }
+    for list in [hours, faster] {
+      for (less, more) in zip(list, list.dropFirst()) {
+        #expect(
+          less.operationsPerImage <= more.operationsPerImage && less.jitterStrength <= more.jitterStrength
+            && less.grayscale <= more.grayscale)
+      }
+      #expect(list[0].operationsPerImage < list[4].operationsPerImage && list[4].largestCrop > list[1].largestCrop)
+      #expect(list[4].jitterStrength > list[0].jitterStrength && list[4].baseWidth > list[1].baseWidth)
+    }
+    // Time and speed are one thing.
+    #expect(hours[2].arch == faster[2].arch && hours[2].baseWidth == faster[2].baseWidth && hours[2].crops == faster[2].crops)
+  }
+
+  @Test func viewsAreNotLargerThanTheImages() throws {
+    let small = try plan(budget: "8h", [], DataFacts(images: 50_000, shortSide: 32)).configuration
+    #expect(CropGroup.describe(small.crops) == "2x48+4x24" && small.stem == .imagenet)
+    #expect(try plan(budget: "48h", [], DataFacts(images: 50_000, shortSide: 70)).configuration.largestCrop == 64)
+  }
+
+  @Test func smallSetsGetSmallBatchesAndShortFreezing() throws {
+    let tiny = try plan(budget: "30m", [], DataFacts(images: 40, shortSide: 100)).configuration
+    #expect(tiny.batch == 4 && tiny.prototypes == [10] && tiny.freezeEpochs == 1 && tiny.warmupEpochs == 50)
+    // Less than one pass: what is counted in epochs is a part of one.
+    let huge = try plan(budget: "30m", [], DataFacts(images: 10_000_000, shortSide: 400)).configuration
+    #expect(huge.freezeEpochs > 0 && huge.freezeEpochs <= 0.01 && huge.warmupEpochs <= 0.02)
+    #expect(huge.valuesWithoutEffect(images: 10_000_000).isEmpty)
+  }
+
+  @Test func whatIsGivenStaysAndTheRestIsPlannedAroundIt() throws {
+    let wide = try plan(budget: "30m", [("base-width", "64"), ("crops", "2x96+4x48")])
+    #expect(wide.configuration.baseWidth == 64 && wide.configuration.largestCrop == 96 && wide.configuration.input.size == 96)
+    let narrow = try plan(budget: "30m")
+    func steps(_ plan: PretrainPlan) -> Int { plan.configuration.steps(stepsPerEpoch: 62).total }
+    #expect(steps(wide) < steps(narrow) / 8)
+    // Epochs that are given are made, with the largest network that does so in the time.
+    let few = try plan(budget: "2h", [("epochs", "500")]).configuration
+    let many = try plan(budget: "2h", [("epochs", "5000")]).configuration
+    #expect(few.epochs == 500 && few.budget == nil && many.epochs == 5000)
+    #expect(few.operationsPerImage > many.operationsPerImage)
+    // Without a time nothing is measured.
+    var given = PretrainSettings()
+    try given.set("epochs", to: "20")
+    let untimed = try PretrainConfiguration.planned(for: data, given: given) { _ throws(PretrainingError) in
+      throw .cancelled
+    }
+    #expect(untimed.configuration.epochs == 20 && untimed.speed.measured == nil)
+  }
+
+  @Test func aNetworkThatDoesNotFitIsNotTaken() throws {
+    var given = PretrainSettings()
+    try given.set("budget", to: "48h")
+    let roomy = try plan(budget: "48h").configuration
+    let speed = speed()
+    let cramped = try PretrainConfiguration.planned(for: data, given: given) { configuration throws(PretrainingError) in
+      configuration.operationsPerImage >= roomy.operationsPerImage ? nil : try speed(configuration)
+    }
+    #expect(cramped.configuration.operationsPerImage < roomy.operationsPerImage)
+    #expect(cramped.reasons.contains { $0.contains("the next larger does not fit into the memory") })
+  }
+
+  @Test func aPresetWithABudgetRunsByTheClock() throws {
+    let plan = try plan(budget: "1h", [("preset", "imagenette")])
+    #expect(plan.configuration.budget == 3600 && plan.configuration.epochs == nil && plan.speed.measured != nil)
+    #expect(plan.configuration.steps(stepsPerEpoch: 62).total > 1000 && plan.configuration.prototypes == [100])
+  }
+
+  @Test func theForecastSaysWhatOtherChoicesCost() throws {
+    let plan = try plan(budget: "30m", [], DataFacts(images: 4000, shortSide: 50))
+    let forecast = Forecast(plan, facts: DataFacts(images: 4000, shortSide: 50))
+    #expect(forecast.steps == plan.configuration.steps(stepsPerEpoch: 62).total && forecast.stepsPerEpoch == 62)
+    #expect(forecast.planned.isMeasured && forecast.others.allSatisfy { !$0.isMeasured } && forecast.others.count >= 4)
+    #expect(abs(forecast.planned.seconds - 0.93 * 1800) < 1 && forecast.planned.memory ?? 0 > 1 << 20)
+    // A choice takes time in proportion to its operations.
+    for other in forecast.others {
+      let ratio = other.operationsPerImage / forecast.planned.operationsPerImage
+      #expect(abs(other.seconds / forecast.planned.seconds / ratio - 1) < 1e-9, "\(other.name)")
+    }
+    #expect(forecast.others[0].name == "two views alone, 2x48")
   }
 
   @Test func everySettingHasADecisionWithItsReason() throws {
@@ -36,7 +138,7 @@ import Testing
     #expect(plan.decisions.map(\.name) == set.map(\.name))
     #expect(plan.decisions.map(\.value) == set.map { $0.show(plan.configuration) })
     #expect(plan.decisions.allSatisfy { !$0.reason.isEmpty })
-    for name in ["arch", "base-width", "crops", "stem", "batch", "prototypes", "queue", "epochs", "epsilon", "base-lr"] {
+    for name in ["arch", "base-width", "crops", "stem", "batch", "prototypes", "queue", "steps", "epsilon", "base-lr"] {
       #expect(plan.decisions.first { $0.name == name }?.source == .planned, "\(name)")
     }
     #expect(
@@ -58,9 +160,9 @@ import Testing
     #expect(configuration.prototypes == [16] && configuration.hidden == 2048)
     #expect(configuration.baseLR == 0.6 * 16 / 256 && configuration.finalLR == configuration.baseLR / 1000)
     #expect(try plan([("base-lr", "0.5")]).configuration.finalLR == 0.0005)
-    #expect(try plan([("crops", "2x32")]).configuration.stem == .small)
+    #expect(try plan([("crops", "2x32")]).configuration.stem == .imagenet)
     #expect(try plan([("crops", "2x32")]).configuration.crops[0].minScale == 0.25)
-    #expect(try plan([("epochs", "1")]).configuration.warmupEpochs == 0)
+    #expect(try plan([("epochs", "1")]).configuration.warmupEpochs == 0.15)
   }
 
   @Test func grayImagesAreToldOfOneChannel() throws {
@@ -73,7 +175,9 @@ import Testing
     }
     try folder.write("mixed/color.jpg", try picture(kind: 0, number: 0))
     func advice(_ name: String, _ values: [(String, String)] = []) throws -> [String] {
-      try plan(values, DataSummary(of: ImageFolder(folder.path + "/" + name))).notes.filter { $0.contains("channels 1") }
+      try plan(values, DataFacts.look(at: ImageFolder(folder.path + "/" + name), workers: 1)).notes.filter {
+        $0.contains("channels 1")
+      }
     }
     #expect(try advice("gray").count == 1)
     #expect(try advice("deep")[0].contains("16 bits") && !advice("gray")[0].contains("16 bits"))

@@ -1,11 +1,12 @@
 import SwAVAugmentation
+import SwAVInspection
 import Testing
 
 @testable import SwAVTraining
 
 /// A flag beats the file, whatever the spelling.
 @Suite struct PrecedenceTests {
-  private let data = DataSummary(count: 4000, typicalSide: 224)
+  private let data = DataFacts(images: 4000, shortSide: 224)
 
   private func resolved(file: String, flags: [(String, String)]) throws -> (PretrainConfiguration, notes: [String]) {
     var given = try PretrainSettings(yaml: file, path: "f")

@@ -1,4 +1,5 @@
 import SwAVAugmentation
+import SwAVInspection
 import SwAVModel
 import Testing
 
@@ -8,7 +9,7 @@ import Testing
   private func resolved(_ preset: String, _ more: [(String, String)] = []) throws -> PretrainConfiguration {
     var given = PretrainSettings()
     for (name, value) in [("preset", preset)] + more { try given.set(name, to: value) }
-    return try PretrainConfiguration.planned(for: DataSummary(count: 1_281_167, typicalSide: 375), given: given).configuration
+    return try PretrainConfiguration.planned(for: DataFacts(images: 1_281_167, shortSide: 375), given: given).configuration
   }
 
   /// The numbers of both published recipes, written here and not taken from the product.
@@ -36,7 +37,9 @@ import Testing
     let steps = 1_281_167 / 4096
     #expect(steps == 312)
     let schedule = c.schedule(stepsPerEpoch: steps)
-    #expect(try schedule.rate(at: 0) == 0.3 && schedule.rate(at: 10 * steps - 1) == 4.8 && schedule.rate(at: 10 * steps) == 4.8)
+    #expect(
+      try schedule.rate(at: 0) == 0.3 && schedule.rate(at: Double(10 * steps - 1)) == 4.8
+        && schedule.rate(at: Double(10 * steps)) == 4.8)
     #expect(c.frozenSteps(stepsPerEpoch: steps) == 313)
   }
 
@@ -52,7 +55,7 @@ import Testing
   @Test func theOlderSpellingsMeanWhatTheyMeant() throws {
     var given = PretrainSettings()
     try given.set("recipe", to: "published")
-    let c = try PretrainConfiguration.planned(for: DataSummary(count: 4000, typicalSide: 224), given: given).configuration
+    let c = try PretrainConfiguration.planned(for: DataFacts(images: 4000, shortSide: 224), given: given).configuration
     #expect(c.arch == .resnet50 && c.prototypes == [3000] && c.hidden == 2048 && CropGroup.describe(c.crops) == "2x224+6x96")
     #expect(c.batch == 256 && c.queue == 3840 && c.queueStartEpoch == 15 && c.epochs == 200 && c.seed == 0)
     #expect(c.freezeSteps == nil && c.freezeEpochs == 1 && c.baseLR == 0.6 && c.finalLR == 0.0006 && c.warmupEpochs == 0)
@@ -74,18 +77,18 @@ import Testing
 
   @Test func whatIsGivenBeatsThePreset() throws {
     let c = try resolved("cifar10", [("batch", "32"), ("crops", "2x24")])
-    #expect(c.batch == 32 && c.crops == [CropGroup(count: 2, size: 24, minScale: 0.08, maxScale: 1)] && c.stem == .small)
+    #expect(c.batch == 32 && c.crops == [CropGroup(count: 2, size: 24, minScale: 0.08, maxScale: 1)] && c.stem == .imagenet)
     #expect(try resolved("cifar10", [("crops", "2x24+2x16")]).crops.map(\.minScale) == [0.4, 0.15])
     var given = PretrainSettings()
     try given.set("preset", to: "stl10")
-    let decisions = try PretrainConfiguration.planned(for: DataSummary(count: 4000, typicalSide: 96), given: given).decisions
+    let decisions = try PretrainConfiguration.planned(for: DataFacts(images: 4000, shortSide: 96), given: given).decisions
     #expect(decisions.first { $0.name == "epsilon" }?.source == .preset)
   }
 
   @Test func smallSetsAreTaughtGently() throws {
     for name in ["cifar10", "stl10", "imagenette", "small-domain"] {
       let c = try resolved(name)
-      #expect(c.optimizer == .adamw && c.baseLR == 0.002 && c.epsilon == .relative(0.25) && c.baseWidth == 32, "\(name)")
+      #expect(c.optimizer == .adamw && c.baseLR == 0.001 && c.epsilon == .relative(0.25) && c.baseWidth == 32, "\(name)")
       #expect(c.crops.map(\.minScale) == [0.4, 0.15] && c.crops.map(\.maxScale) == [1, 0.4], "\(name)")
       #expect(c.blur == 0 && c.jitterStrength == 0.4 && c.grayscale == 0.1, "\(name)")
     }

@@ -1,6 +1,7 @@
 import Foundation
 import SwAVData
 import SwAVEngine
+import SwAVInspection
 import SwAVModel
 import SwAVTestSupport
 import Testing
@@ -123,7 +124,7 @@ import Testing
     #expect(rows.compactMap { $0["step"] as? Int } == Array(1...9))
     let keys: Set = [
       "type", "schema", "step", "total_steps", "epoch", "loss", "ln_k", "lr", "images_per_second", "data_wait", "gradient_norm",
-      "code_entropy",
+      "code_entropy", "prediction_entropy",
       "score_spread", "epsilon", "similarity", "prototypes_used", "queue_used", "seconds", "seconds_left",
     ]
     for row in rows { #expect(Set(row.keys) == keys) }
@@ -147,7 +148,7 @@ import Testing
     #expect(metrics.contains("\"knn20\":"))
     let given = try PretrainSettings(contentsOf: run.folder.path + "/run/config.yaml")
     #expect(
-      try PretrainConfiguration.planned(for: DataSummary(count: 12, typicalSide: 40), given: given).configuration
+      try PretrainConfiguration.planned(for: DataFacts(images: 12, shortSide: 40), given: given).configuration
         == run.configuration)
     #expect(try JSONSerialization.jsonObject(with: run.file("run", "environment.json")) is [String: Any])
   }

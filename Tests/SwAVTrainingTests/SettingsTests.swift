@@ -1,6 +1,7 @@
 import SwAVAugmentation
 import SwAVData
 import SwAVEngine
+import SwAVInspection
 import SwAVModel
 import SwAVTestSupport
 import Testing
@@ -8,15 +9,15 @@ import Testing
 @testable import SwAVTraining
 
 @Suite struct SettingsTests {
-  private let data = DataSummary(count: 4000, typicalSide: 224)
+  private let data = DataFacts(images: 4000, shortSide: 224)
 
-  private func plan(_ values: [(String, String)], _ data: DataSummary? = nil) throws -> PretrainConfiguration {
+  private func plan(_ values: [(String, String)], _ data: DataFacts? = nil) throws -> PretrainConfiguration {
     var given = PretrainSettings()
     for (name, value) in values { try given.set(name, to: value) }
     return try PretrainConfiguration.planned(for: data ?? self.data, given: given).configuration
   }
 
-  private func message(_ values: [(String, String)], _ data: DataSummary? = nil) -> String {
+  private func message(_ values: [(String, String)], _ data: DataFacts? = nil) -> String {
     do {
       _ = try plan(values, data)
       return "no error"
@@ -51,7 +52,7 @@ import Testing
     ])
     configuration.seed = .max
     let given = try PretrainSettings(yaml: configuration.yaml, path: "config.yaml")
-    let again = try PretrainConfiguration.planned(for: DataSummary(count: 70, typicalSide: 10), given: given).configuration
+    let again = try PretrainConfiguration.planned(for: DataFacts(images: 70, shortSide: 10), given: given).configuration
     #expect(again == configuration)
   }
 
@@ -174,9 +175,13 @@ import Testing
   }
 
   @Test func everySettingShowsWhatItReads() throws {
-    var configuration = try plan([("freeze-steps", "3"), ("source-weights", "2,0.5")])
+    var configuration = try plan([("freeze-steps", "3"), ("source-weights", "2,0.5"), ("rate-changes", "7:0.5")])
     (configuration.initFrom, configuration.initPrefix) = ("w.safetensors", "teacher")
+    var counted = configuration
+    counted.epochs = 7
     for setting in Setting.configurationSettings {
+      // The length is said in one way.
+      let configuration = setting.name == "epochs" ? counted : configuration
       let text = try #require(setting.show(configuration), "\(setting.name)")
       var copy = configuration
       #expect(setting.read(&copy, text), "\(setting.name) does not read '\(text)'")

@@ -1,4 +1,5 @@
 import SwAVData
+import SwAVInspection
 import SwAVTestSupport
 import Testing
 
@@ -8,7 +9,7 @@ import Testing
   @Test func speedIsThatOfLoadingAndTrainingOneAfterTheOther() throws {
     let folder = try TemporaryFolder()
     for number in 0..<9 { try folder.write("\(number).jpg", try picture(kind: 0, number: number)) }
-    var plan = try PretrainConfiguration.planned(for: DataSummary(count: 9, typicalSide: 40)).configuration
+    var plan = try PretrainConfiguration.planned(for: DataFacts(images: 9, shortSide: 40)).configuration
     (plan.baseWidth, plan.batch, plan.prototypes) = (8, 4, [6])
     let speed = try SpeedEstimate.measure(ImageFolder(folder.path), configuration: plan, seconds: 0.02)
     #expect(speed.loadingImagesPerSecond > 0 && speed.trainingImagesPerSecond > 0)

@@ -1,5 +1,6 @@
 import Foundation
 import SwAVData
+import SwAVInspection
 import SwAVTestSupport
 import Testing
 
@@ -21,7 +22,7 @@ struct TinyRun {
     ]
     for (name, value) in values { try given.set(name, to: value) }
     configuration = try PretrainConfiguration.planned(
-      for: DataSummary(count: 12, typicalSide: 40), given: given
+      for: DataFacts(images: 12, shortSide: 40), given: given
     ).configuration
   }
 

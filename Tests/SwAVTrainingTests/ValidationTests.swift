@@ -125,7 +125,7 @@ import Testing
   }
 
   @Test func theTimeThatIsLeftCountsEvaluations() {
-    var clock = StepClock(batch: 4, secondsBefore: 0)
+    var clock = StepClock(batch: 4, secondsBefore: 0, now: { 0 })
     clock.tick(waited: 0)
     clock.evaluationSeconds = 50
     #expect(clock.seconds(steps: 0, evaluations: 3) == 150)

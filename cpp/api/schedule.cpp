@@ -6,7 +6,7 @@ using namespace swav;
 
 extern "C" {
 
-swav_status swav_learning_rate(const swav_schedule* schedule, int64_t step, double* rate) {
+swav_status swav_learning_rate(const swav_schedule* schedule, double step, double* rate) {
   return api::guarded([&] {
     api::check_pointers("swav_learning_rate", {{"schedule", schedule}});
     api::check_pointers("swav_learning_rate", {{"rate", rate}});

@@ -181,6 +181,21 @@ swav_status swav_trainer_load(swav_trainer* trainer, const char* path, swav_chec
   });
 }
 
+swav_status swav_trainer_save_step(const swav_trainer* trainer, const swav_step_input* input, const char* path,
+                                   const char* note) {
+  return api::computed([&] {
+    api::check_pointers("swav_trainer_save_step", {{"trainer", trainer}, {"input", input}, {"path", path}});
+    trainer->trainer.save_step(path, note ? note : "", *input);
+  });
+}
+
+swav_status swav_trainer_replay(swav_trainer* trainer, const char* path, swav_step_report* report) {
+  return api::interruptible([&] {
+    api::check_pointers("swav_trainer_replay", {{"trainer", trainer}, {"path", path}, {"report", report}});
+    trainer->trainer.replay(path, *report);
+  });
+}
+
 swav_status swav_checkpoint_note(const char* path, char* buffer, size_t capacity, size_t* size) {
   return api::guarded([&] {
     api::check_pointers("swav_checkpoint_note", {{"path", path}, {"size", size}});

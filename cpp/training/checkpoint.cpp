@@ -26,6 +26,7 @@ constexpr int32_t newest_format = 2;
 constexpr int64_t most_steps = int64_t{1} << 53;  // of an optimizer: what its double counts exactly
 const char* const key = "swav_training";
 const std::string optimizer_prefix = "optimizer.", objective_prefix = "objective.";
+const char* const step_prefix = "step.";  // of the tensors of step_file.cpp
 const std::string state1_prefix = optimizer_prefix + "state1.", state2_prefix = optimizer_prefix + "state2.",
                   steps_name = optimizer_prefix + "steps";
 
@@ -109,7 +110,8 @@ std::string warning(const swav_checkpoint_info& info, int64_t then, int64_t now)
 // Reads the tensors of a checkpoint, each once, and then says whether there were others.
 class StateReader {
  public:
-  explicit StateReader(const TensorFile& file) : file_(file) {}
+  // any_value: what is not finite is read too, and tensors of a step are passed over.
+  StateReader(const TensorFile& file, bool any_value) : file_(file), any_value_(any_value) {}
 
   const StoredTensor& find(const std::string& name, const std::vector<int64_t>& shape) {
     const StoredTensor* found = file_.find(name);
@@ -119,11 +121,15 @@ class StateReader {
     read_.insert(name);
     return *found;
   }
-  void read(const TensorEntry& entry, void* values) { read_tensor(file_, find(entry.name, entry.shape), entry, values); }
+  void read(const TensorEntry& entry, void* values) {
+    const StoredTensor& stored = find(entry.name, entry.shape);
+    if (any_value_ && entry.kind != SWAV_TENSOR_COUNTER) return file_.read(stored, static_cast<float*>(values));
+    read_tensor(file_, stored, entry, values);
+  }
   void read(const std::string& name, const std::vector<int64_t>& shape, float* values, bool squares = false) {
     const StoredTensor& stored = find(name, shape);
     file_.read(stored, values);
-    check_values(file_, stored, values, squares);
+    if (!any_value_) check_values(file_, stored, values, squares);
   }
   void read(const std::string& name, const std::vector<int64_t>& shape, int64_t* values) {
     const StoredTensor& stored = find(name, shape);
@@ -135,7 +141,7 @@ class StateReader {
   }
   void finish() const {
     for (const StoredTensor& tensor : file_.tensors()) {
-      if (read_.count(tensor.name) > 0) continue;
+      if (read_.count(tensor.name) > 0 || (any_value_ && tensor.name.rfind(step_prefix, 0) == 0)) continue;
       fail(SWAV_ERROR_FORMAT, "%s holds a tensor that no run of these settings has: %s", file_.path().c_str(),
            tensor.name.c_str());
     }
@@ -143,6 +149,7 @@ class StateReader {
 
  private:
   const TensorFile& file_;
+  bool any_value_;
   std::set<std::string> read_;
 };
 
@@ -167,11 +174,12 @@ void Trainer::save(const std::string& path, const std::string& note) const {
   for (const StateArray& array : objective) {
     gathered.push_back(array.batch > 0 && group_.size() > 1 ? gather_whole(array, group_) : std::vector<float>());
   }
-  on_root(group_, [&] { write(path, note, objective, gathered); });
+  on_root(group_, [&] { write(path, note, objective, gathered, {}, {}); });
 }
 
 void Trainer::write(const std::string& path, const std::string& note, const std::vector<StateArray>& objective,
-                    const std::vector<std::vector<float>>& gathered) const {
+                    const std::vector<std::vector<float>>& gathered, const std::vector<TensorSource>& more_tensors,
+                    const Metadata& more_metadata) const {
   std::vector<TensorSource> tensors = tensor_sources(network_);
   std::vector<int64_t> steps;
   for (const ParameterView& view : optimizer_->parameters()) steps.push_back(view.steps);
@@ -188,7 +196,9 @@ void Trainer::write(const std::string& path, const std::string& note, const std:
     if (!gathered[i].empty()) values = gathered[i].data();
     tensors.push_back({objective_prefix + array.name, type, whole_shape(array, group_.size()), values});
   }
+  tensors.insert(tensors.end(), more_tensors.begin(), more_tensors.end());
   Metadata metadata = weights_metadata(network_.config(), network_.input);
+  metadata.insert(more_metadata.begin(), more_metadata.end());
   metadata["note"] = note;
   metadata[key] = json{{"format", newest_format},        {"engine", SWAV_VERSION}, {"isa", name(current_isa())},
                        {"used", used_features().text()}, {"ranks", group_.size()}, {"settings", checkpoint_settings()}}
@@ -221,8 +231,8 @@ Trainer::State Trainer::sized_state() const {
   return state;
 }
 
-void Trainer::read_state(const TensorFile& file, State& state) const {
-  StateReader reader(file);
+void Trainer::read_state(const TensorFile& file, State& state, Values values) const {
+  StateReader reader(file, values == Values::any);
   for (const TensorEntry& entry : state.parameters.entries()) {
     reader.read(entry, state.parameters.data(entry));
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
@@ -257,7 +267,9 @@ void Trainer::broadcast(State& state) const {
   for (auto& counters : state.counters) send(counters);
 }
 
-swav_checkpoint_info Trainer::load(const std::string& path) {
+swav_checkpoint_info Trainer::load(const std::string& path) { return restore(path, Values::finite); }
+
+swav_checkpoint_info Trainer::restore(const std::string& path, Values values) {
   State state = sized_state();
   swav_checkpoint_info info{};
   swav_input_description input{};
@@ -268,7 +280,7 @@ swav_checkpoint_info Trainer::load(const std::string& path) {
     if (!differences.empty()) fail(SWAV_ERROR_FORMAT, "%s belongs to other settings: %s", path.c_str(), differences.c_str());
     const Declaration declared = read_declaration(path, file.metadata());
     if (!declared.input) fail(SWAV_ERROR_FORMAT, "%s is damaged: it does not describe its input", path.c_str());
-    read_state(file, state);
+    read_state(file, state, values);
     input = *declared.input;
     info = header.info;
     copy_text(info.warning, warning(info, header.ranks, group_.size()));

@@ -8,7 +8,9 @@
 
 namespace swav {
 
-std::string Trainer::first_not_finite() const {
+// In the order in which the pass computes: what comes later is not finite because of what came before. The backward pass goes
+// from the prototypes to the first convolution, and the gradient of a layer's weights is the first that it leaves behind there.
+std::string Trainer::first_not_finite(Pass pass) const {
   std::string where;
   auto visit = [&](const std::string& name, const float* values, int64_t count) {
     if (where.empty() && !std::all_of(values, values + count, [](float x) { return std::isfinite(x); })) where = name;
@@ -19,6 +21,14 @@ std::string Trainer::first_not_finite() const {
   for (const TrainingPass& pass : plan_.passes) pass.backbone.for_each_activation(visit);
   plan_.head->for_each_activation(visit);
   if (!where.empty()) return where;
+  if (pass == Pass::backward) {
+    const std::vector<TensorEntry>& entries = network_.parameters().entries();
+    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+      if (entry->kind != SWAV_TENSOR_PARAMETER) continue;
+      visit("the gradient of " + entry->name, plan_.gradients + entry->offset, entry->count);
+    }
+    if (!where.empty()) return where;
+  }
   return group_.size() > 1 ? "the gradients, or in another process" : "the gradients";
 }
 

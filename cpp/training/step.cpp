@@ -60,13 +60,13 @@ const float* Trainer::input_of(const TrainingPass& pass, const swav_step_input& 
   return pass.joined;
 }
 
-void Trainer::require_finite(bool finite, const char* what) {
+void Trainer::require_finite(bool finite, const char* what, Pass pass) {
   float broken = finite ? 0.0f : 1.0f;
   group_.max(&broken, 1);
   if (broken == 0) return;
   fail(SWAV_ERROR_NUMERIC,
        "%s is not finite; the first value that is not is in %s. A lower learning rate or a longer warm-up may help", what,
-       first_not_finite().c_str());
+       first_not_finite(pass).c_str());
 }
 
 void Trainer::forward(const swav_step_input& input, swav_step_report& report) {
@@ -111,12 +111,12 @@ void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& 
   const float* embeddings = plan_.output.embeddings;
   require_finite(
       std::all_of(embeddings, embeddings + plan_.rows() * plan_.shape().dim, [](float x) { return std::isfinite(x); }),
-      "an embedding");
+      "an embedding", Pass::forward);
   {
     const Stopwatch watch(report.objective_seconds);
     objective_->evaluate(plan_.output, input, group_, report);
   }
-  require_finite(std::isfinite(report.loss), "the loss");
+  require_finite(std::isfinite(report.loss), "the loss", Pass::forward);
   backward(report);
   size_t index = 0;
   for (const TensorEntry& entry : network_.parameters().entries()) {
@@ -125,7 +125,7 @@ void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& 
   }
   const Optimizer::Measure measure = optimizer_->measure();
   report.gradient_norm = measure.gradient_norm;
-  require_finite(measure.not_finite < 0 && std::isfinite(measure.gradient_norm), "a gradient");
+  require_finite(measure.not_finite < 0 && std::isfinite(measure.gradient_norm), "a gradient", Pass::backward);
 }
 
 void Trainer::update(const swav_step_input& input) {
@@ -135,11 +135,15 @@ void Trainer::update(const swav_step_input& input) {
   objective_->finish(plan_.output, input);
 }
 
-void Trainer::step(const swav_step_input& input, swav_step_report& report) {
+void Trainer::check_input(const swav_step_input& input) const {
   SWAV_REQUIRE(input.crops != nullptr, "step: crops is NULL");
   for (size_t g = 0; g < settings_.groups.size(); ++g) SWAV_REQUIRE(input.crops[g] != nullptr, "step: crops[%zu] is NULL", g);
   SWAV_REQUIRE(std::isfinite(input.learning_rate) && input.learning_rate >= 0,
                "learning_rate is %g; a number from 0 up is allowed", input.learning_rate);
+}
+
+void Trainer::step(const swav_step_input& input, swav_step_report& report) {
+  check_input(input);
   report = {};
   reset_times();
   has_gradients_ = true;

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "io/safetensors.h"
 #include "network/network.h"
+#include "network/weights_metadata.h"
 #include "training/plan.h"
 
 namespace swav {
@@ -45,6 +47,12 @@ class Trainer {
   void save(const std::string& path, const std::string& note) const;
   swav_checkpoint_info load(const std::string& path);
 
+  // -- step_file.cpp: one step as a file --
+  // A checkpoint with a step's input beside it, whatever the values are.
+  void save_step(const std::string& path, const std::string& note, const swav_step_input& input) const;
+  // Restores the state of such a file and makes the step.
+  void replay(const std::string& path, swav_step_report& report);
+
  private:
   void bind_optimizer();
   void copy_prototypes(bool back);
@@ -54,14 +62,20 @@ class Trainer {
   void compute_gradients(const swav_step_input& input, swav_step_report& report);
   void update(const swav_step_input& input);
   // Throws on every rank where `finite` is false on one.
-  void require_finite(bool finite, const char* what);
-  std::string first_not_finite() const;
+  enum class Pass { forward, backward };
+  void require_finite(bool finite, const char* what, Pass pass);
+  std::string first_not_finite(Pass pass) const;
+  void check_input(const swav_step_input& input) const;
   struct State;
+  // What values a file may hold; with `any` tensors of a step may be there too.
+  enum class Values { finite, any };
   void write(const std::string& path, const std::string& note, const std::vector<StateArray>& objective,
-             const std::vector<std::vector<float>>& gathered) const;
+             const std::vector<std::vector<float>>& gathered, const std::vector<TensorSource>& more_tensors,
+             const Metadata& more_metadata) const;
   State sized_state() const;
-  void read_state(const TensorFile& file, State& state) const;
+  void read_state(const TensorFile& file, State& state, Values values) const;
   void broadcast(State& state) const;
+  swav_checkpoint_info restore(const std::string& path, Values values);
   std::map<std::string, std::string> checkpoint_settings() const;
   void reset_times();
 

@@ -31,6 +31,19 @@ public enum OnCollapse: String, Sendable, CaseIterable {
   case warn
   /// The run ends, with its last step as checkpoint and weights.
   case stop
+  /// The run goes back to its last checkpoint from before the figures that show it, or to its beginning, and on with a third of the
+  /// rate.
+  case rollback
+  /// The run goes on where it is with a third of the rate, which is what can be changed on the way.
+  case remedy
+}
+
+/// What a step leads to in which a value is not finite. Its file is written in any case.
+public enum OnNotFinite: String, Sendable, CaseIterable {
+  /// The run ends, with its last good checkpoint.
+  case stop
+  /// The run goes back to that, or to its beginning, and on with a third of the rate.
+  case rollback
 }
 
 /// Something that is wrong with a run: its name, the figures that show it, and what helps.
@@ -41,9 +54,11 @@ public struct Diagnosis: Codable, Sendable, Equatable {
   public var evidence: String
   /// The likeliest first.
   public var remedies: [Remedy]
+  /// Steps, up to the present one, that show it.
+  public var steps: Int
 
-  public init(_ name: String, evidence: String, remedies: [Remedy]) {
-    (self.name, self.evidence, self.remedies) = (name, evidence, remedies)
+  public init(_ name: String, evidence: String, remedies: [Remedy], steps: Int = 1) {
+    (self.name, self.evidence, self.remedies, self.steps) = (name, evidence, remedies, steps)
   }
 
   /// All in one line; `word` says how a remedy is written.

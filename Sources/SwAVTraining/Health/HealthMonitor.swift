@@ -20,7 +20,7 @@ struct HealthMonitor: Sendable {
     for rule in rules where figures.count >= rule.steps && !told.contains(rule.name) {
       let window = HealthWindow(steps: figures.suffix(rule.steps), configuration: configuration)
       guard let (evidence, remedies) = rule.judge(window) else { continue }
-      found.append(Diagnosis(rule.name, evidence: evidence, remedies: remedies))
+      found.append(Diagnosis(rule.name, evidence: evidence, remedies: remedies, steps: rule.steps))
       told.formUnion(rule.covers.union([rule.name]))
     }
     rules.removeAll { told.contains($0.name) }

@@ -2,18 +2,19 @@ extension PretrainConfiguration {
   /// Values that do nothing in a run of `images` images an epoch, as those that were made for a large data set on a small one.
   func valuesWithoutEffect(images: Int) -> [SettingWithoutEffect] {
     let stepsPerEpoch = max(1, images / batch)
-    let steps = stepsPerEpoch * epochs
+    let steps = steps(stepsPerEpoch: stepsPerEpoch).total
+    let epochs = (steps - 1) / stepsPerEpoch + 1
     var found: [SettingWithoutEffect] = []
     let frozen = frozenSteps(stepsPerEpoch: stepsPerEpoch)
     if frozen >= steps {
       let (name, value) = freezeSteps.map { ("freeze-steps", "\($0)") } ?? ("freeze-epochs", "\(freezeEpochs)")
       found.append(.init(name, value: value, reason: "the run has \(steps) steps, so the prototypes never learn"))
     }
-    found += queueWithoutEffect(images: images, stepsPerEpoch: stepsPerEpoch)
-    found += warmupWithoutEffect(stepsPerEpoch: stepsPerEpoch)
+    found += queueWithoutEffect(images: images, stepsPerEpoch: stepsPerEpoch, steps: steps)
+    found += warmupWithoutEffect(stepsPerEpoch: stepsPerEpoch, steps: steps)
     for count in Set(prototypes).sorted() {
       let text = prototypes.map(\.description).joined(separator: ",")
-      let rows = batch + (queueFills(stepsPerEpoch: stepsPerEpoch) ? queue : 0)
+      let rows = batch + (queueFills(stepsPerEpoch: stepsPerEpoch, steps: steps) ? queue : 0)
       if count > images {
         found.append(.init("prototypes", value: text, reason: "\(images) images cannot fill \(count) prototypes"))
       } else if count > 4 * rows {
@@ -29,12 +30,13 @@ extension PretrainConfiguration {
   }
 
   /// Whether the queue is full before the last step, and so used at all.
-  private func queueFills(stepsPerEpoch: Int) -> Bool {
-    queue > 0 && queueStartEpoch * stepsPerEpoch + queue / batch < stepsPerEpoch * epochs
+  private func queueFills(stepsPerEpoch: Int, steps: Int) -> Bool {
+    queue > 0 && queueStartEpoch * stepsPerEpoch + queue / batch < steps
   }
 
-  private func queueWithoutEffect(images: Int, stepsPerEpoch: Int) -> [SettingWithoutEffect] {
+  private func queueWithoutEffect(images: Int, stepsPerEpoch: Int, steps: Int) -> [SettingWithoutEffect] {
     guard queue > 0 else { return [] }
+    let epochs = (steps - 1) / stepsPerEpoch + 1
     if queueStartEpoch >= epochs {
       return [
         .init(
@@ -42,8 +44,8 @@ extension PretrainConfiguration {
           reason: "the run has \(epochs) epochs, counted from 0, so the queue of \(queue) is never used")
       ]
     }
-    guard queueFills(stepsPerEpoch: stepsPerEpoch) else {
-      let passing = (epochs - queueStartEpoch) * stepsPerEpoch * batch
+    guard queueFills(stepsPerEpoch: stepsPerEpoch, steps: steps) else {
+      let passing = (steps - queueStartEpoch * stepsPerEpoch) * batch
       return [
         .init(
           "queue", value: "\(queue)",
@@ -61,10 +63,11 @@ extension PretrainConfiguration {
     return []
   }
 
-  private func warmupWithoutEffect(stepsPerEpoch: Int) -> [SettingWithoutEffect] {
+  private func warmupWithoutEffect(stepsPerEpoch: Int, steps: Int) -> [SettingWithoutEffect] {
+    let (warmup, value) = (schedule(stepsPerEpoch: stepsPerEpoch).warmupSteps, plain(warmupEpochs))
     guard warmupEpochs > 0 else { return [] }
-    let value = "\(warmupEpochs)"
-    if warmupEpochs >= epochs {
+    if warmup >= steps {
+      let epochs = (steps - 1) / stepsPerEpoch + 1
       return [
         .init(
           "warmup-epochs", value: value,
@@ -72,7 +75,7 @@ extension PretrainConfiguration {
       ]
     }
     // The first of many steps is nothing to speak of.
-    guard stepsPerEpoch * warmupEpochs == 1, startWarmup == 0 else { return [] }
+    guard warmup == 1, steps > 1, startWarmup == 0 else { return [] }
     return [
       .init("warmup-epochs", value: value, reason: "its only step has rate 0 and learns nothing; start-warmup sets another")
     ]

@@ -23,21 +23,22 @@ public struct InitialReport: Codable, Sendable, Equatable {
 extension PretrainConfiguration {
   /// What a run wants otherwise that begins with learned weights: a rate that does not undo them, and prototypes that may learn at
   /// once where they were learned with the rest.
-  mutating func planContinuation(_ given: PretrainSettings) -> [String: String] {
+  mutating func planContinuation(_ given: PretrainSettings) -> [String: Planner.Reason] {
     guard given.isGiven("init-from") else { return [:] }
-    var reasons: [String: String] = [:]
+    var reasons: [String: Planner.Reason] = [:]
     if !given.isGiven("base-lr") {
       baseLR /= 2
-      reasons["base-lr"] = "half of what random weights would get: the weights have learned already"
+      reasons["base-lr"] = Planner.Reason(
+        text: "half of what random weights would get: the weights have learned already")
       if !given.isGiven("final-lr") {
         finalLR /= 2
-        reasons["final-lr"] = "in proportion to base-lr"
+        reasons["final-lr"] = Planner.Reason(text: "in proportion to base-lr")
       }
     }
     let keepsPrototypes = given.text(of: "init-prototypes") == InitialPrototypes.keep.rawValue
     if keepsPrototypes && !given.isGiven("freeze-epochs") && !given.isGiven("freeze-steps") {
       freezeEpochs = 0
-      reasons["freeze-epochs"] = "the prototypes were learned together with the weights"
+      reasons["freeze-epochs"] = Planner.Reason(text: "the prototypes were learned together with the weights")
     }
     return reasons
   }

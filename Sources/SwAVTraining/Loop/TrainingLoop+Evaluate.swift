@@ -5,20 +5,20 @@ import SwAVModel
 
 extension TrainingLoop {
   /// Images of the training set, evenly spaced, that make the bank at most.
-  private static let bankLimit = 10_000
+  static let bankLimit = 10_000
   /// Images that are looked at before the first step.
   private static let lookLimit = 32
 
   func isEvaluationDue(afterEpoch epoch: Int) -> Bool {
-    guard evaluated != nil else { return false }
     let every = configuration.knnEvery
-    return epoch + 1 == configuration.epochs || every > 0 && (epoch + 1) % every == 0
+    return every > 0 && (epoch + 1) % every == 0
   }
 
   /// Evaluations from the epoch of the last step on.
   var evaluationsLeft: Int {
-    guard evaluated != nil else { return 0 }
-    return ((state.step - 1) / stepsPerEpoch..<configuration.epochs).count { isEvaluationDue(afterEpoch: $0) }
+    // Of the epochs that end before the last step, which has one of its own.
+    let epochs = (state.step - 1) / stepsPerEpoch..<max((state.step - 1) / stepsPerEpoch, (totalSteps - 1) / stepsPerEpoch)
+    return epochs.count { isEvaluationDue(afterEpoch: $0) } + 1
   }
 
   /// Decodes some of the validation images, so that a set that cannot be measured is known before the first step.
@@ -36,11 +36,11 @@ extension TrainingLoop {
     _ work: inout Work, _ pace: inout StepClock, _ report: (PretrainingEvent) throws -> Void
   ) throws {
     guard state.owesEvaluation == true, let evaluated else { return }
-    let cancellation = cancellation
+    let (cancellation, clock) = (cancellation, pretraining.clock)
     var (outcome, network, trouble) = (Measured?.none, work.network, String?.none)
     try pretraining.ranks.doOnRoot {
       do {
-        let start = ContinuousClock.now
+        let start = clock()
         try cancellation.watching {
           network = try shown(&work, report)
           outcome = try measure(network, evaluated, since: start)
@@ -74,6 +74,33 @@ extension TrainingLoop {
     pace.skip()
   }
 
+  /// Where there are no validation images: a score without labels. One that fails is a warning.
+  mutating func score(_ work: inout Work, _ pace: inout StepClock, _ report: (PretrainingEvent) throws -> Void) throws {
+    let limit = min(1000, state.data.count / 4)
+    // Of a handful of images it says nothing.
+    guard evaluated == nil, limit >= 50 else { return }
+    let (cancellation, clock) = (cancellation, pretraining.clock)
+    try pretraining.ranks.doOnRoot {
+      let start = clock()
+      do {
+        try cancellation.watching {
+          let network = try shown(&work, report)
+          let found = try ViewAgreement.measure(
+            network, on: pretraining.images, limit: limit, recipe: configuration.recipe, options: configuration.reading)
+          pace.evaluationSeconds = clock() - start
+          let progress = ScoreProgress(
+            step: state.step, epoch: state.step / stepsPerEpoch, viewAgreement: found.agreement, images: found.images)
+          try tell(.scored(progress), &work, report)
+        }
+      } catch let error as EngineError where error.code == .cancelled {
+        throw error
+      } catch {
+        try tell(.warning("no score at step \(state.step): \(errorLine(error)); training does not need it"), &work, report)
+      }
+    }
+    pace.skip()
+  }
+
   private struct Measured {
     var report: EvaluationReport
     /// Percent right, 0...100.
@@ -82,15 +109,14 @@ extension TrainingLoop {
   }
 
   /// kNN accuracy of the network as it is shown.
-  private func measure(_ network: Network, _ images: EvaluationImages, since start: ContinuousClock.Instant) throws -> Measured
-  {
+  private func measure(_ network: Network, _ images: EvaluationImages, since start: Double) throws -> Measured {
     var evaluation = FrozenEvaluation([NearestNeighbours()])
     evaluation.trainLimit = TrainingLoop.bankLimit
     evaluation.includesRawPixels = false
     evaluation.reading = configuration.reading
     let report = try evaluation.run(images, network: network)
     return Measured(
-      report: report, accuracy: report.results[0].figures[0].value, seconds: (ContinuousClock.now - start) / .seconds(1))
+      report: report, accuracy: report.results[0].figures[0].value, seconds: pretraining.clock() - start)
   }
 
   /// What there is to know beside the figures, and images that the evaluation left out: each once.

@@ -95,6 +95,6 @@ extension RankGroup {
     if let own { return own }
     var configuration = PretrainConfiguration()
     try PretrainSettings(yaml: yaml, path: "the root's settings").apply(to: &configuration)
-    return PretrainPlan(configuration: configuration)
+    return PretrainPlan(configuration: configuration, speed: PlannedSpeed(imagesPerSecond: 0))
   }
 }

@@ -18,13 +18,15 @@ extension TrainingLoop {
   }
 
   func progress(_ report: StepReport, _ input: StepInput, _ pace: StepClock) -> StepProgress {
-    StepProgress(
+    let left = budget.map { max(0, $0 - state.seconds) }
+    return StepProgress(
       step: state.step, totalSteps: totalSteps, epoch: (state.step - 1) / stepsPerEpoch + 1, loss: report.loss,
       lnK: configuration.lnK, lr: input.learningRate, imagesPerSecond: pace.imagesPerSecond,
       dataWait: pace.dataWaitPercent, gradientNorm: report.gradientNorm, codeEntropy: report.codeEntropy,
       scoreSpread: report.scoreSpread, epsilon: report.epsilon, similarity: report.similarity,
-      prototypesUsed: report.prototypesUsed, queueUsed: report.queueUsed, seconds: state.seconds,
-      secondsLeft: pace.seconds(steps: totalSteps - state.step, evaluations: evaluationsLeft))
+      prototypesUsed: report.prototypesUsed, queueUsed: report.queueUsed,
+      predictionEntropy: report.predictionEntropy, seconds: state.seconds,
+      secondsLeft: left ?? pace.seconds(steps: totalSteps - state.step, evaluations: evaluationsLeft))
   }
 
   func result(_ outcome: PretrainingResult.Outcome, rate: Double?) -> PretrainingResult {

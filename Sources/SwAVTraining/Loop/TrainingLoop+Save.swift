@@ -25,6 +25,14 @@ extension TrainingLoop {
     if let troubleOfReport { throw troubleOfReport }
   }
 
+  /// The configuration that gives the same run again, however fast the machine is.
+  private var rerun: PretrainConfiguration {
+    var configuration = configuration
+    if budget != nil { configuration.length = .steps(steps) }
+    configuration.rateChanges = rateChanges
+    return configuration
+  }
+
   /// After a request to stop: the last step that is whole is on the disk.
   mutating func stop(
     _ work: inout Work, _ pace: StepClock, _ report: (PretrainingEvent) throws -> Void
@@ -60,7 +68,8 @@ extension TrainingLoop {
     if state.weightsStep != state.step { attempt { try writeWeights(of: work.network) } }
     // A report that fails is no failure of the checkpoint.
     if savedStep != state.step { attempt { try writeCheckpoint(&work) { event in try? report(event) } } }
-    return what(isSavedBut: reasons)
+    let failed = failedStep.map { "; \($0) holds the step that failed" } ?? ""
+    return what(isSavedBut: reasons) + failed
   }
 
   private func what(isSavedBut reasons: [String]) -> String {
@@ -81,6 +90,17 @@ extension TrainingLoop {
 
   private mutating func writeCheckpoint(_ work: inout Work, _ report: (PretrainingEvent) throws -> Void) throws {
     state.badSamples = try badSamples(of: work)
+    if budget != nil || configuration.changesRates {
+      var planned = configuration
+      if let budget {
+        planned.length = .budget(budget, steps)
+        (state.steps, state.configuration["steps"]) = (steps, steps.description)
+      }
+      planned.rateChanges = rateChanges
+      state.configuration["rate-changes"] = rateChanges.isEmpty ? nil : rateChanges.map(\.description).joined(separator: ",")
+      let yaml = (state.isFinished ? rerun : planned).yaml
+      try pretraining.ranks.doOnRoot { try replaceFile(files.configuration, with: yaml) }
+    }
     work.records?.flush(into: &state)
     try pretraining.ranks.agree { try work.trainer.save(to: files.checkpoint, note: try state.note) }
     savedStep = state.step

@@ -1,6 +1,7 @@
 import SwAVData
 import SwAVEngine
 import SwAVEvaluation
+import SwAVInspection
 import SwAVModel
 
 /// One process' part of a run, from opening the folder to the last checkpoint.
@@ -9,7 +10,11 @@ struct TrainingLoop: ~Copyable {
   let configuration: PretrainConfiguration
   let files: RunFolder
   let stepsPerEpoch: Int
-  let totalSteps: Int
+  /// Seconds of a run by the clock; nil: its steps are given.
+  let budget: Double?
+  /// The steps, those that were planned anew on the way included.
+  var steps: StepPlan
+  var totalSteps: Int { steps.total }
   /// What the kNN accuracy is measured on; nil without validation images.
   let evaluated: EvaluationImages?
   /// The root's.
@@ -28,6 +33,10 @@ struct TrainingLoop: ~Copyable {
   var troubleOfReport: (any Error)?
   /// Whether a checkpoint follows the step under way, by a wish of some rank.
   var checkpointIsAgreed = false
+  /// How often the rate was lowered in this process.
+  var setbacks = 0
+  /// Where the step is that failed, if one did.
+  var failedStep: String?
 
   /// What is open while the run goes on.
   struct Work: ~Copyable {
@@ -53,7 +62,7 @@ struct TrainingLoop: ~Copyable {
     let ranks = pretraining.ranks
     let images = try ranks.agree { () throws -> any ImageSource in
       let images = try pretraining.images.weighted(by: configuration.sourceWeights)
-      try configuration.validate(for: DataSummary(count: images.drawCount, typicalSide: 0), ranks: ranks?.size ?? 1)
+      try configuration.validate(for: DataFacts(images: images.drawCount, shortSide: 0), ranks: ranks?.size ?? 1)
       return images
     }
     let count = images.drawCount
@@ -73,14 +82,17 @@ struct TrainingLoop: ~Copyable {
     let restored = found.state
     var state = restored ?? TrainingState(of: configuration, data: identity)
     let stepsPerEpoch = count / configuration.batch
-    let totalSteps = stepsPerEpoch * configuration.epochs
-    (state.stepsPerEpoch, state.totalSteps) = (stepsPerEpoch, totalSteps)
+    var steps = configuration.steps(stepsPerEpoch: stepsPerEpoch)
+    if configuration.budget != nil { steps = state.steps ?? steps }
+    (state.stepsPerEpoch, state.totalSteps) = (stepsPerEpoch, steps.total)
     if let evaluated, state.step == 0 { try ranks.doOnRoot { try TrainingLoop.requireReadable(evaluated.val, configuration) } }
     let isDone = state.isFinished && found.hasWeights && (evaluated == nil || state.owesEvaluation != true)
-    let work = isDone ? nil : try Work(pretraining, images, files: files, state: state, isResumed: restored != nil)
+    let work =
+      isDone ? nil : try Work(pretraining, images, files: files, state: state, steps: steps, isResumed: restored != nil)
     savedStep = restored?.step
     (self.pretraining, self.configuration, self.files, self.evaluated) = (pretraining, configuration, files, evaluated)
-    (self.stepsPerEpoch, self.totalSteps, self.state) = (stepsPerEpoch, totalSteps, state)
+    (self.stepsPerEpoch, self.steps, self.state) = (stepsPerEpoch, steps, state)
+    budget = configuration.budget
     self.lock = lock
     self.lockRemark = lockRemark
     self.work = work
@@ -88,8 +100,9 @@ struct TrainingLoop: ~Copyable {
 }
 
 extension TrainingLoop.Work {
-  fileprivate init(
-    _ pretraining: Pretraining, _ images: any ImageSource, files: RunFolder, state: TrainingState, isResumed: Bool
+  init(
+    _ pretraining: Pretraining, _ images: any ImageSource, files: RunFolder, state: TrainingState, steps: StepPlan,
+    isResumed: Bool
   ) throws {
     let (configuration, ranks) = (pretraining.configuration, pretraining.ranks)
     var made: Trainer?
@@ -112,8 +125,10 @@ extension TrainingLoop.Work {
       try replaceFile(files.environment, with: environment.json)
       records = try RunRecords(files, state: state)
     }
+    // A run by the clock ends when it ends.
+    let epochs = configuration.budget == nil ? (steps.total - 1) / (images.drawCount / configuration.batch) + 1 : 1 << 31
     var loading = Loader.Configuration(
-      recipe: configuration.recipe, seed: configuration.seed, batch: configuration.batch, epochs: configuration.epochs,
+      recipe: configuration.recipe, seed: configuration.seed, batch: configuration.batch, epochs: epochs,
       workers: configuration.readers, maxBadShare: configuration.maxBad)
     loading.readTimeout = configuration.readTimeout
     loading.start = state.position
@@ -130,14 +145,15 @@ extension TrainingLoop.Work {
 
 extension PretrainConfiguration {
   /// Threads that read and decode.
-  var readers: Int { workers > 0 ? workers : availableCores() }
+  public var readers: Int { workers > 0 ? workers : availableCores() }
 }
 
 extension TrainingLoop {
   mutating func run(control: RunControl, report: (PretrainingEvent) throws -> Void) throws -> PretrainingResult {
     guard var work = work.take() else { return result(.alreadyFinished, rate: nil) }
     cancellation = control.cancellation
-    var pace = StepClock(batch: configuration.batch, secondsBefore: state.seconds)
+    var pace = StepClock(
+      batch: configuration.batch, secondsBefore: state.seconds + pretraining.secondsBefore, now: pretraining.clock)
     do {
       try begin(&work, report)
       try train(&work, &pace, control, report)
@@ -177,29 +193,38 @@ extension TrainingLoop {
     let frozenSteps = configuration.frozenSteps(stepsPerEpoch: stepsPerEpoch)
     var (monitor, hasAdvised) = (HealthMonitor(configuration), false)
     if state.step < totalSteps { try evaluateIfOwed(&work, &pace, report) }
-    for step in state.step..<totalSteps {
+    var timetable = Timetable(budget: budget, secondsDone: pace.secondsInAll)
+    while state.step < totalSteps {
+      let step = state.step
       let epoch = step / stepsPerEpoch
       let input = StepInput(
-        learningRate: try schedule.rate(at: step), freezesPrototypes: step < frozenSteps,
+        learningRate: try schedule.rate(at: steps.position(of: step)) * rateChanges.factor(at: step),
+        freezesPrototypes: step < frozenSteps,
         usesQueue: configuration.queue > 0 && epoch >= configuration.queueStartEpoch)
-      let found = try makeStep(&work, input, pace, control)
-      guard let found else { throw PretrainingError.file(path: files.path, reason: "the loader ended before the last step") }
+      guard let found = try makeStep(&work, input, pace, control, report) else {
+        monitor = HealthMonitor(configuration)
+        continue
+      }
       pace.tick(waited: work.loader.waited)
       state.advance(stepsPerEpoch: stepsPerEpoch, seconds: pace.secondsInAll)
       lastLoss = found.loss
       try tell(.step(progress(found, input, pace)), &work, report)
       for bad in work.loader.takeNewBadSamples() { try tell(.badSample(bad), &work, report) }
-      for diagnosis in monitor.observe(HealthFigures(found, rate: input.learningRate)) {
-        try tell(.diagnosis(diagnosis), &work, report)
-        guard configuration.onCollapse == .stop else { continue }
-        pretraining.ranks?.end()  // all ranks have these figures
-        throw PretrainingError.unhealthy(diagnosis)
+      if try judge(found, input, &monitor, &work, report) {
+        monitor = HealthMonitor(configuration)
+        continue
       }
       if state.position.batch == 0 {
         if !hasAdvised { try tell(.advice(advice(work, pace)), &work, report) }
         hasAdvised = true
-        if isEvaluationDue(afterEpoch: epoch) { state.owesEvaluation = true }
+        if isEvaluationDue(afterEpoch: epoch) {
+          if evaluated == nil { try score(&work, &pace, report) } else { state.owesEvaluation = true }
+        }
         try keepWeights(afterEpoch: epoch + 1, &work, report)
+      }
+      try replan(&timetable, pace, &work, report)
+      if state.step == totalSteps {
+        if evaluated == nil { try score(&work, &pace, report) } else { state.owesEvaluation = true }
       }
       guard state.step < totalSteps else { break }
       // Before an evaluation, so that whatever becomes of that, the epoch is not lost.
@@ -211,34 +236,13 @@ extension TrainingLoop {
     }
   }
 
-  /// The step, once there is a batch and all ranks have one; nil where the loader has ended.
-  private mutating func makeStep(
-    _ work: inout Work, _ input: StepInput, _ pace: StepClock, _ control: RunControl
-  ) throws -> StepReport? {
-    if pretraining.ranks == nil { try Cancellation.check() }
-    var isAgreed = false
-    do {
-      return try work.loader.withNextBatch { batch in
-        isAgreed = true
-        try agreeToStep(control, trouble: nil, isDue: isCheckpointDue(pace))
-        return try work.trainer.step(batch.crops, input)
-      }
-    } catch {
-      // The others wait for what this rank has to say.
-      if !isAgreed, pretraining.ranks != nil { try agreeToStep(control, trouble: error, isDue: false) }
-      // What is not finite is so on all of them.
-      if (error as? EngineError)?.code == .numeric { pretraining.ranks?.end() }
-      throw error
-    }
-  }
-
   private func isCheckpointWanted(_ control: RunControl, _ pace: StepClock) -> Bool {
     let steps = configuration.checkpointSteps
     if steps > 0 && state.step % steps == 0 { return true }
     return pretraining.ranks == nil ? control.takeCheckpointRequest() || isCheckpointDue(pace) : checkpointIsAgreed
   }
 
-  private func isCheckpointDue(_ pace: StepClock) -> Bool {
+  func isCheckpointDue(_ pace: StepClock) -> Bool {
     configuration.checkpointMinutes > 0 && pace.secondsSinceCheckpoint >= 60 * configuration.checkpointMinutes
   }
 

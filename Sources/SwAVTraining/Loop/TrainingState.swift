@@ -15,6 +15,10 @@ struct TrainingState: Codable, Sendable, Equatable {
   var data: DataIdentity
   /// Of the run, to tell how far it is. nil in checkpoints from before these were noted, here and below.
   var totalSteps: Int?
+  /// The steps as planned so far, where the length is a time.
+  var steps: StepPlan?
+  /// Of the rate, those of the settings included; nil: those of the settings alone.
+  var rateChanges: [RateChange]?
   var stepsPerEpoch: Int?
   /// Lengths of the run's files; what was written later is cut off.
   var metricsBytes = 0
@@ -64,8 +68,13 @@ extension TrainingState {
   /// is what runs did without it.
   static func differences(from old: [String: String], to new: PretrainConfiguration) -> [String] {
     let defaults = PretrainConfiguration()
-    return Setting.configurationSettings.filter { $0.scope == .training }.compactMap { setting in
-      let (then, now) = (old[setting.name] ?? setting.show(defaults), setting.show(new))
+    // Where the length is a time the steps are the run's own; and of the ways to say a length only one is set.
+    let lengths = ["steps", "epochs"]
+    var free: Set<String> = new.budget == nil ? [] : ["steps"]
+    if new.changesRates { free.insert("rate-changes") }
+    return Setting.configurationSettings.filter { $0.scope == .training && !free.contains($0.name) }.compactMap { setting in
+      let before = lengths.contains(setting.name) ? nil : setting.show(defaults)
+      let (then, now) = (old[setting.name] ?? before, setting.show(new))
       return then == now ? nil : "\(setting.name) \(then ?? "unset") -> \(now ?? "unset")"
     }
   }

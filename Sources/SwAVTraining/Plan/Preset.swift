@@ -23,9 +23,9 @@ extension Preset {
   public static let all: [Preset] = [
     Preset(name: auto, summary: "planned for the images (default)", alias: "small", values: [:]),
     Preset(
-      name: "cifar10", summary: "32 x 32 pixels: narrow ResNet-18 with the small stem, 2x32+4x16",
+      name: "cifar10", summary: "32 x 32 pixels: narrow ResNet-18, 2x48+4x24",
       values: smallSet.with([
-        "stem": "small", "crops": "2x32+4x16", "prototypes": "100", "batch": "128", "epochs": "200",
+        "crops": "2x48+4x24", "prototypes": "64", "batch": "64", "epochs": "50", "warmup-epochs": "1",
         "mean": "0.4914,0.4822,0.4465", "std": "0.247,0.2435,0.2616",
       ])),
     Preset(
@@ -55,7 +55,8 @@ extension Preset {
     Preset(
       name: "demo", summary: "the demonstration's, about two minutes of training",
       values: smallSet.with([
-        "base-width": "16", "crops": "2x48+4x24", "jitter-strength": "0.8", "grayscale": "0.2", "prototypes": "64",
+        "base-width": "16", "base-lr": "0.002", "final-lr": "2e-06", "warmup-epochs": "1", "crops": "2x48+4x24",
+        "jitter-strength": "0.8", "grayscale": "0.2", "prototypes": "64",
         "batch": "64", "epochs": "16", "knn-every": "4", "checkpoint-minutes": "1",
       ])),
     Preset(
@@ -73,7 +74,7 @@ extension Preset {
   static let smallSet = [
     "arch": "resnet18", "stem": "imagenet", "base-width": "32", "min-scale": "0.4,0.15", "max-scale": "1.0,0.4",
     "jitter-strength": "0.4", "grayscale": "0.1", "blur": "0", "epsilon": "relative:0.25", "optimizer": "adamw",
-    "base-lr": "0.002", "final-lr": "2e-06", "warmup-epochs": "1", "freeze-epochs": "1",
+    "base-lr": "0.001", "final-lr": "1e-06", "warmup-epochs": "3", "freeze-epochs": "1",
   ]
 
   /// What the published recipes share, said in full: they stay the published ones whatever becomes of a default.
@@ -103,5 +104,7 @@ extension PretrainConfiguration {
     hidden = preset.values["arch"].flatMap(Architecture.init)?.defaultHidden ?? hidden
     // The table holds allowed values; a test reads each.
     try? PretrainSettings(preset: preset).apply(to: &self)
+    var reasons: [String: Planner.Reason] = [:]
+    if let given = try? PretrainSettings(preset: preset) { complete(given, &reasons) }
   }
 }

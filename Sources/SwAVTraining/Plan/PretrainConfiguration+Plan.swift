@@ -1,66 +1,101 @@
+public import SwAVInspection
 import SwAVModel
 
 extension PretrainConfiguration {
-  /// Resolves every value: what is given counts, then what the preset says, the rest is planned for the data or left at its default.
+  /// Resolves every value: what is given counts, then what the preset says, the rest is planned for the data, the machine and the
+  /// time, or left at its default.
   ///
-  /// `run` is what a run that goes on was made with: the plan is made once, and what it chose then stays. What was given then
-  /// has to be given again.
+  /// - Parameters:
+  ///   - run: what a run that goes on was made with: the plan is made once, and what it chose then stays. What was given then has
+  ///     to be given again.
+  ///   - ranks: how many processes train together.
+  ///   - measure: images a second of a configuration, really run; nil where it does not fit into the memory. Asked a few times,
+  ///     and only where the time decides something. Without it rates are expectations from the operations and the machine.
   ///
   /// Throws where a value is not allowed, or where values do not fit together or the data.
   public static func planned(
-    for data: DataSummary, given: PretrainSettings = PretrainSettings(), goingOnWith run: PretrainSettings? = nil
+    for facts: DataFacts, given: PretrainSettings = PretrainSettings(), goingOnWith run: PretrainSettings? = nil,
+    on machine: MachineFacts = .here(), ranks: Int = 1,
+    measuring measure: ((PretrainConfiguration) throws(PretrainingError) -> SpeedEstimate?)? = nil
   ) throws(PretrainingError) -> PretrainPlan {
     let preset = try given.preset()
     var layers = try PretrainSettings(preset: preset)
     layers.merge(given)
     layers = try layers.joiningCropLists()
-    var plan = PretrainPlan(configuration: PretrainConfiguration())
-    var reasons: [String: String] = [:]
+    try layers.requireImages(facts, ranks: ranks)
+    var (configuration, reasons) = (PretrainConfiguration(), [String: Planner.Reason]())
+    // A run that goes on is as fast as it is: nothing of it depends on that any more.
+    let measure = run == nil ? measure : nil
+    var speed: PlannedSpeed?
     if preset.name == Preset.auto {
-      reasons = try plan.configuration.planAutomatically(data, layers)
-      reasons.merge(plan.configuration.planContinuation(layers)) { $1 }
-      if var run {
-        run.keep { reasons[$0.name] != nil || $0.name == "hidden" }
-        run.merge(layers)
-        layers = run
-      }
+      let budget = try layers.budget()
+      let choice = try Planner(facts: facts, machine: machine, given: layers, budget: budget).choose(
+        budget == nil ? nil : measure)
+      (configuration, reasons, speed) = (choice.configuration, choice.reasons, choice.speed)
+      reasons.merge(configuration.planContinuation(layers)) { $1 }
+      if let reason = configuration.fitBatch(to: ranks, layers) { reasons["batch"] = reason }
     }
-    try layers.apply(to: &plan.configuration)
-    if !layers.isGiven("hidden") {
-      plan.configuration.hidden = plan.configuration.arch.defaultHidden
-      reasons["hidden"] = "2048 from ResNet-50 on, 512 below"
+    layers = layers.over(run) { reasons[$0] != nil }
+    try layers.apply(to: &configuration)
+    configuration.complete(layers, &reasons)
+    var found: PlannedSpeed
+    if let speed { found = speed } else { found = try configuration.expectedSpeed(machine, measure) }
+    if case .budget(let seconds, nil) = configuration.length {
+      configuration.length = .budget(seconds, configuration.steps(in: seconds, at: found))
+      reasons["steps"] = Planner.Reason(
+        text: "what fits into the time; planned anew while the run goes on", evidence: found.text)
     }
-    try plan.configuration.validate(for: data, given: layers)
-    plan.decisions = plan.configuration.decisions(given: layers, preset: preset, planned: reasons)
-    plan.notes = layers.notes + plan.configuration.remarks(on: data, given: layers)
+    try configuration.validate(for: facts, given: layers, ranks: ranks)
+    var plan = PretrainPlan(configuration: configuration, speed: found)
+    plan.decisions = configuration.decisions(given: layers, preset: preset, planned: reasons)
+    plan.notes = layers.notes + configuration.remarks(on: facts, given: layers)
     return plan
   }
 
-  /// A decision for each setting, in the order of the table.
-  private func decisions(given: PretrainSettings, preset: Preset, planned: [String: String]) -> [Decision] {
-    Setting.configurationSettings.compactMap { setting in
-      guard let value = setting.show(self) else { return nil }
-      let (source, reason): (Decision.Source, String) =
-        if given.isFromPreset(setting.name) {
-          (.preset, "preset \(preset.name), \(preset.summary)")
-        } else if given.isGiven(setting.name) {
-          (.given, "given as \(given.origin(of: setting.name))")
-        } else if let reason = planned[setting.name] {
-          (.planned, reason)
-        } else {
-          (
-            .kept,
-            setting.scope == .running || setting.objective == nil && setting.section == .data ? "default" : "as published"
-          )
-        }
-      return Decision(setting.name, value: value, source: source, reason: reason)
+  /// What follows from other values, for any preset.
+  mutating func complete(_ given: PretrainSettings, _ reasons: inout [String: Planner.Reason]) {
+    if !given.isGiven("hidden") {
+      hidden = arch.defaultHidden
+      reasons["hidden"] = Planner.Reason(text: "2048 from ResNet-50 on, 512 below")
     }
   }
 
-  private func remarks(on data: DataSummary, given: PretrainSettings) -> [String] {
+  /// Each rank takes as many images.
+  private mutating func fitBatch(to ranks: Int, _ given: PretrainSettings) -> Planner.Reason? {
+    guard batch % ranks != 0, !given.isGiven("batch") else { return nil }
+    batch = (batch / ranks + 1) * ranks
+    return Planner.Reason(text: "a multiple of the \(ranks) processes")
+  }
+
+  private func expectedSpeed(
+    _ machine: MachineFacts, _ measure: ((PretrainConfiguration) throws(PretrainingError) -> SpeedEstimate?)?
+  ) throws(PretrainingError) -> PlannedSpeed {
+    let expected = expectedImagesPerSecond(on: machine)
+    guard budget != nil, let measure, let found = try measure(self) else { return PlannedSpeed(imagesPerSecond: expected) }
+    return PlannedSpeed(imagesPerSecond: found.imagesPerSecond, measured: found, ratio: found.imagesPerSecond / expected)
+  }
+
+  /// A decision for each setting, in the order of the table.
+  private func decisions(given: PretrainSettings, preset: Preset, planned: [String: Planner.Reason]) -> [Decision] {
+    Setting.configurationSettings.compactMap { setting in
+      guard let value = setting.show(self) else { return nil }
+      func decision(_ source: Decision.Source, _ reason: String, _ evidence: String = "") -> Decision {
+        Decision(setting.name, value: value, source: source, reason: reason, evidence: evidence)
+      }
+      if given.isFromPreset(setting.name) { return decision(.preset, "preset \(preset.name), \(preset.summary)") }
+      if given.isGiven(setting.name) { return decision(.given, "given as \(given.origin(of: setting.name))") }
+      if let reason = planned[setting.name] { return decision(.planned, reason.text, reason.evidence) }
+      return decision(
+        .kept, setting.scope == .running || setting.objective == nil && setting.section == .data ? "default" : "as published")
+    }
+  }
+
+  private func remarks(on facts: DataFacts, given: PretrainSettings) -> [String] {
     // Not planned by itself: a network of three channels takes gray images too, and published weights have three.
-    guard data.isGray, channels != 1, !given.isGiven("channels") else { return [] }
-    let loss = data.isDeep ? ", and keep their 16 bits, which are reduced to 8 otherwise" : ""
+    guard facts.gray > 0, facts.gray == facts.headers - facts.broken, channels != 1, !given.isGiven("channels") else {
+      return []
+    }
+    let loss = facts.deep > 0 ? ", and keep their 16 bits, which are reduced to 8 otherwise" : ""
     return ["the images looked at are gray: channels 1 would do\(loss)"]
   }
 }
@@ -75,5 +110,28 @@ extension PretrainSettings {
       )
     }
     return preset
+  }
+
+  /// Seconds to plan for: those that are given; else the default, unless the length is given.
+  fileprivate func budget() throws(PretrainingError) -> Double? {
+    var configuration = PretrainConfiguration()
+    try apply(to: &configuration, only: ["budget"])
+    return configuration.budget ?? (isGiven("epochs") || isGiven("steps") ? nil : Planner.defaultBudget)
+  }
+
+  /// Before anything is measured: that there are images for the batch.
+  fileprivate func requireImages(_ facts: DataFacts, ranks: Int) throws(PretrainingError) {
+    var configuration = PretrainConfiguration()
+    configuration.batch = ranks * ((max(2, min(configuration.batch, facts.draws)) + ranks - 1) / ranks)
+    try apply(to: &configuration, only: ["batch"])
+    try configuration.validateBatch(for: facts, given: self, ranks: ranks)
+  }
+
+  /// These over what a run that goes on was made with, as far as it was planned then; its length stays in any case.
+  fileprivate func over(_ run: PretrainSettings?, where isPlanned: (String) -> Bool) -> PretrainSettings {
+    guard var run else { return self }
+    run.keep { isPlanned($0.name) || ["hidden", "recalibrate", "budget", "steps", "epochs"].contains($0.name) }
+    run.merge(self)
+    return run
   }
 }

@@ -15,6 +15,23 @@ public struct SpeedEstimate: Codable, Sendable, Equatable {
   /// Both share the cores, so their times add up.
   public var imagesPerSecond: Double { 1 / (1 / loadingImagesPerSecond + 1 / trainingImagesPerSecond) }
 
+  /// A measure for ``PretrainConfiguration/planned(for:given:goingOnWith:on:measuring:)``: on these images, for about `seconds` each
+  /// time; `beginning` is called before.
+  public static func measuring(
+    _ source: any ImageSource, seconds: Double, beginning: @escaping (PretrainConfiguration) -> Void = { _ in }
+  ) -> (PretrainConfiguration) throws(PretrainingError) -> SpeedEstimate? {
+    { configuration throws(PretrainingError) in
+      beginning(configuration)
+      do {
+        return try measure(source, configuration: configuration, seconds: seconds)
+      } catch let error as EngineError where error.code == .memory {
+        return nil
+      } catch {
+        throw PretrainingError(error) ?? .data(DataError(.unusable, "\(error)"))
+      }
+    }
+  }
+
   /// Measures for about `seconds`, half of it loading; at least one step after one that warms up. A network and its plan of
   /// memory are made and freed.
   public static func measure(
@@ -73,4 +90,9 @@ public struct SpeedEstimate: Codable, Sendable, Equatable {
     } while (ContinuousClock.now - start) / .seconds(1) < limit
     return median(times)
   }
+}
+
+extension PretrainConfiguration {
+  /// Seconds of one of up to four measurements of the speed: little beside the run.
+  public var measuringSeconds: Double { min(5, max(0.5, 0.01 * (budget ?? Planner.defaultBudget))) }
 }

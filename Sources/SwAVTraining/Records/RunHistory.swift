@@ -100,7 +100,8 @@ public struct RunHistory: Sendable {
 extension HealthFigures {
   fileprivate init(_ step: StepProgress) {
     self.init(
-      loss: step.loss, codeEntropy: step.codeEntropy, scoreSpread: step.scoreSpread, similarity: step.similarity,
-      prototypesUsed: step.prototypesUsed, gradientNorm: step.gradientNorm, rate: step.lr)
+      loss: step.loss, codeEntropy: step.codeEntropy, predictionEntropy: step.predictionEntropy ?? 0,
+      scoreSpread: step.scoreSpread, similarity: step.similarity, prototypesUsed: step.prototypesUsed,
+      queueUsed: step.queueUsed, gradientNorm: step.gradientNorm, rate: step.lr)
   }
 }

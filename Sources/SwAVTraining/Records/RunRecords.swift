@@ -57,10 +57,18 @@ struct RunRecords: ~Copyable {
       addRow { try jsonRow("evaluation", fields: evaluation.fields) }
       addScalars(evaluation.report.figures.map { ("val/" + $0.name, $0.value) }, step: evaluation.step)
       log("epoch \(evaluation.epoch): knn20 \(decimals(evaluation.knn20, 2)), best \(decimals(evaluation.bestKnn20, 2))")
+    case .scored(let score):
+      addRow { try jsonRow("score", score) }
+      addScalars([("score/view_agreement", score.viewAgreement)], step: score.step)
+      log("epoch \(score.epoch): view agreement \(decimals(score.viewAgreement, 2)) of \(score.images) images")
+    case .replanned(let step, let total): log("planned anew at step \(step): \(total) steps in all")
     case .checkpoint(let step): log("checkpoint at step \(step)")
     case .badSample(let bad): log("bad image \(bad.name): \(bad.reason); another takes its place")
     case .warning(let text): log("warning: \(text)")
     case .withoutEffect(let setting): log("warning: \(setting.line)")
+    case .health(let look):
+      addRow { try jsonRow("health", look) }
+      addScalars(look.scalars, step: look.step)
     case .diagnosis(let diagnosis): log("warning: \(diagnosis.text())")
     case .advice(let advice): log("advice: \(advice.text())")
     }
@@ -93,12 +101,24 @@ struct RunRecords: ~Copyable {
   }
 }
 
+extension HealthLook {
+  fileprivate var scalars: [(tag: String, value: Double)] {
+    [
+      ("prototypes/perplexity", health.perplexity), ("prototypes/dead", Double(health.deadPrototypes)),
+      ("prototypes/alike", Double(health.duplicatePrototypes)), ("embeddings/rank", health.embeddingRank),
+      ("embeddings/deviation", health.embeddingDeviation), ("codes/sinkhorn_error", sinkhornError),
+      ("queue/age", Double(queueAge)), ("weights/median_update", medianUpdate), ("weights/largest_update", largestUpdate),
+    ]
+  }
+}
+
 extension StepProgress {
   fileprivate var scalars: [(tag: String, value: Double)] {
     [
       ("train/loss", loss), ("train/loss_over_ln_k", loss / lnK), ("train/lr", lr), ("train/gradient_norm", gradientNorm),
       ("codes/entropy", codeEntropy), ("codes/score_spread", scoreSpread), ("codes/epsilon", epsilon),
-      ("codes/prototypes_used", Double(prototypesUsed)), ("embeddings/similarity", similarity),
+      ("codes/prototypes_used", Double(prototypesUsed)), ("predictions/entropy", predictionEntropy ?? 0),
+      ("embeddings/similarity", similarity),
       ("speed/images_per_second", imagesPerSecond), ("speed/data_wait_percent", dataWait),
     ]
   }

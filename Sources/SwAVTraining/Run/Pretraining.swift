@@ -4,7 +4,7 @@ public import SwAVEngine
 /// A pretraining run: images, settings, a folder for what comes out.
 ///
 ///     let images = try ImageFolder("photos")
-///     let plan = try PretrainConfiguration.planned(for: DataSummary(of: images))
+///     let plan = try PretrainConfiguration.planned(for: DataFacts.look(at: images, workers: 2))
 ///     let pretraining = Pretraining(images: images, configuration: plan.configuration, output: "run")
 ///     let result = try pretraining.run { event in
 ///       if case .step(let step) = event { print(step.step, step.loss) }
@@ -48,6 +48,15 @@ public struct Pretraining: Sendable {
   public var ranks: RankGroup?
   /// Lines for the log at the start: why planned values are what they are.
   public var remarks: [String] = []
+  /// Seconds of a budget that had passed before the run, with looking at the images and measuring.
+  public var secondsBefore = 0.0
+  /// Seconds since any point of time; what tells how long things take.
+  package var clock: @Sendable () -> Double = Pretraining.systemClock
+
+  private static let systemClock: @Sendable () -> Double = {
+    let start = ContinuousClock.now
+    return { (ContinuousClock.now - start) / .seconds(1) }
+  }()
 
   public init(
     images: any ImageSource, validation: (any ImageSource)? = nil, configuration: PretrainConfiguration, output: String,

@@ -9,8 +9,12 @@ public enum PretrainingEvent: Sendable {
   /// A new run that begins with other weights: what it kept of them.
   case initialized(InitialReport)
   case step(StepProgress)
+  /// From here on the run has another number of steps, as its length is a time.
+  case replanned(step: Int, totalSteps: Int)
   /// kNN accuracy on the validation images.
   case evaluated(EvaluationProgress)
+  /// What the features are worth where there are no validation images.
+  case scored(ScoreProgress)
   /// A checkpoint with so many steps is on the disk.
   case checkpoint(step: Int)
   /// An image that was replaced by another one; each is named once.
@@ -19,6 +23,8 @@ public enum PretrainingEvent: Sendable {
   case warning(String)
   /// At the start: a value that does nothing in this run.
   case withoutEffect(SettingWithoutEffect)
+  /// Figures that are too dear for every step.
+  case health(HealthLook)
   /// Something is wrong with what is learned; each disease is told once by a process.
   case diagnosis(Diagnosis)
   /// Which of the two limits, the step or loading, and what helps; after the first epoch of a process.
@@ -58,10 +64,23 @@ public struct StepProgress: Codable, Sendable, Equatable {
   public var similarity: Double
   public var prototypesUsed: Int
   public var queueUsed: Bool
+  /// nil in rows from before it was recorded.
+  public var predictionEntropy: Double?
   /// Seconds of training so far, in all processes.
   public var seconds: Double
   /// Seconds until the end at the present rate, evaluations included once there was one.
   public var secondsLeft: Double
+}
+
+/// A score without labels, after an epoch; also a row of `metrics.jsonl`.
+public struct ScoreProgress: Codable, Sendable, Equatable {
+  /// Steps done.
+  public var step: Int
+  /// Epochs done.
+  public var epoch: Int
+  /// Percent of images that are known again by another view.
+  public var viewAgreement: Double
+  public var images: Int
 }
 
 /// An evaluation after an epoch; also a row of `metrics.jsonl`.

@@ -63,7 +63,7 @@ public struct PretrainConfiguration: Sendable, Equatable {
   // Optimiser and schedule.
   /// B, images a step.
   public var batch = TrainerConfiguration.published.batch
-  public var epochs = 100
+  public var length = RunLength.epochs(100)
   public var optimizer = TrainerConfiguration.published.optimizer
   public var trust = TrainerConfiguration.published.trust
   public var momentum = TrainerConfiguration.published.momentum
@@ -72,7 +72,9 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var finalLR = 0.0006
   /// The rate at which the warm-up begins.
   public var startWarmup = 0.0
-  public var warmupEpochs = 0
+  public var warmupEpochs = 0.0
+  /// On the way, beside the schedule; a run that goes back after a failure writes them.
+  public var rateChanges: [RateChange] = []
   /// Epochs at the start in which the prototypes do not learn.
   public var freezeEpochs = 1.0
   /// The same in steps; where it is set it takes the place of `freezeEpochs`.
@@ -82,6 +84,10 @@ public struct PretrainConfiguration: Sendable, Equatable {
   // Arithmetic.
   /// See ``TrainerConfiguration/usesWinograd``.
   public var usesWinograd = TrainerConfiguration.published.usesWinograd
+
+  // Weights.
+  /// Pixels a side of the images that the weights are meant for afterwards; nil: the largest crop.
+  public var inputSize: Int?
 
   // Data.
   /// How often the images of each source come in an epoch; empty: each once. See ``ImageMixture``.
@@ -115,6 +121,8 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var keepEvery = 0
   /// What a diagnosis leads to.
   public var onCollapse = OnCollapse.warn
+  /// What a step that is not finite leads to.
+  public var onNotFinite = OnNotFinite.stop
 
   public init() {}
 }
@@ -144,6 +152,9 @@ extension PretrainConfiguration {
   /// V, views of an image.
   public var cropCount: Int { crops.reduce(0) { $0 + $1.count } }
 
+  /// Pixels a side.
+  public var largestCrop: Int { crops.map(\.size).max() ?? 224 }
+
   public var network: NetworkConfiguration {
     NetworkConfiguration(
       architecture: arch, stem: stem, baseWidth: baseWidth, channels: channels, hidden: hidden, dim: dim,
@@ -170,7 +181,7 @@ extension PretrainConfiguration {
 
   /// What evaluation inputs look like; stored with the weights.
   public var input: InputDescription {
-    InputDescription(size: crops.map(\.size).max() ?? 224, mean: mean.map(Float.init), std: std.map(Float.init))
+    InputDescription(size: inputSize ?? largestCrop, mean: mean.map(Float.init), std: std.map(Float.init))
   }
 
   public var trainer: TrainerConfiguration {
@@ -192,10 +203,30 @@ extension PretrainConfiguration {
   /// How processes that train together add up.
   public var sums: RankSums { RankSums(isFast: rankSums == .fast, normRanks: normRanks) }
 
+  /// Passes over the images, where the length is said so; to set them is to say it so.
+  public var epochs: Int? {
+    get { if case .epochs(let epochs) = length { epochs } else { nil } }
+    set { if let newValue { length = .epochs(newValue) } }
+  }
+
+  /// Seconds from the start of the command to the weights, where the length is said so.
+  public var budget: Double? { if case .budget(let seconds, _) = length { seconds } else { nil } }
+
+  /// The steps, as far as they are known.
+  public func steps(stepsPerEpoch: Int) -> StepPlan {
+    switch length {
+    case .epochs(let epochs): StepPlan(total: epochs * stepsPerEpoch)
+    case .steps(let steps), .budget(_, .some(let steps)): steps
+    case .budget(_, nil): StepPlan(total: stepsPerEpoch)
+    }
+  }
+
+  /// The rates of a run of so many steps.
   public func schedule(stepsPerEpoch: Int) -> LearningRateSchedule {
-    LearningRateSchedule(
-      baseRate: baseLR, finalRate: finalLR, startRate: startWarmup, stepsPerEpoch: stepsPerEpoch, epochs: epochs,
-      warmupEpochs: warmupEpochs)
+    let steps = steps(stepsPerEpoch: stepsPerEpoch).scheduled
+    return LearningRateSchedule(
+      baseRate: baseLR, finalRate: finalLR, startRate: startWarmup, steps: steps,
+      warmupSteps: min(steps, Int((warmupEpochs * Double(stepsPerEpoch)).rounded())))
   }
 
   /// Steps at the start in which the prototypes do not learn.

@@ -73,12 +73,14 @@ package func expandingHome(_ path: String) -> String {
 }
 
 extension PretrainConfiguration {
-  /// The weights among given settings; none where none are given. They are needed before the rest: they decide how many
-  /// images an epoch has.
-  public static func sourceWeights(in given: PretrainSettings) throws(PretrainingError) -> [Double] {
+  /// What is given of how images are read and of the time there is, over the defaults. It is needed before the rest: weights of
+  /// sources decide how many images an epoch has.
+  public static func running(in given: PretrainSettings) throws(PretrainingError) -> PretrainConfiguration {
     var configuration = PretrainConfiguration()
-    try given.apply(to: &configuration, only: ["source-weights"])
-    return configuration.sourceWeights
+    try given.apply(
+      to: &configuration,
+      only: ["source-weights", "threads", "workers", "read-timeout", "background", "max-pixels", "budget"])
+    return configuration
   }
 
   /// Name and value of every setting that is set, in the order of the table.

@@ -13,8 +13,7 @@ public enum PublishedProgram {
   public static let pretraining: [Flag] =
     ["dist_url", "world_size", "rank", "local_rank", "sync_bn", "syncbn_process_group_size"]
     .map { Flag(name: $0, reason: "there is one process") } + [
-      Flag(name: "use_fp16", reason: "arithmetic is float32"),
-      Flag(name: "checkpoint_freq", reason: "checkpoint-minutes and checkpoint-steps say when"),
+      Flag(name: "use_fp16", reason: "arithmetic is float32")
     ]
 
   /// Of the program that trains a linear layer on frozen features.

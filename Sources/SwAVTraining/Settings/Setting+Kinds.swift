@@ -166,7 +166,8 @@ extension [Setting] {
   {
     map { setting in
       setting.with {
-        ($0.section, $0.scope) = (section, scope)
+        $0.section = section
+        if $0.scope == .training { $0.scope = scope }
         $0.objective = $0.objective ?? objective
       }
     }

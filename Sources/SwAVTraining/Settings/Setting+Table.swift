@@ -152,10 +152,14 @@ extension Setting {
       .with { $0.displaces = ["freeze-epochs"] },
   ].about(.objective, of: .swav)
 
-  static let optimizerSettings: [Setting] = [
+  static let optimizerSettings: [Setting] = batchSettings + lengthSettings + ruleSettings + rateSettings
+
+  private static let batchSettings: [Setting] = [
     integer("batch", \.batch, EngineLimits.batch).says("Images a step.").common().mistaken(for: "batch-size", "bs")
-      .published("batch_size", note: "is the whole batch of a step; the published program counts it for each process"),
-    integer("epochs", \.epochs, 1...1_000_000).says("Passes over the images.").common().mistaken(for: "num-epochs"),
+      .published("batch_size", note: "is the whole batch of a step; the published program counts it for each process")
+  ].about(.optimizer)
+
+  private static let ruleSettings: [Setting] = [
     choice("optimizer", \.optimizer).says("larc, sgd or adamw.").common().mistaken(for: "optim", "optimiser"),
     number("trust", \.trust, .above(0)).says("Trust coefficient of larc.", value: "t"),
     number("momentum", \.momentum, .from(0).below(1)).says("Momentum of larc and sgd.", value: "m"),
@@ -166,8 +170,8 @@ extension Setting {
       .mistaken(for: "min-lr"),
     number("start-warmup", \.startWarmup, .from(0)).says("Learning rate that the warm-up begins at.", value: "lr")
       .published("start_warmup"),
-    integer("warmup-epochs", \.warmupEpochs, 0...1_000_000).says("Epochs of linear warm-up.").published("warmup_epochs")
-      .mistaken(for: "warmup"),
+    number("warmup-epochs", \.warmupEpochs, .from(0).to(1e6)).says("Epochs of linear warm-up.").published("warmup_epochs")
+      .mistaken(for: "warmup").with { $0.show = { plain($0.warmupEpochs) } },
     Setting("seed", allowed: "a whole number from 0 on", show: { "\($0.seed)" }) { configuration, text in
       guard let value = UInt64(text) else { return false }
       configuration.seed = value
@@ -187,6 +191,16 @@ extension Setting {
     }.says("With mpirun: all, off, or how many processes share statistics.", value: "n"),
     choice("rank-sums", \.rankSums).says("With mpirun: ordered, or fast: other last bits on other hosts."),
   ].about(.optimizer)
+
+  static let weightsSettings: [Setting] = [
+    Setting("input-size", allowed: "a whole number from 16 to 4096", show: { "\($0.inputSize ?? $0.largestCrop)" }) {
+      configuration, text in
+      guard let size = Int(text), (16...4096).contains(size) else { return false }
+      // The largest crop goes without saying, and stays it where the crops change.
+      configuration.inputSize = size == configuration.largestCrop ? nil : size
+      return true
+    }.says("Pixels a side that the weights are used at.", value: "pixels").mistaken(for: "eval-size", "size")
+  ].about(.weights)
 
   static let dataSettings: [Setting] =
     [
@@ -211,7 +225,9 @@ extension Setting {
     toggle("recalibrate", \.recalibrates)
       .says("on, or off: batch-norm of centre crops in what is written and measured.", value: "which"),
     integer("keep-every", \.keepEvery, 0...1_000_000).says("Keep the weights of every so many epochs; 0: none.")
-      .mistaken(for: "save-every", "save-freq"),
-    choice("on-collapse", \.onCollapse).says("warn, or stop: end a run that learns nothing."),
+      .published("checkpoint_freq").mistaken(for: "save-every", "save-freq"),
+    choice("on-collapse", \.onCollapse)
+      .says("warn; stop; rollback: go back, with a third of the rate; remedy: that from here on."),
+    choice("on-nonfinite", \.onNotFinite).says("stop, or rollback: to the last checkpoint, a third of the rate."),
   ].about(.execution, scope: .running)
 }

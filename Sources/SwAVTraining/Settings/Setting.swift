@@ -17,7 +17,7 @@ public struct Setting: Sendable {
 
   /// What a setting is about, in the order of the reference.
   public enum Section: String, Sendable, CaseIterable {
-    case run, network, views, objective, optimizer, data, execution
+    case run, network, views, objective, optimizer, weights, data, execution
   }
 
   /// The objective that a setting belongs to.
@@ -49,8 +49,10 @@ public struct Setting: Sendable {
   public var isCommon = false
   /// Settings that say the same in another way: one that is given later takes their place.
   public var displaces: [String] = []
+  /// Whether those stay where they are given beside it, on one command line or in one file.
+  public var standsBeside = false
   /// The value as text; nil where it is not set.
-  public let show: @Sendable (PretrainConfiguration) -> String?
+  public internal(set) var show: @Sendable (PretrainConfiguration) -> String?
   /// Reads the text; false when it is not allowed.
   let read: @Sendable (inout PretrainConfiguration, String) -> Bool
 
@@ -68,7 +70,8 @@ extension Setting {
 
   /// Those that are part of a ``PretrainConfiguration``.
   public static let configurationSettings =
-    initialSettings + networkSettings + viewSettings + objectiveSettings + optimizerSettings + dataSettings + executionSettings
+    initialSettings + networkSettings + viewSettings + objectiveSettings + optimizerSettings + weightsSettings + dataSettings
+    + executionSettings
 
   /// All of a section, by name where names are given.
   public static func section(_ section: Section) -> [Setting] { all.filter { $0.section == section } }

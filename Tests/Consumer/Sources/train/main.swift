@@ -29,7 +29,7 @@ guard CommandLine.arguments.count == 2 else {
 }
 do {
   let images = Stripes()
-  var configuration = try PretrainConfiguration.planned(for: DataSummary(of: images)).configuration
+  var configuration = try PretrainConfiguration.planned(for: DataFacts.look(at: images, workers: 2)).configuration
   configuration.crops = try CropGroup.parse("2x32+2x24")
   configuration.epochs = 2
   configuration.baseWidth = 16

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Foundation
+import SwAV
+
+struct PlanCommand: PlanningCommand {
+  static let settings = Setting.all
+
+  static let configuration = CommandConfiguration(
+    commandName: "plan",
+    abstract: "What pretrain would choose, and what choices cost.",
+    discussion: """
+      Looks at the images, measures the speed for some seconds, and prints what would
+      be chosen and why, operations, memory, speed and time, and what other networks
+      and views would take. Nothing is trained.
+
+      SETTINGS are those of pretrain; 'trainer help settings' shows them.
+      """)
+
+  @Argument(help: ArgumentHelp("The images: one source or several, as pretrain takes.", valueName: "images"))
+  var images: [String] = []
+  @Option(help: ArgumentHelp("Settings as YAML, by the names of the flags; a flag beats it.", valueName: "file"))
+  var config: String?
+  @OptionGroup var out: OutputOptions
+  var given = GivenSettings()
+
+  func run() throws {
+    try Failure.reporting(json: out.json) {
+      let planned = try planned(try layers(), goingOnWith: nil, isQuiet: false, measures: true)
+      try planned.showPlan(json: out.json)
+      guard let facts = planned.facts else { return }
+      let forecast = Forecast(planned.plan, facts: facts)
+      if out.json { return print(try jsonRow("result", command: "plan", forecast)) }
+      for line in forecast.lines { print(line) }
+    }
+  }
+}
+
+extension Forecast {
+  /// A table for people.
+  fileprivate var lines: [String] {
+    let head = [
+      "", "\(images) images, \(stepsPerEpoch) steps an epoch, \(steps) steps in all, \(duration(planned.seconds)) of steps", "",
+      row("", "GFLOP/image", "images/s", "MiB", "an epoch", "epochs", "same images"),
+    ]
+    return head + ([planned] + others).map(line) + [
+      "", "epochs: in the same time; same images: time for as many images as planned. ~: scaled from what was measured.",
+    ]
+  }
+
+  private func line(_ choice: Choice) -> String {
+    row(
+      choice.name, fixed(choice.operationsPerImage / 1e9, 2),
+      (choice.isMeasured ? "" : "~") + fixed(choice.imagesPerSecond, choice.imagesPerSecond < 10 ? 1 : 0),
+      choice.memory.map { fixed(Double($0) / 1_048_576, 0) } ?? "too much", duration(choice.epochSeconds),
+      fixed(choice.epochs, choice.epochs < 10 ? 1 : 0), duration(choice.seconds))
+  }
+
+  private func row(_ name: String, _ cells: String...) -> String {
+    let widths = [11, 9, 8, 9, 8, 12]
+    let columns = zip(cells, widths).map { String(repeating: " ", count: max(1, $1 - $0.count)) + $0 }
+    return name.padding(toLength: max(name.count, 42), withPad: " ", startingAt: 0) + columns.joined()
+  }
+}
