@@ -611,6 +611,10 @@ typedef struct swav_trainer_config {
   float beta1, beta2, adam_epsilon; /* adamw */
   float weight_decay;
   bool direct; /* no Winograd: every convolution as the plain sum of its products, more slowly */
+  /* Images, of this rank, that pass the network at a time; it divides the rank's share of the batch. 0: all of them.
+   * Codes and loss are those of the whole batch in any case. With less, activations need as much less memory and a step takes
+   * one more forward pass, batch-norm sees that many images, and the running statistics follow the last of them. */
+  int32_t micro_batch;
 } swav_trainer_config;
 
 /* 2x224+6x96, batch 64, codes of crops 0 and 1, temperature 0.1, no queue, LARC 0.001, momentum 0.9, weight decay 1e-6,

@@ -29,6 +29,9 @@ public struct TrainerConfiguration: Codable, Sendable, Equatable {
   /// Whether 3x3 convolutions of stride 1 go through Winograd's F(4x4, 3x3) where that is faster. Without it every convolution is
   /// the plain sum of its products: slower, and rounded differently.
   public var usesWinograd: Bool
+  /// Images that pass the network at a time, for less memory; a divisor of `batch` (of a process' share of it). 0: all. Codes and
+  /// loss are those of the whole batch, batch-norm's statistics those of a micro-batch.
+  public var microBatch: Int
 
   /// The engine's defaults: the published values, batch 64, no queue.
   public static let published = TrainerConfiguration(swav_trainer_config_default())
@@ -52,6 +55,7 @@ public struct TrainerConfiguration: Codable, Sendable, Equatable {
     trust = Double("\(config.trust)") ?? 0
     weightDecay = Double("\(config.weight_decay)") ?? 0
     usesWinograd = !config.direct
+    microBatch = Int(config.micro_batch)
   }
 
   /// The shape of a batch's groups.
@@ -77,6 +81,7 @@ public struct TrainerConfiguration: Codable, Sendable, Equatable {
     config.trust = Float(trust)
     config.weight_decay = Float(weightDecay)
     config.direct = !usesWinograd
+    config.micro_batch = Int32(clamping: microBatch)
     return config
   }
 }

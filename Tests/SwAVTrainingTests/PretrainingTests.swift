@@ -112,6 +112,18 @@ import Testing
     #expect(try run.file("old") == run.file("whole"))
   }
 
+  @Test func microBatchesHoldAtAResumeAndDivideTheBatch() throws {
+    var run = try TinyRun()
+    run.configuration.microBatch = 2
+    _ = try run.pretraining("whole").run()
+    _ = try run.interrupt("run", after: 5)
+    _ = try run.pretraining("run").run()
+    #expect(try run.file("run") == run.file("whole"))
+    run.configuration.microBatch = 3
+    let error = #expect(throws: PretrainingError.self) { try run.pretraining("other").run() }
+    #expect(error?.description.hasSuffix("a divisor of the batch, 4, is needed, or 0") == true, "\(String(describing: error))")
+  }
+
   @Test func metricsHaveARowAStepAndAreCutBackAtAResume() throws {
     let run = try TinyRun()
     // As if the process had been killed after step 3: the checkpoint of step 2 is what counts, and the row of step 3 goes.

@@ -20,6 +20,7 @@ TrainerSettings trainer_settings(const swav_trainer_config& c) {
   settings.batch = c.batch;
   settings.optimizer = {c.optimizer, c.momentum, c.trust, c.beta1, c.beta2, c.adam_epsilon, c.weight_decay};
   settings.direct = c.direct;
+  settings.micro_batch = c.micro_batch > 0 && c.micro_batch == c.batch ? 0 : c.micro_batch;
   return settings;
 }
 

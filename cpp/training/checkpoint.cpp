@@ -162,8 +162,8 @@ std::map<std::string, std::string> Trainer::checkpoint_settings() const {
   std::vector<Setting> objective = objective_->settings();
   for (Setting& setting : objective) setting.value *= setting.counts_rows ? group_.size() : 1;
   Settings settings = settings_of(network_.config(), whole, objective);
-  const bool common = norm_group_.size() == group_.size();
-  settings["norm_images"] = std::to_string(common ? 0 : norm_group_.size() * settings_.batch);
+  const bool common = norm_group_.size() == group_.size() && settings_.micro_batches() == 1;
+  settings["norm_images"] = std::to_string(common ? 0 : norm_group_.size() * settings_.images_at_once());
   return settings;
 }
 

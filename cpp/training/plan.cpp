@@ -21,7 +21,9 @@ void check(const TrainerSettings& settings) {
   }
   SWAV_REQUIRE(settings.batch >= 1 && settings.batch <= SWAV_MAX_BATCH, "batch is %d; 1 to %d is allowed", settings.batch,
                SWAV_MAX_BATCH);
-  SWAV_REQUIRE(settings.crops() * settings.batch >= 2, "one row has no batch statistics");
+  SWAV_REQUIRE(settings.micro_batch >= 0 && (settings.micro_batch == 0 || settings.batch % settings.micro_batch == 0),
+               "micro_batch is %d; a divisor of the batch, %d, is needed", settings.micro_batch, settings.batch);
+  SWAV_REQUIRE(settings.crops() * settings.images_at_once() >= 2, "one row has no batch statistics");
   check(settings.optimizer);
 }
 
@@ -31,6 +33,7 @@ TrainingPlan::TrainingPlan(const Description& description, const Parameters& par
       parameter_floats_(parameters.size()),
       states_(Optimizer::states(settings.optimizer.rule)) {
   check(settings);
+  micro_batches_ = settings.micro_batches();
   SWAV_REQUIRE(!description.projection.empty(), "the network has no projection head; training needs embeddings");
   shape_ = {settings.crops(), settings.batch, description.config.dim, {}};
   for (const LinearLayer& set : description.prototypes) shape_.prototypes.push_back(set.out);
@@ -42,7 +45,7 @@ TrainingPlan::TrainingPlan(const Description& description, const Parameters& par
     const int32_t size = settings.groups[g].size;
     for (; g < settings.groups.size() && settings.groups[g].size == size; ++g) {
       joined.push_back(g);
-      images += int64_t(settings.groups[g].count) * settings.batch;
+      images += int64_t(settings.groups[g].count) * settings.images_at_once();
     }
     passes.push_back(
         {Backbone(description, images, size, size, Backbone::Purpose::training, settings.direct), row, std::move(joined)});
@@ -68,12 +71,13 @@ void TrainingPlan::take(Arena& arena, Objective& objective) {
   state2 = states_ == 2 ? arena.take<float>(parameter_floats_) : nullptr;
   taken(bytes_.optimizer);
   for (TrainingPass& pass : passes) {
-    if (pass.groups.size() > 1) pass.joined = arena.take<float>(pass.backbone.input_count());
+    if (pass.groups.size() > 1 || micro_batches_ > 1) pass.joined = arena.take<float>(pass.backbone.input_count());
     pass.backbone.take(arena);
   }
-  features = arena.take<float>(rows() * feature_dim_);
-  d_features = arena.take<float>(rows() * feature_dim_);
+  features = arena.take<float>(rows_at_once() * feature_dim_);
+  d_features = arena.take<float>(rows_at_once() * feature_dim_);
   head->take(arena);
+  if (micro_batches_ > 1) take_output(arena);
   taken(bytes_.activations);
   workspace = workspace_size_.take(arena);
   take_buffers(arena);
@@ -87,6 +91,13 @@ void TrainingPlan::take(Arena& arena, Objective& objective) {
   bytes_.parameters = parameter_floats_ * int64_t(sizeof(float));
   bytes_.total = bytes_.parameters + bytes_.gradients + bytes_.optimizer + bytes_.activations + bytes_.workspace +
                  bytes_.queue + bytes_.scratch;
+}
+
+void TrainingPlan::take_output(Arena& arena) {
+  embeddings_ = arena.take<float>(rows() * shape_.dim);
+  d_embeddings_ = arena.take<float>(rows() * shape_.dim);
+  scores_.clear();
+  for (const int64_t prototypes : shape_.prototypes) scores_.push_back(arena.take<float>(rows() * prototypes));
 }
 
 // Passes run forward in order and backward in reverse order, so the first one runs while the activations of the second are not
@@ -111,10 +122,11 @@ void TrainingPlan::allocate(Parameters& parameters, Objective& objective) {
   const TeamScratch reserved(workspace_size_.scratch);  // stays in the store of this thread
   for (TrainingPass& pass : passes) pass.backbone.bind(parameters, gradients);
   head->bind(parameters, gradients);
-  output.embeddings = head->embeddings();
-  output.d_embeddings = head->d_embeddings();
+  const bool whole = micro_batches_ == 1;
+  output.embeddings = whole ? head->embeddings() : embeddings_;
+  output.d_embeddings = whole ? head->d_embeddings() : d_embeddings_;
   for (int32_t h = 0; h < int32_t(shape_.prototypes.size()); ++h) {
-    output.sets.push_back({head->prototype_values(h), head->scores(h)});
+    output.sets.push_back({head->prototype_values(h), whole ? head->scores(h) : scores_[size_t(h)]});
   }
 }
 
@@ -122,18 +134,21 @@ void require_memory_for(const TrainingPlan& plan, const Description& description
                         const TrainerSettings& settings, Objective& objective) {
   const int64_t room = memory_room().smallest();
   if (plan.needed_bytes() <= room) return;
-  const auto bytes_of = [&](int64_t batch) {
+  const int64_t unit = settings.micro_batch > 0 ? settings.micro_batch : 1;  // that a batch is a multiple of
+  const auto bytes_of = [&](int64_t units) {
     TrainerSettings smaller = settings;
-    smaller.batch = int32_t(batch);
+    smaller.batch = int32_t(units * unit);
     try {
       return TrainingPlan(description, parameters, smaller, objective).needed_bytes();
     } catch (const Error&) {  // too large to be counted, or too few rows for batch statistics
-      return batch > 1 ? INT64_MAX : int64_t{0};
+      return units > 1 ? INT64_MAX : int64_t{0};
     }
   };
-  const int64_t fits = largest_that_fits(settings.batch - 1, room, bytes_of);
-  const std::string advice = fits > 0 ? "the largest batch that fits is " + std::to_string(fits)
-                                      : "not even a batch of 1 fits: fewer or smaller crops or a narrower network need less";
+  const int64_t fits = unit * largest_that_fits(settings.batch / unit - 1, room, bytes_of);
+  const std::string advice =
+      fits > 0
+          ? "the largest batch that fits is " + std::to_string(fits) + "; micro-batches need less for the same batch"
+          : "not even a batch of " + std::to_string(unit) + " fits: fewer or smaller crops or a narrower network need less";
   require_memory(plan.needed_bytes(), "a training step on a batch of " + std::to_string(settings.batch), advice);
 }
 

@@ -20,20 +20,24 @@ struct TrainerSettings {
   std::vector<CropGroup> groups;  // adjacent ones of equal size are one pass
   int32_t batch = 0;              // images of this rank
   OptimizerConfig optimizer{};
-  bool direct = false;  // no Winograd
+  bool direct = false;      // no Winograd
+  int32_t micro_batch = 0;  // images that pass the network at a time; 0: all
 
   int64_t crops() const;
+  // Micro-batches of a step, and images of one.
+  int64_t micro_batches() const { return micro_batch > 0 ? batch / micro_batch : 1; }
+  int64_t images_at_once() const { return batch / micro_batches(); }
 };
 
 // Throws SWAV_ERROR_ARGUMENT naming the setting that is out of range.
 void check(const TrainerSettings& settings);
 
-// Crops of one size, on their way through the backbone together.
+// Crops of one size of a micro-batch, on their way through the backbone together.
 struct TrainingPass {
   Backbone backbone;
   int64_t first_row;           // of features
   std::vector<size_t> groups;  // of the settings, that it joins
-  float* joined = nullptr;     // their crops, where it joins more than one
+  float* joined = nullptr;     // their crops, where it joins more than one or takes a part of the batch
   PassBuffers buffers = {};
 };
 
@@ -50,22 +54,29 @@ class TrainingPlan {
   // What is not there before the plan is allocated.
   int64_t needed_bytes() const { return bytes_.total - bytes_.parameters; }
   int64_t rows() const { return shape_.rows(); }
+  // Of a micro-batch.
+  int64_t rows_at_once() const { return head->rows(); }
   const ObjectiveShape& shape() const { return shape_; }
 
   std::vector<TrainingPass> passes;
   std::optional<Head> head;
   Workspace workspace;
-  HeadOutput output;  // of the head, for the objective
+  HeadOutput output;  // of the head for the whole batch, for the objective
   // With the parameters' offsets; state2 is NULL where the update rule keeps one number.
   float *gradients = nullptr, *state1 = nullptr, *state2 = nullptr;
-  float *features = nullptr, *d_features = nullptr;  // [rows][feature_dim]
+  float *features = nullptr, *d_features = nullptr;  // [rows_at_once][feature_dim]
   float* prototypes_before = nullptr;                // a copy from the start of the step, all sets
 
  private:
   void take(Arena& arena, Objective& objective);
   void take_buffers(Arena& arena);
+  void take_output(Arena& arena);
 
   ObjectiveShape shape_;
+  int64_t micro_batches_;
+  // Where there are several micro-batches: output's arrays.
+  float *embeddings_ = nullptr, *d_embeddings_ = nullptr;
+  std::vector<float*> scores_;
   int64_t feature_dim_, parameter_floats_, prototype_floats_ = 0;
   int states_;
   WorkspaceSize workspace_size_;  // with the scratch of the workers

@@ -48,18 +48,6 @@ void Trainer::copy_prototypes(bool back) {
   }
 }
 
-const float* Trainer::input_of(const TrainingPass& pass, const swav_step_input& input) const {
-  if (pass.groups.size() == 1) return input.crops[pass.groups[0]];
-  float* to = pass.joined;
-  const int64_t crop = pass.backbone.input_count() / pass.backbone.images();
-  for (size_t g : pass.groups) {
-    const int64_t count = int64_t(settings_.groups[g].count) * settings_.batch * crop;
-    std::memcpy(to, input.crops[g], size_t(count) * sizeof(float));
-    to += count;
-  }
-  return pass.joined;
-}
-
 void Trainer::require_finite(bool finite, const char* what, Pass pass) {
   float broken = finite ? 0.0f : 1.0f;
   group_.max(&broken, 1);
@@ -69,45 +57,8 @@ void Trainer::require_finite(bool finite, const char* what, Pass pass) {
        first_not_finite(pass).c_str());
 }
 
-void Trainer::forward(const swav_step_input& input, swav_step_report& report) {
-  const Stopwatch watch(report.forward_seconds);
-  const int64_t feature_dim = network_.description().feature_dim;
-  objective_->prepare(plan_.output);
-  for (TrainingPass& pass : plan_.passes) {
-    const float* crops;
-    {
-      const Stopwatch data(times_.data);
-      crops = input_of(pass, input);
-    }
-    pass.backbone.forward(crops, Statistics::batch, norm_group_, plan_.workspace, pass.buffers,
-                          plan_.features + pass.first_row * feature_dim);
-  }
-  const Stopwatch head(times_.head);
-  plan_.head->forward(plan_.features, Statistics::batch, norm_group_, plan_.workspace);
-  plan_.head->forward_scores(plan_.workspace);
-}
-
-void Trainer::backward(swav_step_report& report) {
-  const Stopwatch watch(report.backward_seconds);
-  const int64_t parameters = network_.parameters().size(), feature_dim = network_.description().feature_dim;
-  constexpr int64_t piece = int64_t{1} << 18;
-  parallel::for_each((parameters + piece - 1) / piece, [&](int64_t task, int) {
-    const int64_t begin = task * piece;
-    std::memset(plan_.gradients + begin, 0, size_t(std::min(parameters, begin + piece) - begin) * sizeof(float));
-  });
-  {
-    const Stopwatch head(times_.head);
-    plan_.head->backward(plan_.features, objective_->differentiates_embeddings(), norm_group_, plan_.workspace,
-                         plan_.d_features);
-  }
-  for (auto pass = plan_.passes.rbegin(); pass != plan_.passes.rend(); ++pass) {
-    pass->backbone.backward(plan_.d_features + pass->first_row * feature_dim, norm_group_, plan_.workspace, pass->buffers);
-  }
-  group_.sum(plan_.gradients, parameters);
-}
-
 void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& report) {
-  forward(input, report);
+  forward_all(input, report);
   const float* embeddings = plan_.output.embeddings;
   require_finite(
       std::all_of(embeddings, embeddings + plan_.rows() * plan_.shape().dim, [](float x) { return std::isfinite(x); }),
@@ -117,7 +68,7 @@ void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& 
     objective_->evaluate(plan_.output, input, group_, report);
   }
   require_finite(std::isfinite(report.loss), "the loss", Pass::forward);
-  backward(report);
+  backward_all(input, report);
   size_t index = 0;
   for (const TensorEntry& entry : network_.parameters().entries()) {
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;

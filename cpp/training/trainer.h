@@ -1,7 +1,9 @@
 // One training step (paper algorithm 1), and all state that it carries from step to step.
 //
 // The step in order: forward by resolution, head over all crops, objective (codes and loss), backward in reverse, sum over the
-// ranks, update, running statistics. plan.h has the memory, objective.h what is learned.
+// ranks, update, running statistics. With micro-batches: forward of each, which leaves embeddings and scores; the objective
+// over all of them; of each again its forward, whose activations were not kept, and its backward. plan.h has the memory,
+// objective.h what is learned.
 #pragma once
 
 #include <map>
@@ -56,9 +58,14 @@ class Trainer {
  private:
   void bind_optimizer();
   void copy_prototypes(bool back);
-  const float* input_of(const TrainingPass& pass, const swav_step_input& input) const;
-  void forward(const swav_step_input& input, swav_step_report& report);
-  void backward(swav_step_report& report);
+  // micro_batch.cpp: parts of the batch on their way through the network.
+  const float* input_of(const TrainingPass& pass, const swav_step_input& input, int64_t micro_batch) const;
+  void forward(const swav_step_input& input, int64_t micro_batch);
+  void collect_output(int64_t micro_batch);
+  void hand_out_gradients(int64_t micro_batch);
+  void backward();
+  void forward_all(const swav_step_input& input, swav_step_report& report);
+  void backward_all(const swav_step_input& input, swav_step_report& report);
   void compute_gradients(const swav_step_input& input, swav_step_report& report);
   void update(const swav_step_input& input);
   // Throws on every rank where `finite` is false on one.

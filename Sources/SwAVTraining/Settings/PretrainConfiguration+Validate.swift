@@ -15,6 +15,9 @@ extension PretrainConfiguration {
       let value = Setting.named(name)?.show(self) ?? ""
       throw .setting(origin: given.origin(of: name), value: value, allowed: allowed)
     }
+    try require(
+      microBatch == 0 || (batch / ranks) % microBatch == 0, "micro-batch",
+      "a divisor of \(ranks > 1 ? "a process' share of the batch, \(batch / ranks)," : "the batch, \(batch),") is needed, or 0")
     let isAlone = "one process is needed for it"
     try require(ranks == 1 || onCollapse != .rollback, "on-collapse", isAlone)
     try require(ranks == 1 || onNotFinite != .rollback, "on-nonfinite", isAlone)

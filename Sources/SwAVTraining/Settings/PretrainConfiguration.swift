@@ -63,6 +63,8 @@ public struct PretrainConfiguration: Sendable, Equatable {
   // Optimiser and schedule.
   /// B, images a step.
   public var batch = TrainerConfiguration.published.batch
+  /// See ``TrainerConfiguration/microBatch``.
+  public var microBatch = TrainerConfiguration.published.microBatch
   public var length = RunLength.epochs(100)
   public var optimizer = TrainerConfiguration.published.optimizer
   public var trust = TrainerConfiguration.published.trust
@@ -197,6 +199,7 @@ extension PretrainConfiguration {
     trainer.momentum = momentum
     trainer.weightDecay = weightDecay
     trainer.usesWinograd = usesWinograd
+    trainer.microBatch = microBatch
     return trainer
   }
 

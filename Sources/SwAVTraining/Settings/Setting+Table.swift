@@ -156,7 +156,10 @@ extension Setting {
 
   private static let batchSettings: [Setting] = [
     integer("batch", \.batch, EngineLimits.batch).says("Images a step.").common().mistaken(for: "batch-size", "bs")
-      .published("batch_size", note: "is the whole batch of a step; the published program counts it for each process")
+      .published("batch_size", note: "is the whole batch of a step; the published program counts it for each process"),
+    integer("micro-batch", \.microBatch, 0...EngineLimits.batch.upperBound)
+      .says("Images at a time, for less memory; 0: the whole batch.")
+      .mistaken(for: "accumulate", "accumulation-steps", "grad-accum", "micro-batch-size"),
   ].about(.optimizer)
 
   private static let ruleSettings: [Setting] = [
