@@ -71,7 +71,7 @@ public struct Forecast: Codable, Sendable, Equatable {
     return found
   }
 
-  private static func memory(_ configuration: PretrainConfiguration) -> Int? {
+  static func memory(_ configuration: PretrainConfiguration) -> Int? {
     guard let network = try? Network(configuration.network, seed: 0),
       let trainer = try? Trainer(network, configuration.trainer)
     else { return nil }
