@@ -91,12 +91,13 @@ test-interop: setup  ## What others write is read here, and what is written here
 	"$$python" Tests/Interop/interop.py --trainer "$$(swift build --show-bin-path)/trainer" --prefix build/interop/prefix \
 	  --photos "$(SWAV_TEST_DATA)" $(if $(INTEROP_WIDE),--wide) $(INTEROP_TESTS)
 
-SANITIZED = -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1 -g1"
+SANITIZED = -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1"
 SANITIZED_ISAS = avx512;avx2;baseline
 sanitize: setup  ## The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake -S . -B build/sanitize $(SANITIZED) -DSWAV_SANITIZE=address,undefined "-DSWAV_TEST_ISAS=$(SANITIZED_ISAS)"
 	cmake --build build/sanitize
-	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ctest --test-dir build/sanitize --output-on-failure
+	ASAN_OPTIONS=quarantine_size_mb=64 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	  ctest --test-dir build/sanitize --output-on-failure
 
 # ThreadSanitizer wants its addresses unrandomised; some containers do not let that be turned off.
 WITHOUT_ASLR = $(shell setarch -R true 2>/dev/null && echo setarch -R)

@@ -89,7 +89,7 @@ typedef struct swav_runtime_info {
 } swav_runtime_info;
 
 /* The environment variable SWAV_MAX_ISA caps the extensions in use, each name allowing what those after it do and more: amx,
- * avx512_bf16, avx512 (with VNNI), avx2 (with FMA), baseline. It is read once. */
+ * avx512_bf16, avx512 (with VNNI), avx2 (with FMA), baseline. It is read once; another name is an error of every call. */
 swav_status swav_runtime(swav_runtime_info *info);
 
 /* Multiplications and additions of float32 a second (1e9), at most, of the team with the kernels in use: measured for

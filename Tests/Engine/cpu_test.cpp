@@ -9,6 +9,8 @@
 #include <string>
 
 #include "base/cpu.h"
+#include "base/cpu_cap.h"
+#include "base/status.h"
 #include "kernels/kernels.h"
 #include "swav.h"
 
@@ -16,7 +18,7 @@ using namespace swav;
 
 TEST_CASE("the features in use are those of the CPU that the cap of the environment allows, and the runtime names both") {
   const char* cap = std::getenv("SWAV_MAX_ISA");
-  CHECK(used_features() == (cap == nullptr ? cpu_features() : cpu_features() & allowed_by(cap)));
+  CHECK(used_features() == (cap == nullptr || *cap == 0 ? cpu_features() : cpu_features() & allowed_by(cap)));
   swav_runtime_info info;
   REQUIRE(swav_runtime(&info) == SWAV_OK);
   CHECK(std::string(info.isa) == name(current_isa()));
@@ -41,7 +43,7 @@ TEST_CASE("features are a set: one of them says nothing about the others") {
   CHECK(Features().text() == "");
 }
 
-TEST_CASE("each cap allows what the ones before it do, and more; what no cap is called allows everything") {
+TEST_CASE("each cap allows what the ones before it do, and more; another name is refused") {
   Features before;
   CHECK(allowed_by("baseline") == Features());
   for (const char* cap : cap_names) {
@@ -55,7 +57,30 @@ TEST_CASE("each cap allows what the ones before it do, and more; what no cap is 
   CHECK(!allowed_by("avx512").has(Feature::avx512_bf16));
   CHECK(!allowed_by("avx512_bf16").has(Feature::amx_tile));
   for (int i = 0; i < feature_count; ++i) CHECK(allowed_by("amx").has(Feature(i)));
-  CHECK(allowed_by("avx51") == allowed_by("amx"));
+  for (const char* cap : cap_names) CHECK_NOTHROW(check_cap(cap));
+  CHECK_NOTHROW(check_cap(nullptr));
+  CHECK_NOTHROW(check_cap(""));
+  for (const char* cap : {"avx51", "AVX2", "avx512 ", "none"}) {
+    CAPTURE(cap);
+    CHECK_THROWS_WITH_AS(
+        check_cap(cap),
+        ("SWAV_MAX_ISA is \"" + std::string(cap) + "\"; amx, avx512_bf16, avx512, avx2 or baseline is allowed").c_str(), Error);
+  }
+}
+
+// Run by ctest with SWAV_MAX_ISA=avx51 in a process of its own, as it is read once.
+TEST_CASE("a cap that is none is an error of every call, and not the same as no cap" * doctest::skip()) {
+  const std::string message = "SWAV_MAX_ISA is \"avx51\"; amx, avx512_bf16, avx512, avx2 or baseline is allowed";
+  swav_runtime_info info;
+  swav_network* network = nullptr;
+  const swav_network_config config = swav_network_config_default();
+  for (int again = 0; again < 2; ++again) {
+    CHECK(swav_runtime(&info) == SWAV_ERROR_ARGUMENT);
+    CHECK(swav_error_message() == message);
+    CHECK(swav_network_create(&config, 1, &network) == SWAV_ERROR_ARGUMENT);
+    CHECK(swav_error_message() == message);
+    CHECK(network == nullptr);
+  }
 }
 
 #if defined(__x86_64__) && defined(__linux__)

@@ -24,9 +24,12 @@ std::vector<int64_t> nans(const Floats& values) {
   return found;
 }
 
-swav_network_config wide_network() {
+constexpr int32_t width = 16, features = 8 * width;
+
+swav_network_config narrow_network() {
   swav_network_config c = swav_network_config_default();
   c.depth = 18;
+  c.base_width = width;
   c.hidden = 24;
   c.dim = 8;
   c.prototypes[0] = 6;
@@ -36,13 +39,13 @@ swav_network_config wide_network() {
 struct Handle {
   swav_network* network = nullptr;
   Handle() {
-    const swav_network_config config = wide_network();
+    const swav_network_config config = narrow_network();
     REQUIRE(swav_network_create(&config, 3, &network) == SWAV_OK);
   }
   ~Handle() { swav_network_destroy(network); }
 
   std::string embed_error(const Floats& images, int64_t count, int32_t size) {
-    Floats result(size_t(count * 512));
+    Floats result(size_t(count * features));
     const swav_status status =
         swav_network_embed(network, SWAV_OUTPUT_FEATURES, images.data(), count, size, size, result.data());
     CHECK(status == SWAV_ERROR_NUMERIC);
@@ -134,16 +137,16 @@ TEST_CASE("a weight that is not finite, and a negative variance, are errors that
     const char* message;
   } cases[] = {
       {"layer2.0.conv2.weight", 77, not_a_number,
-       "layer2.0.conv2.weight holds nan at index 77 of 147456; finite values are needed"},
-      {"layer4.1.bn2.bias", 511, infinity, "layer4.1.bn2.bias holds inf at index 511 of 512; finite values are needed"},
-      {"bn1.running_mean", 0, not_a_number, "bn1.running_mean holds nan at index 0 of 64; finite values are needed"},
+       "layer2.0.conv2.weight holds nan at index 77 of 9216; finite values are needed"},
+      {"layer4.1.bn2.bias", 127, infinity, "layer4.1.bn2.bias holds inf at index 127 of 128; finite values are needed"},
+      {"bn1.running_mean", 0, not_a_number, "bn1.running_mean holds nan at index 0 of 16; finite values are needed"},
       {"layer1.0.bn1.running_var", 9, -1e-3f,
-       "layer1.0.bn1.running_var holds -0.001 at index 9 of 64; a variance is 0 or more"},
+       "layer1.0.bn1.running_var holds -0.001 at index 9 of 16; a variance is 0 or more"},
   };
   for (const auto& c : cases) {
     Handle handle;
-    Floats features(2 * 512);
-    REQUIRE(swav_network_embed(handle.network, SWAV_OUTPUT_FEATURES, images.data(), 2, 32, 32, features.data()) == SWAV_OK);
+    Floats embedded(2 * features);
+    REQUIRE(swav_network_embed(handle.network, SWAV_OUTPUT_FEATURES, images.data(), 2, 32, 32, embedded.data()) == SWAV_OK);
     handle.set_value(c.name, c.index, c.value);
     // Twice: what failed is not remembered as looked at.
     CHECK(handle.embed_error(images, 2, 32) == c.message);

@@ -55,7 +55,16 @@ swav_communicator functions_of(Communicator& member, bool exchanges) {
   return c;
 }
 
-Floats part_of_rank(int rank, int64_t count) { return normals(uint64_t(rank + 1), count); }
+// Of both signs, and rounded when they are added.
+Floats part_of_rank(int rank, int64_t count) {
+  Floats values(static_cast<size_t>(count));
+  uint32_t state = uint32_t(rank + 1);
+  for (float& value : values) {
+    state = state * 1664525u + 1013904223u;
+    value = float(int32_t(state)) / 3e6f;
+  }
+  return values;
+}
 
 swav_trainer_config queue_training() {
   swav_trainer_config config = small_training();
@@ -125,7 +134,7 @@ struct Run {
 
 TEST_CASE("a sum has the bits of adding rank by rank, whether it is gathered or exchanged, short or of several pieces") {
   for (const int ranks : {2, 3, 4}) {
-    for (const int64_t count : {int64_t{1}, int64_t{100}, int64_t{4097}, int64_t{2500001}}) {
+    for (const int64_t count : {int64_t{1}, int64_t{100}, int64_t{4097}, int64_t{1100001}}) {
       for (const bool exchanges : {false, true}) {
         if (count > 1000000 && !exchanges) continue;  // gathers the square of the ranks
         CAPTURE(ranks);

@@ -242,7 +242,6 @@ TEST_CASE("networks, recalibration and embedding that no machine holds are refus
 TEST_CASE("limited address space" * doctest::skip()) {
   const swav_network_config network_config = small_network();
   swav_trainer_config config = small_training();
-  config.crop_sizes[0] = 64;
   config.batch = 512;
   std::vector<Floats> crops;
   std::vector<const float*> pointers;

@@ -158,6 +158,15 @@ TEST_CASE("a file of format 1, which named architecture, stem and input, opens b
   CHECK(input.size == 40);
   CHECK(input.mean[0] == 0.1f);
   CHECK(input.std[2] == 0.6f);
+  // Without a stem the shapes say what the network is; the input is still what the file says.
+  metadata.erase("stem");
+  write_file(path, tensors_of(Handle(small_network(18, SWAV_STEM_IMAGENET))), metadata);
+  Handle guessed;
+  REQUIRE_MESSAGE(swav_network_open(path.c_str(), nullptr, &guessed.network, &report) == SWAV_OK, swav_error_message());
+  CHECK(report.guessed);
+  REQUIRE(swav_network_input(guessed.network, &input) == SWAV_OK);
+  CHECK(input.size == 40);
+  CHECK(input.mean[0] == 0.1f);
   // The file that the engine wrote before format 2.
   const std::string old = std::string(SWAV_FIXTURES) + "/checkpoints/weights_format1.safetensors";
   Handle committed;

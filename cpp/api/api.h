@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/arguments.h"
+#include "base/cpu_cap.h"
 #include "base/parallel.h"
 #include "base/status.h"
 
@@ -18,6 +19,7 @@ void set_message(const char* text);
 template <class F>
 swav_status guarded(F&& body) {
   try {
+    check_cap();
     body();
     return SWAV_OK;
   } catch (const Error& error) {

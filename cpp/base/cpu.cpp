@@ -5,6 +5,9 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/cpu_cap.h"
+#include "base/status.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -15,6 +18,8 @@
 
 namespace swav {
 namespace {
+
+constexpr char cap_variable[] = "SWAV_MAX_ISA";
 
 constexpr const char* feature_names[] = {"avx2",        "fma",         "avx512f",  "avx512bw", "avx512dq", "avx512vl",
                                          "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16"};
@@ -114,10 +119,26 @@ Features allowed_by(const char* cap) {
 
 Features used_features() {
   static const Features used = [] {
-    const char* cap = std::getenv("SWAV_MAX_ISA");
-    return cap == nullptr ? cpu_features() : cpu_features() & allowed_by(cap);
+    const char* cap = std::getenv(cap_variable);
+    return cap == nullptr || *cap == 0 ? cpu_features() : cpu_features() & allowed_by(cap);
   }();
   return used;
+}
+
+void check_cap(const char* cap) {
+  if (cap == nullptr || *cap == 0) return;
+  for (const char* name : cap_names) {
+    if (std::strcmp(cap, name) == 0) return;
+  }
+  fail(SWAV_ERROR_ARGUMENT, "%s is \"%.40s\"; amx, avx512_bf16, avx512, avx2 or baseline is allowed", cap_variable, cap);
+}
+
+void check_cap() {
+  static const bool is_cap = [] {  // thrown out of, it is tried again by the next call
+    check_cap(std::getenv(cap_variable));
+    return true;
+  }();
+  (void)is_cap;
 }
 
 bool grant_tiles() {

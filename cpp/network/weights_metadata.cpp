@@ -164,9 +164,13 @@ Declaration read_old(const Reader& reader, const Metadata& metadata) {
   };
   Declaration found;
   found.config = parse_architecture(text("architecture"));
-  if (!found.config || text("stem").empty()) return {};
-  found.format = 1;
-  found.config->stem = reader.stem(text("stem"));
+  if (!found.config) return {};
+  if (text("stem").empty()) {
+    found.config.reset();  // the shapes say what the network is, and these texts what its input is
+  } else {
+    found.format = 1;
+    found.config->stem = reader.stem(text("stem"));
+  }
   found.input = default_input();
   if (!text("input_size").empty()) found.input->size = number_of<int32_t>(text("input_size")).value_or(0);
   const int32_t means = old_numbers(reader, text("mean"), "mean", found.input->mean),
