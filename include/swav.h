@@ -615,6 +615,10 @@ typedef struct swav_trainer_config {
    * Codes and loss are those of the whole batch in any case. With less, activations need as much less memory and a step takes
    * one more forward pass, batch-norm sees that many images, and the running statistics follow the last of them. */
   int32_t micro_batch;
+  /* The backbone's activations, their gradients and packed weights in bfloat16, sums in float32: half the memory of
+   * activations, and faster where fast_bfloat16 of swav_runtime_info says so. Weights, their gradients, the optimiser, batch
+   * statistics, projection head, prototypes, codes and loss stay in float32. A checkpoint belongs to one of the two. */
+  bool bfloat16;
 } swav_trainer_config;
 
 /* 2x224+6x96, batch 64, codes of crops 0 and 1, temperature 0.1, no queue, LARC 0.001, momentum 0.9, weight decay 1e-6,

@@ -46,10 +46,10 @@ bool gaps_untouched(const Guarded<float>& x, const Floats& before, const Matrix&
 }
 
 // Values of batch-norm with memory of their own.
-struct Values {
+struct NormValues {
   Arena arena;
   BatchNormValues v;
-  explicit Values(int64_t channels) {
+  explicit NormValues(int64_t channels) {
     arena.lay_out([&] { v.take(arena, channels); });
   }
 };
@@ -202,7 +202,7 @@ TEST_CASE("batch moments from blocks are those of all rows, whatever the block s
   for (int64_t rows : {int64_t(1), int64_t(111), int64_t(112), int64_t(113), int64_t(700)}) {
     for (int64_t block_rows : {int64_t(28), int64_t(112)}) {
       const Floats y = normals(uint64_t(rows), rows * channels, 2, 50);
-      Values values(channels);
+      NormValues values(channels);
       Blocks blocks = moments_of(y, rows, block_rows, channels);
       combine_moments(blocks.sums(), RowBlocks{rows, block_rows}, group_of_one(), values.v);
       CHECK(values.v.count == double(rows));
@@ -219,7 +219,7 @@ TEST_CASE("batch moments from blocks are those of all rows, whatever the block s
 TEST_CASE("moments and gradient sums over ranks are those of all rows") {
   const int64_t channels = 5, rows = 60, share = rows / 3;
   const Floats y = normals(1, rows * channels), d = normals(2, rows * channels), gamma = normals(3, channels);
-  Values whole(channels);
+  NormValues whole(channels);
   Blocks blocks = moments_of(y, rows, rows, channels);
   combine_moments(blocks.sums(), RowBlocks{rows, rows}, group_of_one(), whole.v);
   Floats d_gamma(channels), d_beta(channels);
@@ -229,7 +229,7 @@ TEST_CASE("moments and gradient sums over ranks are those of all rows") {
   ThreadGroup group(3);
   group.run([&](Communicator& rank) {
     const int64_t at = rank.rank() * share * channels;
-    Values part(channels);
+    NormValues part(channels);
     Blocks own = moments_of(Floats(y.begin() + at, y.begin() + at + share * channels), share, share, channels);
     combine_moments(own.sums(), RowBlocks{share, share}, rank, part.v);
     kernels().gradient_sums(d.data() + at, y.data() + at, channels, share, channels, part.v.mean, own.first.data(),
@@ -249,7 +249,7 @@ TEST_CASE("batch-norm forward and backward are the formulas in double, the backw
   const int64_t rows = 37, channels = 19;
   const Floats y = normals(1, rows * channels, 2, 3), d = normals(2, rows * channels), gamma = normals(3, channels),
                beta = normals(4, channels);
-  Values values(channels);
+  NormValues values(channels);
   BatchNormValues& v = values.v;
   Blocks blocks = moments_of(y, rows, 28, channels);
   combine_moments(blocks.sums(), RowBlocks{rows, 28}, group_of_one(), v);
@@ -300,7 +300,7 @@ TEST_CASE("batch-norm forward and backward are the formulas in double, the backw
 TEST_CASE("fact 18: the running variance gets n / (n - 1) of the batch's, the running mean a tenth of its mean") {
   const int64_t channels = 3;
   for (double count : {2.0, 10.0, 1e6}) {
-    Values values(channels);
+    NormValues values(channels);
     values.v.count = count;
     Floats running_mean(channels, 4.0f), running_variance(channels, 2.0f);
     for (int64_t c = 0; c < channels; ++c) values.v.mean[c] = float(c), values.v.variance[c] = float(c + 1);
@@ -316,8 +316,8 @@ TEST_CASE("fact 18: the running variance gets n / (n - 1) of the batch's, the ru
 TEST_CASE("residual sums in one pass equal those of a pass each") {
   const int64_t channels = 33, rows = 2 * pass_block_rows(channels) + 5, count = rows * channels;
   const Floats side = normals(1, count), y[3] = {normals(2, count), normals(3, count), normals(4, count)};
-  Values values(channels), side_values(channels);
-  for (Values* v : {&values, &side_values}) {
+  NormValues values(channels), side_values(channels);
+  for (NormValues* v : {&values, &side_values}) {
     for (int64_t c = 0; c < channels; ++c) v->v.scale[c] = float(c % 3) - 0.7f, v->v.shift[c] = float(c % 5) / 3;
   }
   const ResidualLink links[] = {
@@ -333,8 +333,8 @@ TEST_CASE("residual passes equal plain loops over more than one block, exactly o
   for (bool projected : {false, true}) {
     const int64_t channels = 17, rows = 2 * pass_block_rows(channels) + 5, count = rows * channels;
     const Floats y = integers(1, count, 9), side = integers(2, count, 9), d = integers(3, count, 5);
-    Values main(channels), other(channels);
-    for (Values* values : {&main, &other}) {
+    NormValues main(channels), other(channels);
+    for (NormValues* values : {&main, &other}) {
       for (int64_t c = 0; c < channels; ++c)
         values->v.scale[c] = float(c % 3 - 1), values->v.shift[c] = float(c % 5 - 2), values->v.mean[c] = float(c % 4);
     }

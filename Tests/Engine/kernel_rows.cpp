@@ -99,6 +99,8 @@ template const int8_t* SampleMemory::numbers<int8_t>(int64_t, int, int);
 template const bfloat16* SampleMemory::numbers<bfloat16>(int64_t, int, int);
 template bfloat16* SampleMemory::out<bfloat16>(int64_t, int64_t);
 template const int32_t* SampleMemory::numbers<int32_t>(int64_t, int, int);
+template bfloat16* const* SampleMemory::rows<bfloat16>(bfloat16*, int64_t, int64_t, bool);
+template const bfloat16* const* SampleMemory::rows<const bfloat16>(const bfloat16*, int64_t, int64_t, bool);
 template float* const* SampleMemory::rows<float>(float*, int64_t, int64_t, bool);
 template const float* const* SampleMemory::rows<const float>(const float*, int64_t, int64_t, bool);
 template const uint8_t* const* SampleMemory::rows<const uint8_t>(const uint8_t*, int64_t, int64_t, bool);

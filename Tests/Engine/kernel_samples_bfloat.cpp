@@ -1,15 +1,8 @@
 // Samples (kernel_rows.h) of kernels of bfloat16.
-#include "kernel_rows.h"
+#include "kernel_samples_bfloat.h"
 
 namespace swav::test {
 namespace {
-
-const BfloatKernels& table(const Kernels& k) {
-  for (Isa isa : every_isa) {
-    if (runs(isa) && &kernels(isa) == &k) return bfloat_kernels(isa);
-  }
-  return bfloat_kernels(Isa::baseline);
-}
 
 std::function<void()> tile_sample(SampleMemory& m, int64_t n, TileGeometry tile,
                                   void (*kernel)(const ProductSegment*, int, const bfloat16*, int, float*, int64_t, bool)) {

@@ -12,10 +12,10 @@ using namespace swav::test;
 
 namespace {
 
-struct Values {
+struct NormValues {
   Arena arena;
   BatchNormValues v;
-  explicit Values(int64_t channels) {
+  explicit NormValues(int64_t channels) {
     arena.lay_out([&] { v.take(arena, channels); });
     for (int64_t c = 0; c < channels; ++c)
       v.scale[c] = float(c % 4 - 1), v.shift[c] = float(c % 3), v.mean[c] = float(c % 5 - 2);
@@ -108,7 +108,7 @@ TEST_CASE("max-pooling of a batch equals plain loops: the first of equal values 
     CAPTURE(s.width);
     CAPTURE(s.channels);
     const Floats y = integers(1, s.images * s.height * s.width * s.channels, 2);
-    Values values(s.channels);
+    NormValues values(s.channels);
     Guarded<float> out(s.out_count());
     Guarded<uint8_t> index(s.out_count());
     max_pool_forward(s, y.data(), values.v, out.data(), index.data());
@@ -126,7 +126,7 @@ TEST_CASE("the backward of max-pooling gives each gradient to the pixel that won
     CAPTURE(s.channels);
     const int64_t pixels = s.images * s.height * s.width;
     const Floats y = integers(1, pixels * s.channels, 2), d = integers(2, s.out_count(), 4);
-    Values values(s.channels);
+    NormValues values(s.channels);
     std::vector<uint8_t> index;
     Floats expected(y.size(), 0.0f);
     for_each_window(s, y, values.v, [&](int64_t at, const Window& w, int64_t source) {

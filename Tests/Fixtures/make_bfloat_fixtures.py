@@ -1,14 +1,21 @@
 #!/usr/bin/env python3
-"""Golden files of features in bfloat16 for Tests/Engine/parity_test.cpp: PyTorch in float64, and under autocast to bfloat16.
+"""Golden files of bfloat16 for Tests/Engine/parity_test.cpp.
 
     venv/bin/python Tests/Fixtures/make_bfloat_fixtures.py        # rewrites Tests/Fixtures/parity/bfloat_*.txt
 
-Networks, weights, images and the format are those of make_parity_fixtures.py. A row is the features of one image, with running
-batch-norm statistics as they are at the start: norm and projections in float64, and how far autocast is off in a projection.
+Networks, weights, images and the format are those of make_parity_fixtures.py.
+
+Features: a row is the features of one image, with running batch-norm statistics as they are at the start: norm and projections
+in float64, and how far PyTorch under autocast to bfloat16 is off in a projection.
+
+Training, ten steps: `autocast` is the run in float64, and how far PyTorch's autocast of the backbone is off. `casts` is a run
+that rounds to bfloat16 exactly where the engine does (class Casts), with all else in float64, and how far the same with all
+else in float32 is off: near ties some numbers fall to the other side, by 2^-8 of themselves.
 """
 import os
 
 import torch
+import torch.nn.functional as F
 
 import make_parity_fixtures as parity
 
@@ -37,7 +44,91 @@ def write(name, s):
         file.writelines(parity.rows("features", named(exact), named(rounded)))
 
 
+def bfloat(x):
+    return x.to(torch.bfloat16).to(x.dtype)
+
+
+class Rounded(torch.autograd.Function):
+    """Rounds the value, its gradient, or both."""
+
+    @staticmethod
+    def forward(context, x, value, gradient):
+        context.gradient = gradient
+        return bfloat(x) if value else x.clone()
+
+    @staticmethod
+    def backward(context, d):
+        return bfloat(d) if context.gradient else d, None, None
+
+
+def stored(x):  # an activation in memory: its gradient is in memory, too
+    return Rounded.apply(x, True, True)
+
+
+def convolution(layer, x):  # weights are rounded where they are packed, their gradient is not
+    return stored(F.conv2d(x, Rounded.apply(layer.weight, True, False), None, layer.stride, layer.padding))
+
+
+class Casts(parity.Network):
+    """The backbone with the engine's casts: convolutions read and write bfloat16, batch-norm, ReLU, residual sums and pooling
+    compute in full precision and are rounded where the engine stores their result or its gradient."""
+
+    def block(self, block, x):
+        side = Rounded.apply(x, False, True)
+        if block.downsample is not None:
+            side = block.downsample[1](convolution(block.downsample[0], side))
+        for i in range(1, block.length + 1):
+            x = getattr(block, f"bn{i}")(convolution(getattr(block, f"conv{i}"), x))
+            if i < block.length:
+                x = stored(F.relu(x))
+        return stored(F.relu(x + side))
+
+    def backbone(self, x):
+        x = Rounded.apply(F.relu(self.bn1(convolution(self.conv1, bfloat(x)))), self.small, True)
+        if not self.small:
+            x = stored(F.max_pool2d(x, 3, 2, 1))
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            for block in stage:
+                x = self.block(block, x)
+        return x.mean((2, 3))
+
+
+class Autocast(parity.Network):
+    def backbone(self, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return super().backbone(x).float()
+
+
+def run_as(network, s, dtype):
+    plain, parity.Network = parity.Network, network
+    try:
+        return parity.run(s, dtype)
+    finally:
+        parity.Network = plain
+
+
+def write_steps(name, s, exact, rounded):
+    parity.SEED = 1
+    s.update(seed=parity.SEED, bfloat16=1)
+    exact, rounded = run_as(exact, s, torch.float64), run_as(rounded, s, torch.float32)
+    with open(os.path.join(parity.FOLDER, name + ".txt"), "w") as file:
+        for key, value in s.items():
+            file.write(f"setting {key} " + " ".join(repr(float(x)) for x in (value if isinstance(value, list) else [value])) + "\n")
+        for step, (a, b) in enumerate(zip(exact[0], rounded[0])):
+            file.write(f"loss {step} {a:.12e} {abs(a - b):.3e}\n")
+        file.writelines(parity.rows("gradient", exact[1], rounded[1]))
+        file.writelines(parity.rows("tensor", exact[2], rounded[2]))
+    print(name, "largest loss error:", max(abs(a - b) for a, b in zip(exact[0], rounded[0])))
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     write("bfloat_resnet18", parity.settings(base_width=16, crop_counts=[1], crop_sizes=[40], random_norms=1))
     write("bfloat_resnet50", parity.settings(depth=50, base_width=8, stem=1, crop_counts=[1], crop_sizes=[33], random_norms=1))
+    steps = {"steps18": {}, "steps50": dict(depth=50, base_width=4, random_norms=1, weight_decay=2.0**-5),
+             "steps_small_stem": dict(stem=1, crop_sizes=[16, 9], optimizer=2, adam_epsilon=2.0**-8, learning_rate=2.0**-12, random_norms=1,
+                                      freeze_steps=0)}
+    for name, changes in steps.items():
+        write_steps(f"bfloat_{name}_autocast", parity.settings(**changes), parity.Network, Autocast)
+        # Ten batches on weights that hardly move: training carries the first difference on, and would hide the next ones.
+        write_steps(f"bfloat_{name}_casts", parity.settings(**{**changes, "learning_rate": 2.0**-30}), Casts, Casts)

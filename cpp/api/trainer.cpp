@@ -21,6 +21,7 @@ TrainerSettings trainer_settings(const swav_trainer_config& c) {
   settings.optimizer = {c.optimizer, c.momentum, c.trust, c.beta1, c.beta2, c.adam_epsilon, c.weight_decay};
   settings.direct = c.direct;
   settings.micro_batch = c.micro_batch > 0 && c.micro_batch == c.batch ? 0 : c.micro_batch;
+  settings.storage = c.bfloat16 ? Storage::bfloat16 : Storage::float32;
   return settings;
 }
 

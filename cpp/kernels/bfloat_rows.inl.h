@@ -34,16 +34,32 @@ SWAV_INLINE void store_bfloat(bfloat16* p, vec v) {
 
 SWAV_INLINE vec get(const bfloat16* p, int64_t left) {
   if (left >= lanes) return load_bfloat(p);
+#if defined(__x86_64__) && SWAV_LANES == 16
+  const __m256i half = _mm256_maskz_loadu_epi16(__mmask16((1u << left) - 1), p);
+  return (vec)((ivec)_mm512_maskz_cvtepu16_epi32(0xffff, half) << 16);
+#endif
   bfloat16 part[lanes] = {};
   for (int64_t i = 0; i < left; ++i) part[i] = p[i];
   return load_bfloat(part);
 }
 SWAV_INLINE void put(bfloat16* p, vec v, int64_t left) {
   if (left >= lanes) return store_bfloat(p, v);
+#if defined(__x86_64__) && SWAV_LANES == 16
+  return _mm512_mask_cvtepi32_storeu_epi16(p, __mmask16((1u << left) - 1), (__m512i)bfloat_bits(v));
+#endif
   bfloat16 part[lanes];
   store_bfloat(part, v);
   for (int64_t i = 0; i < left; ++i) p[i] = part[i];
 }
+
+// One number, for tails of what has no vectors of its own.
+SWAV_INLINE float number(float x) { return x; }
+SWAV_INLINE float number(bfloat16 x) {
+  bfloat16 part[lanes] = {x};
+  return load_bfloat(part)[0];
+}
+SWAV_INLINE void set(float& to, float x) { to = x; }
+SWAV_INLINE void set(bfloat16& to, float x) { put(&to, splat(x), 1); }
 
 void to_bfloat(const float* x, bfloat16* y, int64_t n) {
   for_vectors(n, [=](int64_t i, int64_t left) SWAV_BODY { put(y + i, get(x + i, left), left); });
@@ -73,4 +89,16 @@ void finish_bfloat(const float* c, int64_t c_stride, int rows, const float* bias
                    const FusedRows& to) {
   if (to_float) finish_rows<float>(c, c_stride, rows, bias, relu, to);
   else finish_rows<bfloat16>(c, c_stride, rows, bias, relu, to);
+}
+
+void write_bfloat(const float* c, int64_t c_stride, bfloat16* const* rows, int64_t column, int count, int64_t n,
+                  bool accumulate) {
+  for (int r = 0; r < count; ++r, c += c_stride) {
+    const float* from = c;
+    bfloat16* to = rows[r] + column;
+    for_vectors(n, [=](int64_t i, int64_t left) SWAV_BODY {
+      const vec value = get(from + i, left);
+      put(to + i, accumulate ? value + get(to + i, left) : value, left);
+    });
+  }
 }

@@ -22,3 +22,59 @@ SWAV_KERNEL(void, from_bfloat, const bfloat16* x, float* y, int64_t n)
 // bfloat16, or float32 with to_float. ReLU leaves no zero with a sign.
 SWAV_KERNEL(void, finish_bfloat, const float* c, int64_t c_stride, int rows, const float* bias, bool relu, bool to_float,
             const FusedRows& to)
+
+// rows[r][column + i] = c[r][i] for i < n and r < count, or += with accumulate, rounded.
+SWAV_KERNEL(void, write_bfloat, const float* c, int64_t c_stride, bfloat16* const* rows, int64_t column, int count, int64_t n,
+            bool accumulate)
+
+// -- bfloat_pack.inl.h -- the values are those of pack_plain, pack_norm_relu and pack_gradient (kernel_table.inl.h), computed
+// in float and rounded once; `partner` is in numbers
+
+// to[r * to_stride + i] = the value i of row r, i < n; zeros where rows[r] is NULL.
+SWAV_KERNEL(void, bfloat_rows_plain, const bfloat16* const* rows, int64_t count, int64_t n, bfloat16* to, int64_t to_stride)
+SWAV_KERNEL(void, bfloat_rows_norm_relu, const bfloat16* const* rows, int64_t count, int64_t n, const float* scale,
+            const float* shift, bfloat16* to, int64_t to_stride)
+SWAV_KERNEL(void, bfloat_rows_gradient, const bfloat16* const* rows, int64_t partner, int64_t count, int64_t n, const float* a,
+            const float* b, const float* c, bfloat16* to, int64_t to_stride)
+
+// Word i of pair p holds the values i of rows 2p (lower half) and 2p + 1, zeros where a row is NULL. A pair's words go to
+// panels of panel_width words that lie panel_step words apart, the pairs to_stride words apart. `to` is an array of
+// words, which are moved as floats and never computed with.
+SWAV_KERNEL(void, bfloat_pairs_float, const float* const* rows, int64_t pairs, int64_t n, float* to, int64_t to_stride,
+            int64_t panel_width, int64_t panel_step)
+SWAV_KERNEL(void, bfloat_pairs_plain, const bfloat16* const* rows, int64_t pairs, int64_t n, float* to, int64_t to_stride,
+            int64_t panel_width, int64_t panel_step)
+SWAV_KERNEL(void, bfloat_pairs_norm_relu, const bfloat16* const* rows, int64_t pairs, int64_t n, const float* scale,
+            const float* shift, float* to, int64_t to_stride, int64_t panel_width, int64_t panel_step)
+SWAV_KERNEL(void, bfloat_pairs_gradient, const bfloat16* const* rows, int64_t partner, int64_t pairs, int64_t n, const float* a,
+            const float* b, const float* c, float* to, int64_t to_stride, int64_t panel_width, int64_t panel_step)
+
+// -- channel_sums.inl.h, maximum.inl.h, winograd_transforms.inl.h -- the same bodies as in kernel_table.inl.h over maps of
+// bfloat16: read as floats, computed with as floats, rounded where they are stored; sums are those of what is stored
+SWAV_KERNEL(void, block_moments_bfloat, const bfloat16* y, int64_t stride, int64_t rows, int64_t n, float* mean, float* m2)
+SWAV_KERNEL(void, column_sums_bfloat, const bfloat16* x, int64_t stride, int64_t rows, int64_t n, float* sums)
+SWAV_KERNEL(void, relu_backward_bfloat, bfloat16* dx, const bfloat16* y, int64_t stride, int64_t rows, int64_t n,
+            const float* scale, const float* shift, const float* mean, float* sum, float* sum_centred)
+SWAV_KERNEL(void, gradient_sums_bfloat, const bfloat16* dz, const bfloat16* y, int64_t stride, int64_t rows, int64_t n,
+            const float* mean, float* sum, float* sum_centred)
+SWAV_KERNEL(void, masked_gradient_sums_bfloat, bfloat16* dx, const bfloat16* x, const bfloat16* y, int64_t stride, int64_t rows,
+            int64_t n, const float* mean, float* sum, float* sum_centred)
+SWAV_KERNEL(void, residual_plain_bfloat, const bfloat16* y, const bfloat16* identity, int64_t rows, int64_t n,
+            const float* scale, const float* shift, bfloat16* sum)
+SWAV_KERNEL(void, residual_projected_bfloat, const bfloat16* y, const bfloat16* projected, int64_t rows, int64_t n,
+            const float* scale, const float* shift, const float* projected_scale, const float* projected_shift, bfloat16* sum)
+SWAV_KERNEL(void, max_pool_bfloat, const bfloat16* const* rows, int count, int64_t n, const float* scale, const float* shift,
+            bfloat16* out, uint8_t* index)
+SWAV_KERNEL(void, max_pool_backward_bfloat, const bfloat16* const* d_out, const uint8_t* const* index, const int* taps,
+            int count, int64_t n, bfloat16* dz)
+SWAV_KERNEL(void, winograd_input_plain_bfloat, const bfloat16* const* pixels, int64_t n, float* to, int64_t to_stride)
+SWAV_KERNEL(void, winograd_input_norm_relu_bfloat, const bfloat16* const* pixels, int64_t n, const float* scale,
+            const float* shift, float* to, int64_t to_stride)
+SWAV_KERNEL(void, winograd_input_gradient_bfloat, const bfloat16* const* pixels, int64_t partner, int64_t n, const float* a,
+            const float* b, const float* c, float* to, int64_t to_stride)
+SWAV_KERNEL(void, winograd_output_bfloat, const float* from, int64_t from_stride, int64_t n, bfloat16* const* pixels,
+            bool accumulate)
+SWAV_KERNEL(void, winograd_gradient_plain_bfloat, const bfloat16* const* pixels, int64_t n, float* to, int64_t to_stride,
+            int64_t panel_step)
+SWAV_KERNEL(void, winograd_gradient_bfloat, const bfloat16* const* pixels, int64_t partner, int64_t n, const float* a,
+            const float* b, const float* c, float* to, int64_t to_stride, int64_t panel_step)

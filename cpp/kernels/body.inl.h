@@ -9,6 +9,7 @@ namespace {
 #include "kernels/fused_tile.inl.h"
 #include "kernels/plain_tile.inl.h"
 #include "kernels/bfloat_rows.inl.h"
+#include "kernels/bfloat_pack.inl.h"
 #include "kernels/pack_rows.inl.h"
 #include "kernels/transpose.inl.h"
 #include "kernels/winograd_transforms.inl.h"
@@ -16,6 +17,25 @@ namespace {
 #include "kernels/maximum.inl.h"
 #include "kernels/score_rows.inl.h"
 #include "kernels/parameter_update.inl.h"
+
+// Bodies that are written over the numbers of a map, for bfloat16.
+#define SWAV_OF_BFLOAT(name) constexpr auto name##_bfloat = name<bfloat16>;
+SWAV_OF_BFLOAT(block_moments)
+SWAV_OF_BFLOAT(column_sums)
+SWAV_OF_BFLOAT(relu_backward)
+SWAV_OF_BFLOAT(gradient_sums)
+SWAV_OF_BFLOAT(masked_gradient_sums)
+SWAV_OF_BFLOAT(residual_plain)
+SWAV_OF_BFLOAT(residual_projected)
+SWAV_OF_BFLOAT(max_pool)
+SWAV_OF_BFLOAT(max_pool_backward)
+SWAV_OF_BFLOAT(winograd_input_plain)
+SWAV_OF_BFLOAT(winograd_input_norm_relu)
+SWAV_OF_BFLOAT(winograd_input_gradient)
+SWAV_OF_BFLOAT(winograd_output)
+SWAV_OF_BFLOAT(winograd_gradient_plain)
+SWAV_OF_BFLOAT(winograd_gradient)
+#undef SWAV_OF_BFLOAT
 }  // namespace
 
 extern const Kernels SWAV_ISA_TABLE;

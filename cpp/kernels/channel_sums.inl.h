@@ -1,13 +1,15 @@
 // Statistics over rows, one result a channel, and the elementwise passes of batch-norm, ReLU and residual sums.
-// Contracts: kernel_table.inl.h. Sums run over rows in order, channels side by side in vectors.
+// Contracts: kernel_table.inl.h. Sums run over rows in order, channels side by side in vectors. T: float, or bfloat16, which is
+// widened, computed with as a float, and rounded where it is stored.
 
 // Writes body(i, width) for i in [0, n).
-template <class Body>
-SWAV_INLINE void for_each_value(float* to, int64_t n, Body body) {
+template <class T, class Body>
+SWAV_INLINE void for_each_value(T* to, int64_t n, Body body) {
   for_vectors(n, [=](int64_t i, int64_t width) SWAV_BODY { put(to + i, body(i, width), width); });
 }
 
-void block_moments(const float* y, int64_t stride, int64_t rows, int64_t n, float* mean, float* m2) {
+template <class T>
+void block_moments(const T* y, int64_t stride, int64_t rows, int64_t n, float* mean, float* m2) {
   const float inverse = 1.0f / float(rows);
   for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     vec total{};
@@ -25,7 +27,8 @@ void block_moments(const float* y, int64_t stride, int64_t rows, int64_t n, floa
   });
 }
 
-void column_sums(const float* x, int64_t stride, int64_t rows, int64_t n, float* sums) {
+template <class T>
+void column_sums(const T* x, int64_t stride, int64_t rows, int64_t n, float* sums) {
   for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     vec total{};
     for (int64_t r = 0; r < rows; ++r) total += get(x + r * stride + c, width);
@@ -40,14 +43,15 @@ void add_row(float* y, int64_t stride, int64_t rows, int64_t n, const float* bia
   }
 }
 
-void relu_backward(float* dx, const float* y, int64_t stride, int64_t rows, int64_t n, const float* scale, const float* shift,
+template <class T>
+void relu_backward(T* dx, const T* y, int64_t stride, int64_t rows, int64_t n, const float* scale, const float* shift,
                    const float* mean, float* sum, float* sum_centred) {
   for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     const vec a = get(scale + c, width), b = get(shift + c, width), m = get(mean + c, width);
     vec total{}, centred{};
     for (int64_t r = 0; r < rows; ++r) {
       const vec v = get(y + r * stride + c, width);
-      float* place = dx + r * stride + c;
+      T* place = dx + r * stride + c;
       const vec dz = select(v * a + b > vec{}, get(place, width), vec{});
       put(place, dz, width);
       total += dz;
@@ -58,7 +62,8 @@ void relu_backward(float* dx, const float* y, int64_t stride, int64_t rows, int6
   });
 }
 
-void gradient_sums(const float* dz, const float* y, int64_t stride, int64_t rows, int64_t n, const float* mean, float* sum,
+template <class T>
+void gradient_sums(const T* dz, const T* y, int64_t stride, int64_t rows, int64_t n, const float* mean, float* sum,
                    float* sum_centred) {
   for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     const vec m = get(mean + c, width);
@@ -73,8 +78,9 @@ void gradient_sums(const float* dz, const float* y, int64_t stride, int64_t rows
   });
 }
 
-void masked_gradient_sums(float* dx, const float* x, const float* y, int64_t stride, int64_t rows, int64_t n, const float* mean,
-                          float* sum, float* sum_centred) {
+template <class T>
+void masked_gradient_sums(T* dx, const T* x, const T* y, int64_t stride, int64_t rows, int64_t n, const float* mean, float* sum,
+                          float* sum_centred) {
   for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     const vec m = get(mean + c, width);
     vec total{}, centred{};
@@ -90,8 +96,8 @@ void masked_gradient_sums(float* dx, const float* x, const float* y, int64_t str
   });
 }
 
-void residual_plain(const float* y, const float* identity, int64_t rows, int64_t n, const float* scale, const float* shift,
-                    float* sum) {
+template <class T>
+void residual_plain(const T* y, const T* identity, int64_t rows, int64_t n, const float* scale, const float* shift, T* sum) {
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t at = r * n;
     for_each_value(sum + at, n, [=](int64_t i, int64_t width) SWAV_BODY {
@@ -100,8 +106,9 @@ void residual_plain(const float* y, const float* identity, int64_t rows, int64_t
   }
 }
 
-void residual_projected(const float* y, const float* projected, int64_t rows, int64_t n, const float* scale, const float* shift,
-                        const float* projected_scale, const float* projected_shift, float* sum) {
+template <class T>
+void residual_projected(const T* y, const T* projected, int64_t rows, int64_t n, const float* scale, const float* shift,
+                        const float* projected_scale, const float* projected_shift, T* sum) {
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t at = r * n;
     for_each_value(sum + at, n, [=](int64_t i, int64_t width) SWAV_BODY {

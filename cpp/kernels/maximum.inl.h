@@ -2,8 +2,8 @@
 
 SWAV_INLINE ivec widen(const uint8_t* p) { return __builtin_convertvector(*reinterpret_cast<const bvec*>(p), ivec); }
 
-void max_pool(const float* const* rows, int count, int64_t n, const float* scale, const float* shift, float* out,
-              uint8_t* index) {
+template <class T>
+void max_pool(const T* const* rows, int count, int64_t n, const float* scale, const float* shift, T* out, uint8_t* index) {
   int64_t c = 0;
   for (; c + lanes <= n; c += lanes) {
     const vec a = load(scale + c), b = load(shift + c);
@@ -11,38 +11,38 @@ void max_pool(const float* const* rows, int count, int64_t n, const float* scale
     ivec where = ivec{} + 255;
     for (int t = 0; t < count; ++t) {
       if (rows[t] == nullptr) continue;
-      const vec v = load(rows[t] + c) * a + b;
+      const vec v = get(rows[t] + c, lanes) * a + b;
       const ivec better = (v > best) | (v != v);  // NaN stays, whatever follows
       best = select(better, v, best);
       where = (better & t) | (where & ~better);
     }
-    store(out + c, best);
+    put(out + c, best, lanes);
     *reinterpret_cast<bvec*>(index + c) = __builtin_convertvector(where, bvec);
   }
   for (; c < n; ++c) {
     float best = 0;
     int where = 255;
     for (int t = 0; t < count; ++t) {
-      const float v = rows[t] == nullptr ? 0 : rows[t][c] * scale[c] + shift[c];
+      const float v = rows[t] == nullptr ? 0 : number(rows[t][c]) * scale[c] + shift[c];
       if (v > best || v != v) best = v, where = t;
     }
-    out[c] = best;
+    set(out[c], best);
     index[c] = uint8_t(where);
   }
 }
 
-void max_pool_backward(const float* const* d_out, const uint8_t* const* index, const int* taps, int count, int64_t n,
-                       float* dz) {
+template <class T>
+void max_pool_backward(const T* const* d_out, const uint8_t* const* index, const int* taps, int count, int64_t n, T* dz) {
   int64_t c = 0;
   for (; c + lanes <= n; c += lanes) {
     vec total{};
-    for (int w = 0; w < count; ++w) total += select(widen(index[w] + c) == taps[w], load(d_out[w] + c), vec{});
-    store(dz + c, total);
+    for (int w = 0; w < count; ++w) total += select(widen(index[w] + c) == taps[w], get(d_out[w] + c, lanes), vec{});
+    put(dz + c, total, lanes);
   }
   for (; c < n; ++c) {
     float total = 0;
-    for (int w = 0; w < count; ++w) total += index[w][c] == taps[w] ? d_out[w][c] : 0;
-    dz[c] = total;
+    for (int w = 0; w < count; ++w) total += index[w][c] == taps[w] ? number(d_out[w][c]) : 0;
+    set(dz[c], total);
   }
 }
 

@@ -32,14 +32,21 @@ SWAV_INLINE void input_transform(Tile& t, float* to, int64_t to_stride, int64_t 
 // What becomes of pixels on their way into a transform: the vector of channels at `c` of the pixel that begins at x. ask() asks
 // for one that the next tile will need: rows of tiles are too many streams for the CPU's own prefetching.
 struct PlainPixels {
-  vec value(const float* x, int64_t c, int64_t width) const { return get(x + c, width); }
-  void ask(const float* x) const { __builtin_prefetch(x); }
+  template <class T>
+  vec value(const T* x, int64_t c, int64_t width) const {
+    return get(x + c, width);
+  }
+  template <class T>
+  void ask(const T* x) const {
+    __builtin_prefetch(x);
+  }
 };
 
 struct NormReluPixels : PlainPixels {
   const float *scale, *shift;
   NormReluPixels(const float* scale_, const float* shift_) : scale(scale_), shift(shift_) {}
-  vec value(const float* x, int64_t c, int64_t width) const {
+  template <class T>
+  vec value(const T* x, int64_t c, int64_t width) const {
     return max(get(x + c, width) * get(scale + c, width) + get(shift + c, width), vec{});
   }
 };
@@ -47,19 +54,21 @@ struct NormReluPixels : PlainPixels {
 struct GradientPixels {
   int64_t partner;
   const float *a, *b, *c;
-  vec value(const float* d, int64_t at, int64_t width) const {
+  template <class T>
+  vec value(const T* d, int64_t at, int64_t width) const {
     d += at;
     return get(d, width) * get(a + at, width) + (get(d + partner, width) * get(b + at, width) + get(c + at, width));
   }
-  void ask(const float* d) const {
+  template <class T>
+  void ask(const T* d) const {
     __builtin_prefetch(d);
     __builtin_prefetch(d + partner);
   }
 };
 
 // The 36 pixels of a tile, NULL giving zeros, transformed.
-template <class Pixels>
-SWAV_INLINE void winograd_input_any(const float* const* pixels, int64_t n, float* to, int64_t to_stride, Pixels map) {
+template <class T, class Pixels>
+SWAV_INLINE void winograd_input_any(const T* const* pixels, int64_t n, float* to, int64_t to_stride, Pixels map) {
   for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     Tile t;
 #pragma GCC unroll 36
@@ -73,17 +82,20 @@ SWAV_INLINE void winograd_input_any(const float* const* pixels, int64_t n, float
   });
 }
 
-void winograd_input_plain(const float* const* pixels, int64_t n, float* to, int64_t to_stride) {
+template <class T>
+void winograd_input_plain(const T* const* pixels, int64_t n, float* to, int64_t to_stride) {
   winograd_input_any(pixels, n, to, to_stride, PlainPixels());
 }
 
-void winograd_input_norm_relu(const float* const* pixels, int64_t n, const float* scale, const float* shift, float* to,
+template <class T>
+void winograd_input_norm_relu(const T* const* pixels, int64_t n, const float* scale, const float* shift, float* to,
                               int64_t to_stride) {
   winograd_input_any(pixels, n, to, to_stride, NormReluPixels(scale, shift));
 }
 
-void winograd_input_gradient(const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b,
-                             const float* c, float* to, int64_t to_stride) {
+template <class T>
+void winograd_input_gradient(const T* const* pixels, int64_t partner, int64_t n, const float* a, const float* b, const float* c,
+                             float* to, int64_t to_stride) {
   winograd_input_any(pixels, n, to, to_stride, GradientPixels{partner, a, b, c});
 }
 
@@ -115,9 +127,10 @@ SWAV_INLINE void winograd_output_any(const float* from, int64_t from_stride, int
   });
 }
 
-void winograd_output(const float* from, int64_t from_stride, int64_t n, float* const* pixels, bool accumulate) {
+template <class T>
+void winograd_output(const float* from, int64_t from_stride, int64_t n, T* const* pixels, bool accumulate) {
   winograd_output_any(from, from_stride, n, [=](int pixel, int64_t c, int64_t width, vec value) SWAV_BODY {
-    float* to = pixels[pixel];
+    T* to = pixels[pixel];
     if (to == nullptr) return;
     put(to + c, accumulate ? value + get(to + c, width) : value, width);
   });
@@ -175,8 +188,8 @@ SWAV_INLINE void gradient_1d(vec a, vec b, vec c, vec d, vec* out, int stride) {
 }
 
 // The same for the 16 pixels of a gradient's tile; panels of tile_columns channels lie panel_step apart.
-template <class Pixels>
-SWAV_INLINE void winograd_gradient_any(const float* const* pixels, int64_t n, float* to, int64_t to_stride, int64_t panel_step,
+template <class T, class Pixels>
+SWAV_INLINE void winograd_gradient_any(const T* const* pixels, int64_t n, float* to, int64_t to_stride, int64_t panel_step,
                                        Pixels map) {
   for_vectors(n, [=](int64_t c, int64_t width) SWAV_BODY {
     vec half[6][4];
@@ -185,7 +198,7 @@ SWAV_INLINE void winograd_gradient_any(const float* const* pixels, int64_t n, fl
       vec d[4], column[6];
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
-        const float* p = pixels[i * 4 + j];
+        const T* p = pixels[i * 4 + j];
         d[i] = vec{};
         if (p == nullptr) continue;
         map.ask(p + 4 * n + c);
@@ -206,11 +219,13 @@ SWAV_INLINE void winograd_gradient_any(const float* const* pixels, int64_t n, fl
   });
 }
 
-void winograd_gradient_plain(const float* const* pixels, int64_t n, float* to, int64_t to_stride, int64_t panel_step) {
+template <class T>
+void winograd_gradient_plain(const T* const* pixels, int64_t n, float* to, int64_t to_stride, int64_t panel_step) {
   winograd_gradient_any(pixels, n, to, to_stride, panel_step, PlainPixels());
 }
 
-void winograd_gradient(const float* const* pixels, int64_t partner, int64_t n, const float* a, const float* b, const float* c,
+template <class T>
+void winograd_gradient(const T* const* pixels, int64_t partner, int64_t n, const float* a, const float* b, const float* c,
                        float* to, int64_t to_stride, int64_t panel_step) {
   winograd_gradient_any(pixels, n, to, to_stride, panel_step, GradientPixels{partner, a, b, c});
 }

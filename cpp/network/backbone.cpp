@@ -25,17 +25,18 @@ void PassBufferSize::include(const PassBufferSize& other) {
   for (int i = 0; i < 2; ++i) inner[i] = std::max(inner[i], other.inner[i]);
 }
 
-PassBuffers PassBufferSize::take(Arena& arena) const {
+PassBuffers PassBufferSize::take(Arena& arena, Storage storage) const {
   PassBuffers b;
-  b.rebuilt = arena.take<float>(rebuilt);
-  b.sum = arena.take<float>(sum);
-  b.next_sum = arena.take<float>(sum);
-  for (int i = 0; i < 2; ++i) b.inner[i] = arena.take<float>(inner[i]);
+  b.rebuilt = take_values(arena, storage, rebuilt);
+  b.sum = take_values(arena, storage, sum);
+  b.next_sum = take_values(arena, storage, sum);
+  for (int i = 0; i < 2; ++i) b.inner[i] = take_values(arena, storage, inner[i]);
   return b;
 }
 
-Backbone::Backbone(const Description& d, int64_t images, int32_t height, int32_t width, Purpose purpose, bool direct)
-    : images_(images), feature_dim_(d.feature_dim), purpose_(purpose), max_pool_(d.max_pool) {
+Backbone::Backbone(const Description& d, int64_t images, int32_t height, int32_t width, Purpose purpose, bool direct,
+                   Storage storage)
+    : images_(images), feature_dim_(d.feature_dim), purpose_(purpose), storage_(storage), max_pool_(d.max_pool) {
   SWAV_REQUIRE(images >= 1, "the number of images is %lld; at least 1 is needed", static_cast<long long>(images));
   SWAV_REQUIRE(height >= SWAV_MIN_SIDE && width >= SWAV_MIN_SIDE && height <= SWAV_MAX_SIDE && width <= SWAV_MAX_SIDE,
                "images are %d x %d pixels; %d to %d is allowed", width, height, SWAV_MIN_SIDE, SWAV_MAX_SIDE);
@@ -47,9 +48,9 @@ Backbone::Backbone(const Description& d, int64_t images, int32_t height, int32_t
          static_cast<long long>(images), width, height);
   }
   auto make = [&](const ConvolutionLayer& layer, int32_t h, int32_t w) {
-    return std::make_unique<Layer>(layer, images, h, w, Convolution::Input::activation, direct);
+    return std::make_unique<Layer>(layer, images, h, w, Convolution::Input::activation, direct, storage);
   };
-  stem_ = std::make_unique<Layer>(d.stem, images, height, width, Convolution::Input::image, direct);
+  stem_ = std::make_unique<Layer>(d.stem, images, height, width, Convolution::Input::image, direct, storage);
   const ConvolutionShape& s = stem_->convolution().shape();
   int32_t h = s.out_height(), w = s.out_width();
   pool_ = {images, h, w, s.filters};
@@ -116,7 +117,7 @@ void Backbone::take(Arena& arena) {
   }
   activations_ = arena.next();
   const int64_t before = arena.used();
-  frame_ = arena.take<float>(stem_->convolution().framed_count());
+  frame_ = take_values(arena, storage_, stem_->convolution().framed_count());
   stem_out_count_ = max_pool_ ? pool_.out_count() : stem_->out_count();
   if (purpose_ == Purpose::training) take_for_training(arena);
   else take_for_inference(arena);
@@ -124,14 +125,14 @@ void Backbone::take(Arena& arena) {
 }
 
 void Backbone::take_for_training(Arena& arena) {
-  stem_->y = arena.take<float>(stem_->out_count());
-  stem_out_ = arena.take<float>(stem_out_count_);
+  stem_->y = take_values(arena, storage_, stem_->out_count());
+  stem_out_ = take_values(arena, storage_, stem_out_count_);
   pool_index_ = max_pool_ ? arena.take<uint8_t>(pool_.out_count()) : nullptr;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     Block& block = blocks_[i];
-    for (auto& layer : block.main) layer->y = arena.take<float>(layer->out_count());
-    if (block.projection) block.projection->y = arena.take<float>(block.count());
-    block.sum = keeps_sum(i) ? arena.take<float>(block.count()) : nullptr;
+    for (auto& layer : block.main) layer->y = take_values(arena, storage_, layer->out_count());
+    if (block.projection) block.projection->y = take_values(arena, storage_, block.count());
+    block.sum = keeps_sum(i) ? take_values(arena, storage_, block.count()) : Values();
   }
 }
 
@@ -143,9 +144,9 @@ void Backbone::take_for_inference(Arena& arena) {
     for (const auto& layer : block.main) inner = std::max(inner, layer->out_count());
     if (block.projection) projected = std::max(projected, block.count());
   }
-  float* sums[2] = {arena.take<float>(sum), arena.take<float>(sum)};
-  float* inners[2] = {arena.take<float>(inner), arena.take<float>(inner)};
-  float* side = arena.take<float>(projected);
+  Values sums[2] = {take_values(arena, storage_, sum), take_values(arena, storage_, sum)};
+  Values inners[2] = {take_values(arena, storage_, inner), take_values(arena, storage_, inner)};
+  Values side = take_values(arena, storage_, projected);
   stem_->y = inners[0];
   stem_out_ = sums[1];
   pool_index_ = max_pool_ ? arena.take<uint8_t>(pool_.out_count()) : nullptr;
@@ -165,6 +166,18 @@ void Backbone::bind(Parameters& parameters, float* gradients) {
   }
 }
 
+// An operand's values, written out.
+template <class Table, class T>
+static void write_rows(const Table& table, const Operand& operand, const T* data, int64_t rows, int64_t n, T* to) {
+  constexpr int64_t most = RowWalker::most_rows;
+  parallel::for_each(ceil_div(rows, most), [&](int64_t block, int) {
+    const T* from[most];
+    const int64_t row0 = block * most, count = std::min(most, rows - row0);
+    for (int64_t r = 0; r < count; ++r) from[r] = data + (row0 + r) * n;
+    pack(table, operand, from, count, 0, n, to + row0 * n, n);
+  });
+}
+
 void Backbone::forward_stem(const float* images, Statistics statistics, Communicator& communicator,
                             const Workspace& workspace) {
   {
@@ -178,20 +191,16 @@ void Backbone::forward_stem(const float* images, Statistics statistics, Communic
     return;
   }
   // ReLU(batch-norm), written out: it is the first block's identity.
-  const Kernels& kernel = kernels();
-  const int64_t n = pool_.channels;
-  parallel::for_each(ceil_div(stem_->rows(), RowWalker::most_rows), [&](int64_t block, int) {
-    const float* rows[RowWalker::most_rows];
-    const int64_t row0 = block * RowWalker::most_rows, count = std::min(RowWalker::most_rows, stem_->rows() - row0);
-    for (int64_t r = 0; r < count; ++r) rows[r] = stem_->y + (row0 + r) * n;
-    pack(kernel, stem_->norm.activated(stem_->y), rows, count, 0, n, stem_out_ + row0 * n, n);
-  });
+  const Operand activated = stem_->norm.activated(stem_->y);
+  if (stem_out_.half())
+    write_rows(bfloat_kernels(), activated, activated.data.halves(), stem_->rows(), pool_.channels, stem_out_.halves());
+  else write_rows(kernels(), activated, activated.data.floats(), stem_->rows(), pool_.channels, stem_out_.floats());
 }
 
 void Backbone::forward(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace,
                        const PassBuffers& buffers, float* features) {
   forward_stem(images, statistics, communicator, workspace);
-  const float* input = stem_out_;
+  ConstValues input = stem_out_;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     Block& block = blocks_[i];
     if (block.projection) block.projection->forward({input}, statistics, communicator, workspace);
@@ -200,7 +209,7 @@ void Backbone::forward(const float* images, Statistics statistics, Communicator&
       layer->forward(x, statistics, communicator, workspace);
       x = layer->norm.activated(layer->y);
     }
-    float* sum = block.sum != nullptr ? block.sum : buffers.rebuilt;
+    const Values sum = block.sum == nullptr ? buffers.rebuilt : block.sum;
     {
       const Stopwatch watch(normalization_seconds_);
       const ResidualLink link = residual(i, input);
@@ -212,15 +221,16 @@ void Backbone::forward(const float* images, Statistics statistics, Communicator&
   average_pool_forward(input, images_, last_pixels_, feature_dim_, features);
 }
 
-ResidualLink Backbone::residual(size_t index, const float* input) const {
+ResidualLink Backbone::residual(size_t index, ConstValues input) const {
   const Layer& last = *blocks_[index].main.back();
   const Layer* projection = blocks_[index].projection.get();
-  return {last.y, &last.norm.values, projection ? projection->y : input, projection ? &projection->norm.values : nullptr};
+  return {last.y, &last.norm.values, projection ? ConstValues(projection->y) : input,
+          projection ? &projection->norm.values : nullptr};
 }
 
-const float* Backbone::rebuild_input(size_t index, float* buffer) {
+ConstValues Backbone::rebuild_input(size_t index, Values buffer) {
   if (index == 0) return stem_out_;
-  if (blocks_[index - 1].sum != nullptr) return blocks_[index - 1].sum;
+  if (!(blocks_[index - 1].sum == nullptr)) return blocks_[index - 1].sum;
   const Stopwatch watch(normalization_seconds_);
   // From the last block that needs no sum that is not there.
   size_t first = index - 1;
@@ -232,7 +242,7 @@ const float* Backbone::rebuild_input(size_t index, float* buffer) {
   return buffer;
 }
 
-ResidualGradient Backbone::residual_gradient(size_t index, const float* sum, const Workspace& workspace) const {
+ResidualGradient Backbone::residual_gradient(size_t index, ConstValues sum, const Workspace& workspace) const {
   const Layer& last = *blocks_[index].main.back();
   ResidualGradient gradient{sum, last.y, &last.norm.values, workspace.sums};
   if (const Layer* projection = blocks_[index].projection.get()) {
@@ -260,7 +270,7 @@ void Backbone::backward_block(size_t index, PassBuffers& buffers, Communicator& 
     Layer& layer = *block.main[l];
     Layer& before = *block.main[l - 1];
     layer.backward_weights(before.norm.activated(before.y), dy, workspace);
-    float* d = buffers.inner[(block.main.size() - 1 - l) % 2];
+    const Values d = buffers.inner[(block.main.size() - 1 - l) % 2];
     layer.backward_data_through(before, dy, d, communicator, workspace);
     dy = before.norm.gradient(d, before.y);
   }
@@ -281,13 +291,13 @@ void Backbone::backward_block(size_t index, PassBuffers& buffers, Communicator& 
   backward_norms(index - 1, first.convolution().backward_blocks().count(), communicator, workspace);
 }
 
-void Backbone::backward_stem(float* d_stem, float* spare, Communicator& communicator, const Workspace& workspace) {
-  float* d = max_pool_ ? spare : d_stem;
+void Backbone::backward_stem(Values d_stem, Values spare, Communicator& communicator, const Workspace& workspace) {
+  const Values d = max_pool_ ? spare : d_stem;
   backward_stem_norm(d_stem, d, communicator, workspace);
   stem_->backward_weights({frame_}, stem_->norm.gradient(d, stem_->y), workspace);
 }
 
-void Backbone::backward_stem_norm(float* d_stem, float* d, Communicator& communicator, const Workspace& workspace) {
+void Backbone::backward_stem_norm(Values d_stem, Values d, Communicator& communicator, const Workspace& workspace) {
   const Stopwatch watch(normalization_seconds_);
   const BatchNormValues& v = stem_->norm.values;
   int64_t blocks;
@@ -295,13 +305,12 @@ void Backbone::backward_stem_norm(float* d_stem, float* d, Communicator& communi
     blocks = max_pool_blocks(pool_);
     max_pool_backward(pool_, d_stem, pool_index_, stem_->y, v, d, workspace.sums);
   } else {
-    const Kernels& kernel = kernels();
     const int64_t n = v.channels, block_rows = pass_block_rows(n), rows = stem_->rows();
     blocks = ceil_div(rows, block_rows);
     parallel::for_each(blocks, [&](int64_t block, int) {
       const int64_t row0 = block * block_rows;
-      kernel.relu_backward(d + row0 * n, stem_->y + row0 * n, n, std::min(block_rows, rows - row0), n, v.scale, v.shift, v.mean,
-                           workspace.sums.first + block * n, workspace.sums.second + block * n);
+      relu_backward(d + row0 * n, stem_->y + row0 * n, n, std::min(block_rows, rows - row0), n, v.scale, v.shift, v.mean,
+                    workspace.sums.first + block * n, workspace.sums.second + block * n);
     });
   }
   stem_->backward_norm(workspace.sums, blocks, communicator);
@@ -311,7 +320,7 @@ void Backbone::backward(const float* d_features, Communicator& communicator, con
                         const PassBuffers& shared) {
   PassBuffers buffers = shared;
   const size_t last = blocks_.size() - 1;
-  const float* sum = rebuild_input(last + 1, buffers.rebuilt);
+  const ConstValues sum = rebuild_input(last + 1, buffers.rebuilt);
   {
     const Stopwatch watch(normalization_seconds_);
     average_pool_backward(d_features, images_, last_pixels_, feature_dim_, buffers.sum);
@@ -351,14 +360,14 @@ void Backbone::update_buffers() {
   for_each_norm([](Norm& norm) { norm.update_buffers(); });
 }
 
-void Backbone::for_each_activation(const std::function<void(const std::string&, const float*, int64_t)>& visit) const {
+void Backbone::for_each_activation(const std::function<void(const std::string&, ConstValues, int64_t)>& visit) const {
   visit("input image", frame_, stem_->convolution().framed_count());
   visit("conv1", stem_->y, stem_->out_count());
   for (const Block& block : blocks_) {
     for (size_t l = 0; l < block.main.size(); ++l) {
       visit(block.name + ".conv" + std::to_string(l + 1), block.main[l]->y, block.main[l]->out_count());
     }
-    if (block.sum != nullptr) visit(block.name, block.sum, block.count());
+    if (!(block.sum == nullptr)) visit(block.name, block.sum, block.count());
   }
 }
 

@@ -1,6 +1,9 @@
 // The backbone in one pass: a group of images of one size on its way through the ResNet and back (reference: multi-crop forward
 // by resolution; batch-norm statistics are those of the group).
 //
+// Activations and their gradients are floats or bfloat16; weights, their gradients, batch-norm's values and features are
+// floats.
+//
 // What is kept of a training pass: each convolution's output before batch-norm, and every fourth residual sum of a stage.
 // Normalised values are recomputed where they are read, and the other sums, by passes over memory alone, when the backward
 // comes to them. An inference pass reuses a few buffers.
@@ -18,15 +21,15 @@ namespace swav {
 
 // Buffers of a pass while it runs: several passes may share them, as they run one after the other.
 struct PassBuffers {
-  float* rebuilt = nullptr;                   // a residual sum that is not kept
-  float *sum = nullptr, *next_sum = nullptr;  // gradients of a block's output and input
-  float* inner[2] = {nullptr, nullptr};       // gradients between a block's convolutions, the last one first
+  Values rebuilt;        // a residual sum that is not kept
+  Values sum, next_sum;  // gradients of a block's output and input
+  Values inner[2];       // gradients between a block's convolutions, the last one first
 };
 
 struct PassBufferSize {
   int64_t rebuilt = 0, sum = 0, inner[2] = {0, 0};
   void include(const PassBufferSize& other);
-  PassBuffers take(Arena& arena) const;
+  PassBuffers take(Arena& arena, Storage storage) const;
 };
 
 class Backbone {
@@ -34,7 +37,8 @@ class Backbone {
   enum class Purpose { training, inference };
 
   // direct: no Winograd. Throws SWAV_ERROR_ARGUMENT when the images are too small for the network.
-  Backbone(const Description& description, int64_t images, int32_t height, int32_t width, Purpose purpose, bool direct = false);
+  Backbone(const Description& description, int64_t images, int32_t height, int32_t width, Purpose purpose, bool direct = false,
+           Storage storage = Storage::float32);
 
   int64_t images() const { return images_; }
   int64_t feature_dim() const { return feature_dim_; }
@@ -43,6 +47,7 @@ class Backbone {
   // Planning, in this order. bind: gradients is the base of the gradient array, or NULL for inference.
   void include(WorkspaceSize& workspace) const;
   PassBufferSize buffer_size() const;
+  Storage storage() const { return storage_; }
   void take(Arena& arena);
   // The memory of what a forward leaves for its backward, batch-norm values aside: free for others before and after the two.
   void* activations() const { return activations_; }
@@ -72,14 +77,14 @@ class Backbone {
 
   // Calls visit(name, data, count) for every activation of the last forward, in order: to find where a value stopped being
   // finite.
-  void for_each_activation(const std::function<void(const std::string&, const float*, int64_t)>& visit) const;
+  void for_each_activation(const std::function<void(const std::string&, ConstValues, int64_t)>& visit) const;
 
  private:
   struct Block {
     std::string name;
     std::vector<std::unique_ptr<Layer>> main;
     std::unique_ptr<Layer> projection;
-    float* sum = nullptr;  // NULL: it is rebuilt
+    Values sum;  // NULL: it is rebuilt
     int64_t rows() const { return main.back()->rows(); }
     int64_t channels() const { return main.back()->norm.values.channels; }
     int64_t count() const { return main.back()->out_count(); }
@@ -88,29 +93,30 @@ class Backbone {
   void take_for_training(Arena& arena);
   void take_for_inference(Arena& arena);
   void forward_stem(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace);
-  void backward_stem(float* d_stem, float* spare, Communicator& communicator, const Workspace& workspace);
+  void backward_stem(Values d_stem, Values spare, Communicator& communicator, const Workspace& workspace);
   // d_stem: gradient behind the max-pool, or behind the ReLU; d: the gradient behind batch-norm.
-  void backward_stem_norm(float* d_stem, float* d, Communicator& communicator, const Workspace& workspace);
+  void backward_stem_norm(Values d_stem, Values d, Communicator& communicator, const Workspace& workspace);
   // The gradient behind a block's ReLU is in buffers.sum; becomes that of the block before.
   void backward_block(size_t index, PassBuffers& buffers, Communicator& communicator, const Workspace& workspace);
   // Whether a training pass keeps the sum of a block.
   bool keeps_sum(size_t index) const;
   // The sum of a block whose input is `input`, or NULL for what the sum's place holds.
-  ResidualLink residual(size_t index, const float* input) const;
+  ResidualLink residual(size_t index, ConstValues input) const;
   // The backward of a block's sum, with its sums in the workspace, and what follows for its batch-norms.
-  ResidualGradient residual_gradient(size_t index, const float* sum, const Workspace& workspace) const;
+  ResidualGradient residual_gradient(size_t index, ConstValues sum, const Workspace& workspace) const;
   void backward_norms(size_t index, int64_t blocks, Communicator& communicator, const Workspace& workspace);
   // The input of a block in the backward: kept, or rebuilt in `buffer`.
-  const float* rebuild_input(size_t index, float* buffer);
+  ConstValues rebuild_input(size_t index, Values buffer);
 
   int64_t images_;
   int64_t feature_dim_;
   Purpose purpose_;
+  Storage storage_;
   std::unique_ptr<Layer> stem_;
   bool max_pool_;
   PoolShape pool_;
-  float* frame_ = nullptr;
-  float* stem_out_ = nullptr;
+  Values frame_;
+  Values stem_out_;
   uint8_t* pool_index_ = nullptr;
   std::vector<Block> blocks_;
   int64_t last_pixels_ = 0;

@@ -32,6 +32,12 @@ int64_t first_not_finite(const float* values, int64_t count) {
   return first.load() == count ? -1 : first.load();
 }
 
+bool all_finite(ConstValues values, int64_t count) {
+  if (!values.half()) return first_not_finite(values.floats(), count) < 0;
+  constexpr uint16_t exponent = 0x7f80;
+  return std::none_of(values.halves(), values.halves() + count, [](bfloat16 x) { return (x.bits & exponent) == exponent; });
+}
+
 void require_finite_images(const std::string& what, const float* images, int64_t count, int32_t height, int32_t width,
                            int32_t channels) {
   const int64_t image = int64_t(height) * width * channels, at = first_not_finite(images, count * image);

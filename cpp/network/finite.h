@@ -6,11 +6,14 @@
 #include <string>
 
 #include "network/parameters.h"
+#include "ops/values.h"
 
 namespace swav {
 
 // Index of the first value that is NaN or infinite; -1 where all are finite.
 int64_t first_not_finite(const float* values, int64_t count);
+
+bool all_finite(ConstValues values, int64_t count);
 
 // Throws SWAV_ERROR_NUMERIC naming the image and the place unless all pixels [count][height][width][channels] are finite.
 // `what` says which images: "images", "crops of group 1".

@@ -4,8 +4,7 @@
 #include <cmath>
 
 #include "base/stopwatch.h"
-#include "kernels/kernels.h"
-#include "ops/row_walker.h"
+#include "ops/residual.h"
 
 namespace swav {
 namespace {
@@ -63,8 +62,8 @@ void Norm::update_buffers() {
 }
 
 Layer::Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input,
-             bool direct)
-    : convolution_(shape_of(layer, images, height, width), input, direct), name_(layer.name), norm_name_(layer.norm) {}
+             bool direct, Storage storage)
+    : convolution_(shape_of(layer, images, height, width), input, direct, storage), name_(layer.name), norm_name_(layer.norm) {}
 
 void Layer::bind(Parameters& parameters, float* gradients) {
   weight_ = parameters.value(name_ + ".weight");
@@ -79,13 +78,12 @@ void Layer::forward(const Operand& x, Statistics statistics, Communicator& commu
     convolution_.forward(x, weight_, workspace.products, y, Epilogue());
     return;
   }
-  const Kernels& kernel = kernels();
   const int64_t n = convolution_.shape().filters;
   const BlockSums& sums = workspace.sums;
   convolution_.forward(x, weight_, workspace.products, y,
                        [&](int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
                          const int64_t at = block * n + c0;
-                         kernel.block_moments(y + row0 * n + c0, n, row1 - row0, c1 - c0, sums.first + at, sums.second + at);
+                         block_moments(y + row0 * n + c0, n, row1 - row0, c1 - c0, sums.first + at, sums.second + at);
                        });
   combine_moments(sums, convolution_.forward_blocks(), communicator, norm.values);
   forward_coefficients(norm.gamma, norm.beta, norm.values.mean, norm.values.variance, norm.values);
@@ -96,23 +94,22 @@ void Layer::backward_weights(const Operand& x, const Operand& dy, const Workspac
   convolution_.backward_weights(x, dy, workspace.products, d_weight_);
 }
 
-void Layer::backward_data(const Operand& dy, float* dx, bool accumulate, const Workspace& workspace, Epilogue epilogue) {
+void Layer::backward_data(const Operand& dy, Values dx, bool accumulate, const Workspace& workspace, Epilogue epilogue) {
   const Stopwatch watch(seconds.backward_data);
   convolution_.backward_data(dy, weight_, workspace.products, dx, accumulate, epilogue);
 }
 
-void Layer::backward_data_through(Layer& before, const Operand& dy, float* dx, Communicator& communicator,
+void Layer::backward_data_through(Layer& before, const Operand& dy, Values dx, Communicator& communicator,
                                   const Workspace& workspace) {
   const Stopwatch watch(seconds.backward_data);
-  const Kernels& kernel = kernels();
   const BatchNormValues& v = before.norm.values;
   const int64_t n = v.channels;
   const BlockSums& sums = workspace.sums;
   convolution_.backward_data(dy, weight_, workspace.products, dx, false,
                              [&](int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
                                const int64_t at = row0 * n + c0, sum = block * n + c0;
-                               kernel.relu_backward(dx + at, before.y + at, n, row1 - row0, c1 - c0, v.scale + c0, v.shift + c0,
-                                                    v.mean + c0, sums.first + sum, sums.second + sum);
+                               relu_backward(dx + at, before.y + at, n, row1 - row0, c1 - c0, v.scale + c0, v.shift + c0,
+                                             v.mean + c0, sums.first + sum, sums.second + sum);
                              });
   before.backward_norm(sums, convolution_.backward_blocks().count(), communicator);
 }

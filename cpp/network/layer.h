@@ -48,14 +48,15 @@ struct Norm {
   // The running statistics instead of the batch's, as constants: in the backward no gradient passes through them.
   void use_running();
   void update_buffers();
-  Operand activated(const float* y) const { return {y, Transform::norm_relu, nullptr, values.scale, values.shift, nullptr}; }
-  Operand gradient(const float* d, const float* y) const { return {d, Transform::gradient, y, values.a, values.b, values.c}; }
+  Operand activated(ConstValues y) const { return {y, Transform::norm_relu, nullptr, values.scale, values.shift, nullptr}; }
+  Operand gradient(ConstValues d, ConstValues y) const { return {d, Transform::gradient, y, values.a, values.b, values.c}; }
 };
 
 // A product and the batch-norm behind it.
 class Layer {
  public:
-  Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input, bool direct);
+  Layer(const ConvolutionLayer& layer, int64_t images, int32_t height, int32_t width, Convolution::Input input, bool direct,
+        Storage storage);
 
   const Convolution& convolution() const { return convolution_; }
   const std::string& name() const { return name_; }
@@ -72,17 +73,17 @@ class Layer {
   void backward_weights(const Operand& x, const Operand& dy, const Workspace& workspace);
 
   // dx (+)= the gradient towards x; the epilogue gets blocks of convolution().backward_blocks().
-  void backward_data(const Operand& dy, float* dx, bool accumulate, const Workspace& workspace, Epilogue epilogue = {});
+  void backward_data(const Operand& dy, Values dx, bool accumulate, const Workspace& workspace, Epilogue epilogue = {});
 
   // The same where x = ReLU(batch-norm of before.y): dx becomes the gradient behind that batch-norm, whose coefficients are
   // set.
-  void backward_data_through(Layer& before, const Operand& dy, float* dx, Communicator& communicator,
+  void backward_data_through(Layer& before, const Operand& dy, Values dx, Communicator& communicator,
                              const Workspace& workspace);
 
   // Coefficients of the backward of this batch-norm from sums over `blocks` blocks.
   void backward_norm(const BlockSums& sums, int64_t blocks, Communicator& communicator);
 
-  float* y = nullptr;  // [rows][filters], output before batch-norm
+  Values y;  // [rows][filters], output before batch-norm
   Norm norm;
   LayerSeconds seconds;
 

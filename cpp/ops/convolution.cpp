@@ -26,7 +26,8 @@ WinogradShape Convolution::tiled(bool backward) const {
   return {shape_.images, shape_.height, shape_.width, backward ? out : in, backward ? in : out};
 }
 
-Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct) : shape_(shape) {
+Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct, Storage storage, const TileKernels& body)
+    : shape_(shape), storage_(storage) {
   const int32_t k = shape.kernel, taps = k * k;
   Gather& g = forward_;
   g.images = shape.images;
@@ -48,6 +49,7 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct
       }
     }
     forward_layout_.depth_at = inverse(offset);
+    if (storage == Storage::bfloat16) tiles_.emplace(g, forward_layout_, body);
     return;
   }
   g.source_height = shape.height;
@@ -60,10 +62,19 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct
     }
   }
   forward_layout_.depth_at = inverse(offset);
-  winograd_ = !direct && k == 3 && shape.stride == 1 && shape.padding == 1 && winograd_pays(tiled(false));
-  small_.emplace(g);
-  if (winograd_ || !small_->pays()) small_.reset();
   add_phases();
+  const bool tiles_win = storage == Storage::bfloat16 && body.tile.words > 1;  // AMX
+  winograd_ = !direct && !tiles_win && k == 3 && shape.stride == 1 && shape.padding == 1 && winograd_pays(tiled(false));
+  if (winograd_) return;
+  const auto choose = [&](const Gather& gather, const WeightLayout& layout, auto& small, auto& tiles) {
+    if (storage == Storage::bfloat16) {
+      tiles.emplace(gather, layout, body);
+    } else if (small.emplace(gather); !small->pays()) {
+      small.reset();
+    }
+  };
+  choose(forward_, forward_layout_, small_, tiles_);
+  for (Phase& phase : phases_) choose(phase.gather, phase.layout, phase.small, phase.tiles);
 }
 
 void Convolution::add_phases() {
@@ -98,8 +109,6 @@ void Convolution::add_phases() {
         }
       }
       if (b.tap_count == 0 || b.rows() == 0) continue;
-      phase.small.emplace(b);
-      if (!phase.small->pays()) phase.small.reset();
       phases_.push_back(std::move(phase));
     }
   }
@@ -109,6 +118,11 @@ int64_t Convolution::workspace() const {
   if (winograd_) {
     return std::max(
         {winograd_workspace(tiled(false)), winograd_workspace(tiled(true)), winograd_gradient_workspace(tiled(false))});
+  }
+  if (tiles_) {
+    int64_t count = std::max(tiles_->packed_count(), tiles_->gradient_workspace());
+    for (const Phase& phase : phases_) count = std::max(count, phase.tiles->packed_count());
+    return count;
   }
   int64_t count =
       std::max(packed_weight_count(forward_), small_ ? small_->gradient_workspace() : weight_gradient_workspace(forward_));
@@ -122,6 +136,12 @@ ScratchSize Convolution::scratch() const {
     size.include(winograd_scratch(tiled(false)));
     size.include(winograd_scratch(tiled(true)));
     size.include(winograd_gradient_scratch(tiled(false)));
+    return size;
+  }
+  if (tiles_) {
+    size.include(tiles_->product_scratch());
+    size.include(tiles_->gradient_scratch());
+    for (const Phase& phase : phases_) size.include(phase.tiles->product_scratch());
     return size;
   }
   size.include(product_scratch(forward_, forward_layout_));
@@ -138,53 +158,68 @@ int64_t Convolution::framed_count() const {
   return shape_.images * forward_.source_height * forward_.source_width * shape_.channels;
 }
 
-void Convolution::pad_image(const float* image, float* frame) const {
-  const int64_t row = int64_t(shape_.width) * shape_.channels, margin = int64_t(shape_.padding) * shape_.channels;
-  const int64_t framed_row = row + 2 * margin;
-  parallel::for_each(shape_.images, [&](int64_t i, int) {
-    float* to = frame + i * forward_.source_height * framed_row;
-    const float* from = image + i * shape_.height * row;
-    for (int32_t y = 0; y < forward_.source_height; ++y, to += framed_row) {
-      const int32_t source_y = y - shape_.padding;
-      if (source_y < 0 || source_y >= shape_.height) {
-        std::memset(to, 0, size_t(framed_row) * sizeof(float));
+namespace {
+
+void copy_row(const float* from, int64_t count, float* to) { std::memcpy(to, from, size_t(count) * sizeof(float)); }
+void copy_row(const float* from, int64_t count, bfloat16* to) { bfloat_kernels().to_bfloat(from, to, count); }
+
+template <class T>
+void frame_images(const ConvolutionShape& s, int64_t framed_height, const float* images, T* frame) {
+  const int64_t row = int64_t(s.width) * s.channels, margin = int64_t(s.padding) * s.channels, framed_row = row + 2 * margin;
+  parallel::for_each(s.images, [&](int64_t i, int) {
+    T* to = frame + i * framed_height * framed_row;
+    const float* from = images + i * s.height * row;
+    for (int32_t y = 0; y < framed_height; ++y, to += framed_row) {
+      const int32_t source_y = y - s.padding;
+      if (source_y < 0 || source_y >= s.height) {
+        std::fill(to, to + framed_row, T{});
         continue;
       }
-      std::memset(to, 0, size_t(margin) * sizeof(float));
-      std::memcpy(to + margin, from + source_y * row, size_t(row) * sizeof(float));
-      std::memset(to + margin + row, 0, size_t(margin) * sizeof(float));
+      std::fill(to, to + margin, T{});
+      copy_row(from + source_y * row, row, to + margin);
+      std::fill(to + margin + row, to + framed_row, T{});
     }
   });
 }
 
-void Convolution::forward(const Operand& x, const float* weights, float* workspace, float* y, Epilogue epilogue) const {
+}  // namespace
+
+void Convolution::pad_image(const float* image, Values frame) const {
+  if (frame.half()) frame_images(shape_, forward_.source_height, image, frame.halves());
+  else frame_images(shape_, forward_.source_height, image, frame.floats());
+}
+
+void Convolution::forward(const Operand& x, const float* weights, float* workspace, Values y, Epilogue epilogue) const {
   if (winograd_) {
     winograd_product(tiled(false), x, weights, false, workspace, y, false, epilogue);
-    return;
-  }
-  if (small_) {
+  } else if (tiles_) {
+    tiles_->pack(weights, workspace);
+    tiles_->product(x, workspace, y, false, epilogue);
+  } else if (small_) {
     small_->pack(forward_layout_, weights, workspace);
-    small_->product(x, workspace, y, false, epilogue);
-    return;
+    small_->product(x, workspace, y.floats(), false, epilogue);
+  } else {
+    pack_weights(forward_, forward_layout_, blocking(forward_).block_depth, weights, workspace);
+    gather_product(forward_, x, workspace, y.floats(), false, epilogue);
   }
-  pack_weights(forward_, forward_layout_, blocking(forward_).block_depth, weights, workspace);
-  gather_product(forward_, x, workspace, y, false, epilogue);
 }
 
 RowBlocks Convolution::forward_blocks() const {
   if (winograd_) return winograd_blocks(tiled(false));
+  if (tiles_) return tiles_->blocks();
   if (small_) return small_->blocks();
   return {shape_.out_rows(), blocking(forward_).block_rows};
 }
 
 RowBlocks Convolution::backward_blocks() const {
   if (winograd_) return winograd_blocks(tiled(true));
+  if (dense_backward() && phases_[0].tiles) return phases_[0].tiles->blocks();
   if (dense_backward() && phases_[0].small) return phases_[0].small->blocks();
   const int64_t rows = shape_.images * shape_.height * shape_.width;
   return {rows, dense_backward() ? blocking(phases_[0].gather).block_rows : pass_block_rows};
 }
 
-void Convolution::backward_data(const Operand& dy, const float* weights, float* workspace, float* dx, bool accumulate,
+void Convolution::backward_data(const Operand& dy, const float* weights, float* workspace, Values dx, bool accumulate,
                                 Epilogue epilogue) const {
   if (winograd_) {
     winograd_product(tiled(true), dy, weights, true, workspace, dx, accumulate, epilogue);
@@ -196,17 +231,23 @@ void Convolution::backward_data(const Operand& dy, const float* weights, float* 
     // Pixels that no window's centre meets get no gradient.
     parallel::for_each(ceil_div(rows, pass_block_rows), [&](int64_t block, int) {
       const int64_t row0 = block * pass_block_rows, row1 = std::min(rows, row0 + pass_block_rows);
-      std::memset(dx + row0 * channels, 0, size_t((row1 - row0) * channels) * sizeof(float));
+      const Values pixels = dx + row0 * channels;
+      const int64_t count = (row1 - row0) * channels;
+      if (pixels.half()) std::fill(pixels.halves(), pixels.halves() + count, bfloat16{});
+      else std::fill(pixels.floats(), pixels.floats() + count, 0.0f);
     });
   }
   for (const Phase& phase : phases_) {
     const Epilogue last = dense ? epilogue : Epilogue();
-    if (phase.small) {
+    if (phase.tiles) {
+      phase.tiles->pack(weights, workspace);
+      phase.tiles->product(dy, workspace, dx, accumulate, last);
+    } else if (phase.small) {
       phase.small->pack(phase.layout, weights, workspace);
-      phase.small->product(dy, workspace, dx, accumulate, last);
+      phase.small->product(dy, workspace, dx.floats(), accumulate, last);
     } else {
       pack_weights(phase.gather, phase.layout, blocking(phase.gather).block_depth, weights, workspace);
-      gather_product(phase.gather, dy, workspace, dx, accumulate, last);
+      gather_product(phase.gather, dy, workspace, dx.floats(), accumulate, last);
     }
   }
   if (dense || !epilogue) return;
@@ -218,6 +259,7 @@ void Convolution::backward_data(const Operand& dy, const float* weights, float* 
 
 void Convolution::backward_weights(const Operand& x, const Operand& dy, float* workspace, float* d_weights) const {
   if (winograd_) return winograd_weight_gradient(tiled(false), x, dy, workspace, d_weights);
+  if (tiles_) return tiles_->weight_gradient(x, dy, workspace, d_weights);
   if (small_) return small_->weight_gradient(forward_layout_, x, dy, workspace, d_weights);
   weight_gradient(forward_, forward_layout_, x, dy, workspace, d_weights);
 }

@@ -8,6 +8,7 @@
 #include "ops/product.h"
 #include "ops/row_blocks.h"
 #include "ops/small_map.h"
+#include "ops/tile_product.h"
 #include "ops/winograd.h"
 
 namespace swav {
@@ -31,8 +32,10 @@ class Convolution {
   // span a whole row of the window, neighbours included. It has no backward towards the data.
   enum class Input { activation, image };
 
-  // direct: without Winograd, whatever the shape.
-  explicit Convolution(const ConvolutionShape& shape, Input input = Input::activation, bool direct = false);
+  // direct: without Winograd, whatever the shape. storage: of all maps; those of bfloat16 are multiplied by `body`, but where
+  // Winograd in float32 pays: beside vectors, not beside the tiles of AMX.
+  explicit Convolution(const ConvolutionShape& shape, Input input = Input::activation, bool direct = false,
+                       Storage storage = Storage::float32, const TileKernels& body = tiles());
 
   const ConvolutionShape& shape() const { return shape_; }
 
@@ -40,17 +43,17 @@ class Convolution {
   int64_t workspace() const;
   // Scratch of the workers, over all three products.
   ScratchSize scratch() const;
-  // Floats of the framed copy of an image input.
+  // Numbers of the framed copy of an image input.
   int64_t framed_count() const;
 
   // image [images][height][width][channels] -> frame [images][height + 2p][width + 2p][channels].
-  void pad_image(const float* image, float* frame) const;
+  void pad_image(const float* image, Values frame) const;
 
   // y [images][out_height][out_width][filters].
-  void forward(const Operand& x, const float* weights, float* workspace, float* y, Epilogue epilogue) const;
+  void forward(const Operand& x, const float* weights, float* workspace, Values y, Epilogue epilogue) const;
 
   // dx (+)= gradient towards x. The epilogue sees complete row blocks of dx; for strides they are visited in a pass of its own.
-  void backward_data(const Operand& dy, const float* weights, float* workspace, float* dx, bool accumulate,
+  void backward_data(const Operand& dy, const float* weights, float* workspace, Values dx, bool accumulate,
                      Epilogue epilogue) const;
 
   // d_weights += gradient towards the weights.
@@ -60,14 +63,15 @@ class Convolution {
   RowBlocks forward_blocks() const;
   RowBlocks backward_blocks() const;
 
-  // "direct", "winograd", or "small-map": direct without the taps that meet padding.
-  const char* algorithm() const { return winograd_ ? "winograd" : small_ ? "small-map" : "direct"; }
+  // "direct", "winograd", "small-map": direct without the taps that meet padding, or "tiles": direct, multiplied in bfloat16.
+  const char* algorithm() const { return winograd_ ? "winograd" : tiles_ ? "tiles" : small_ ? "small-map" : "direct"; }
 
  private:
   struct Phase {
     Gather gather;
     WeightLayout layout;
     std::optional<SmallMap> small;
+    std::optional<TileProduct> tiles;
   };
 
   // The shape that Winograd's products see: forward, or backward towards the data.
@@ -76,10 +80,12 @@ class Convolution {
   bool dense_backward() const { return phases_.size() == 1 && phases_[0].gather.dense(); }
 
   ConvolutionShape shape_;
+  Storage storage_;
   bool winograd_ = false;
   Gather forward_;
   WeightLayout forward_layout_;
   std::optional<SmallMap> small_;
+  std::optional<TileProduct> tiles_;
   std::vector<Phase> phases_;  // of the backward towards the data
 };
 

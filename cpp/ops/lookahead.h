@@ -20,8 +20,11 @@ class Lookahead {
   Lookahead(int64_t tiles, int64_t depth) : tiles_(tiles), depth_(depth) {}
 
   // Asks for [begin, end) by the end of the task. Four streams at most, all of them before the first next().
+  void add(const char* begin, const char* end) {
+    if (begin < end) streams_[count_++] = {begin, (end - begin) / cache::line + 1, 0};
+  }
   void add(const float* begin, const float* end) {
-    if (begin < end) streams_[count_++] = {reinterpret_cast<const char*>(begin), (end - begin) / line_floats + 1, 0};
+    add(reinterpret_cast<const char*>(begin), reinterpret_cast<const char*>(end));
   }
 
   // The part for the next tile: the streams in turn.

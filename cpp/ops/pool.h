@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "ops/batch_norm.h"
+#include "ops/values.h"
 
 namespace swav {
 
@@ -16,15 +17,15 @@ struct PoolShape {
 };
 
 // out and index [images][out_height][out_width][channels]; index: kernels/kernel_table.inl.h, max_pool.
-void max_pool_forward(const PoolShape& shape, const float* y, const BatchNormValues& norm, float* out, uint8_t* index);
+void max_pool_forward(const PoolShape& shape, ConstValues y, const BatchNormValues& norm, Values out, uint8_t* index);
 
 // dz towards the batch-norm's output (the ReLU's mask included), and block sums for its backward, max_pool_blocks of them.
 int64_t max_pool_blocks(const PoolShape& shape);
-void max_pool_backward(const PoolShape& shape, const float* d_out, const uint8_t* index, const float* y,
-                       const BatchNormValues& norm, float* dz, BlockSums sums);
+void max_pool_backward(const PoolShape& shape, ConstValues d_out, const uint8_t* index, ConstValues y,
+                       const BatchNormValues& norm, Values dz, BlockSums sums);
 
 // features [images][channels] = mean over `pixels` rows of x [images][pixels][channels].
-void average_pool_forward(const float* x, int64_t images, int64_t pixels, int64_t channels, float* features);
-void average_pool_backward(const float* d_features, int64_t images, int64_t pixels, int64_t channels, float* dx);
+void average_pool_forward(ConstValues x, int64_t images, int64_t pixels, int64_t channels, float* features);
+void average_pool_backward(const float* d_features, int64_t images, int64_t pixels, int64_t channels, Values dx);
 
 }  // namespace swav

@@ -74,7 +74,7 @@ void pack_weights(const Gather& gather, const WeightLayout& layout, int64_t bloc
 // cache.
 using Epilogue = FunctionRef<void(int64_t block, int64_t row0, int64_t row1, int64_t column0, int64_t column1)>;
 
-// The product; `accumulate` adds to the target. An epilogue needs a dense target.
+// The product of floats; `accumulate` adds to the target. An epilogue needs a dense target.
 void gather_product(const Gather& gather, const Operand& source, const float* packed, float* target, bool accumulate,
                     Epilogue epilogue);
 
@@ -87,11 +87,12 @@ void weight_gradient(const Gather& gather, const WeightLayout& layout, const Ope
                      float* workspace, float* gradient);
 
 // Its results lie tile by tile, so that the tiles of a wide matrix do not meet in one set of the first-level cache: ranges of
-// [ceil(columns / tile_columns)][depth][tile_columns].
-int64_t gradient_result_count(const Gather& gather);  // floats of a range
+// [ceil(columns / width)][depth][width], the width being that of a register tile.
+int64_t gradient_result_count(const Gather& gather, int64_t width);  // floats of a range
+ScratchSize add_gradient_scratch(int64_t width);
 
 // The last part of it: gradient += sum over ranges, in order, of their results, of the taps in `used`.
-void add_weight_gradient(const Gather& gather, const WeightLayout& layout, int64_t ranges, const float* results,
+void add_weight_gradient(const Gather& gather, const WeightLayout& layout, int64_t width, int64_t ranges, const float* results,
                          float* gradient, uint32_t used = ~0u);
 
 }  // namespace swav

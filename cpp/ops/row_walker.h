@@ -9,6 +9,24 @@
 
 namespace swav {
 
+// rows[i] = address of `channel` at the tap of row first + i of a gather, NULL for padding. T: float or bfloat16.
+template <class T>
+void addresses(const Gather& g, const T* source, int64_t first, int64_t count, Tap tap, int64_t channel, const T** rows) {
+  const int64_t grid = int64_t(g.grid_height) * g.grid_width;
+  int64_t image = first / grid;
+  int32_t gy = int32_t(first % grid / g.grid_width), gx = int32_t(first % g.grid_width);
+  for (int64_t i = 0; i < count; ++i) {
+    const int32_t y = gy * g.step + tap.dy, x = gx * g.step + tap.dx;
+    const bool inside = uint32_t(y) < uint32_t(g.source_height) && uint32_t(x) < uint32_t(g.source_width);
+    rows[i] = inside ? source + ((image * g.source_height + y) * g.source_width + x) * g.pixel + channel : nullptr;
+    if (++gx == g.grid_width) {
+      gx = 0;
+      if (++gy == g.grid_height) gy = 0, ++image;
+    }
+  }
+}
+
+// Of floats.
 class RowWalker {
  public:
   static constexpr int64_t most_rows = 256;  // in one call of pack
@@ -32,29 +50,17 @@ class RowWalker {
   void look_ahead(int64_t first, int64_t end, Lookahead& lookahead) const {
     if (first >= end || (g_.step > 1 && g_.tap_count == 1)) return;
     const float* ends[2];
-    addresses(first, 1, {0, 0}, 0, &ends[0]);
-    addresses(end - 1, 1, {0, 0}, 0, &ends[1]);
+    swav::addresses(g_, source_.data.floats(), first, 1, {0, 0}, 0, &ends[0]);
+    swav::addresses(g_, source_.data.floats(), end - 1, 1, {0, 0}, 0, &ends[1]);
     if (ends[0] == nullptr || ends[1] == nullptr) return;
     lookahead.add(ends[0], ends[1] + g_.pixel);
     if (source_.partner == nullptr) return;
-    const int64_t partner = source_.partner - source_.data;
+    const int64_t partner = source_.partner.floats() - source_.data.floats();
     lookahead.add(ends[0] + partner, ends[1] + g_.pixel + partner);
   }
 
-  // rows[i] = address of `channel` at the tap of row first + i, NULL for padding.
   void addresses(int64_t first, int64_t count, Tap tap, int64_t channel, const float** rows) const {
-    const int64_t grid = int64_t(g_.grid_height) * g_.grid_width;
-    int64_t image = first / grid;
-    int32_t gy = int32_t(first % grid / g_.grid_width), gx = int32_t(first % g_.grid_width);
-    for (int64_t i = 0; i < count; ++i) {
-      const int32_t y = gy * g_.step + tap.dy, x = gx * g_.step + tap.dx;
-      const bool inside = uint32_t(y) < uint32_t(g_.source_height) && uint32_t(x) < uint32_t(g_.source_width);
-      rows[i] = inside ? source_.data + ((image * g_.source_height + y) * g_.source_width + x) * g_.pixel + channel : nullptr;
-      if (++gx == g_.grid_width) {
-        gx = 0;
-        if (++gy == g_.grid_height) gy = 0, ++image;
-      }
-    }
+    swav::addresses(g_, source_.data.floats(), first, count, tap, channel, rows);
   }
 
  private:

@@ -84,7 +84,7 @@ void SmallMap::multiply_tap(const Operand& source, const float* packed, float* t
   int64_t count = 0;
   for (const Place& place : places) {
     for (int64_t i = 0; i < images; ++i) {
-      rows[count++] = source.data + ((image0 + i) * source_pixels_ + place.source) * g.pixel + channel;
+      rows[count++] = source.data.floats() + ((image0 + i) * source_pixels_ + place.source) * g.pixel + channel;
     }
   }
   swav::pack(kernel, source, rows, count, channel, block_depth_, panel, a_stride);
@@ -145,7 +145,9 @@ SmallMap::GradientBlocking SmallMap::gradient_blocking() const {
   return b;
 }
 
-int64_t SmallMap::gradient_workspace() const { return gradient_blocking().ranges * gradient_result_count(gather_); }
+int64_t SmallMap::gradient_workspace() const {
+  return gradient_blocking().ranges * gradient_result_count(gather_, kernels().tile_columns);
+}
 
 ScratchSize SmallMap::gradient_scratch() const {
   const GradientBlocking b = gradient_blocking();
@@ -173,15 +175,15 @@ void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source
     const int64_t begin = g.images * range / b.ranges * places_count, end = g.images * (range + 1) / b.ranges * places_count;
     float* x = scratch.get(worker, Scratch::operand, chunk_rows * x_stride);
     float* dy = scratch.get(worker, Scratch::gradient, chunk_rows * b.columns);
-    float* results = workspace + range * gradient_result_count(g);
+    float* results = workspace + range * gradient_result_count(g, width);
     const float *rows[chunk_rows], *d_rows[chunk_rows];
     for (int64_t row = begin; row < end; row += chunk_rows) {
       const int64_t count = std::min(chunk_rows, end - row);
       for (int64_t i = 0; i < count; ++i) {
         const int64_t image = (row + i) / places_count;
         const Place& place = places[size_t((row + i) % places_count)];
-        rows[i] = source.data + (image * source_pixels_ + place.source) * g.pixel + c0;
-        d_rows[i] = d_target.data + (image * target_pixels_ + place.target) * g.columns + n0;
+        rows[i] = source.data.floats() + (image * source_pixels_ + place.source) * g.pixel + c0;
+        d_rows[i] = d_target.data.floats() + (image * target_pixels_ + place.target) * g.columns + n0;
       }
       swav::pack(kernel, source, rows, count, c0, c1 - c0, x, x_stride);
       swav::pack(kernel, d_target, d_rows, count, n0, n1 - n0, dy, width, {width, count * width});
@@ -194,7 +196,7 @@ void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source
       }
     }
   });
-  add_weight_gradient(g, layout, b.ranges, workspace, gradient, used_);
+  add_weight_gradient(g, layout, width, b.ranges, workspace, gradient, used_);
 }
 
 }  // namespace swav

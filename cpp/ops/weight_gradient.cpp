@@ -53,31 +53,31 @@ GradientBlocking gradient_blocking(const Gather& g) {
 
 int64_t panel_slot() { return round_up(kernels().tile_rows, kernels().lanes); }  // floats of a panel's row
 
-ScratchSize reduce_scratch() {
+}  // namespace
+
+ScratchSize add_gradient_scratch(int64_t width) {
   ScratchSize size;
-  size.include(Scratch::operand, reduce_chunk * kernels().tile_columns);
+  size.include(Scratch::operand, reduce_chunk * width);
   return size;
 }
 
-}  // namespace
-
 ScratchSize weight_gradient_scratch(const Gather& g) {
   const GradientBlocking b = gradient_blocking(g);
-  ScratchSize size = reduce_scratch();
+  ScratchSize size = add_gradient_scratch(kernels().tile_columns);
   size.include(Scratch::operand, b.block_panels * chunk_rows * panel_slot());
   size.include(Scratch::gradient, chunk_rows * b.block_columns);
   return size;
 }
 
-int64_t gradient_result_count(const Gather& g) { return g.depth() * round_up(g.columns, kernels().tile_columns); }
+int64_t gradient_result_count(const Gather& g, int64_t width) { return g.depth() * round_up(g.columns, width); }
 
 // Rows of results in the order of the master array, transposed.
-void add_weight_gradient(const Gather& g, const WeightLayout& layout, int64_t ranges, const float* results, float* gradient,
-                         uint32_t used) {
+void add_weight_gradient(const Gather& g, const WeightLayout& layout, int64_t width, int64_t ranges, const float* results,
+                         float* gradient, uint32_t used) {
   const Kernels& kernel = kernels();
-  const int64_t width = kernel.tile_columns, depth = g.depth(), size = gradient_result_count(g);
+  const int64_t depth = g.depth(), size = gradient_result_count(g, width);
   const int64_t chunks = ceil_div(depth, reduce_chunk);
-  const TeamScratch scratch(reduce_scratch());
+  const TeamScratch scratch(add_gradient_scratch(width));
   parallel::for_each(ceil_div(g.columns, width) * chunks, [&](int64_t task, int worker) {
     const int64_t n0 = task / chunks * width, n = std::min<int64_t>(g.columns - n0, width);
     const int64_t begin = task % chunks * reduce_chunk, count = std::min(depth - begin, reduce_chunk);
@@ -92,7 +92,9 @@ void add_weight_gradient(const Gather& g, const WeightLayout& layout, int64_t ra
   });
 }
 
-int64_t weight_gradient_workspace(const Gather& g) { return gradient_blocking(g).ranges * gradient_result_count(g); }
+int64_t weight_gradient_workspace(const Gather& g) {
+  return gradient_blocking(g).ranges * gradient_result_count(g, kernels().tile_columns);
+}
 
 void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand& source, const Operand& d_target,
                      float* workspace, float* gradient) {
@@ -109,7 +111,7 @@ void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand&
     const int64_t begin = range * b.range_rows, end = std::min(m, begin + b.range_rows);
     float* x = scratch.get(worker, Scratch::operand, b.block_panels * chunk_rows * slot);
     float* dy = scratch.get(worker, Scratch::gradient, chunk_rows * b.block_columns);
-    float* results = workspace + range * gradient_result_count(g);
+    float* results = workspace + range * gradient_result_count(g, width);
     const float* rows[chunk_rows];
     for (int64_t row = begin; row < end; row += chunk_rows) {
       const int64_t count = std::min(chunk_rows, end - row), step = count * slot;
@@ -120,16 +122,16 @@ void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand&
         pack(kernel, source, rows, count, c0, c1 - c0, x + (p - p0) * step, slot, {kernel.tile_rows, step});
         p += some;
       }
-      for (int64_t i = 0; i < count; ++i) rows[i] = d_target.data + (row + i) * g.columns + n0;
+      for (int64_t i = 0; i < count; ++i) rows[i] = d_target.data.floats() + (row + i) * g.columns + n0;
       // Behind the last column a panel keeps what it held: those products are computed and never stored.
       pack(kernel, d_target, rows, count, n0, n1 - n0, dy, width, {width, count * width});
       Lookahead lookahead((p1 - p0) * ceil_div(n1 - n0, width), count);
       const int64_t next = row + chunk_rows, next_end = std::min(end, next + chunk_rows);
       if (b.column_blocks == 1) walker.look_ahead(next, next_end, lookahead);
       if (b.panel_blocks == 1 && next < end) {
-        lookahead.add(d_target.data + next * g.columns, d_target.data + next_end * g.columns);
-        if (d_target.partner != nullptr)
-          lookahead.add(d_target.partner + next * g.columns, d_target.partner + next_end * g.columns);
+        for (const ConstValues map : {d_target.data, d_target.partner}) {
+          if (!(map == nullptr)) lookahead.add(map.at(next * g.columns), map.at(next_end * g.columns));
+        }
       }
       for (int64_t n = n0; n < n1; n += width) {
         for (int64_t p = p0; p < p1; ++p) {
@@ -141,7 +143,7 @@ void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand&
       }
     }
   });
-  add_weight_gradient(g, layout, b.ranges, workspace, gradient);
+  add_weight_gradient(g, layout, width, b.ranges, workspace, gradient);
 }
 
 }  // namespace swav

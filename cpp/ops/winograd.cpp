@@ -79,11 +79,19 @@ void multiply_point(const Kernels& kernel, int64_t tiles, int64_t depth, const f
 
 // Results of all points of tiles [tile0, tile0 + tiles) and some filters back to pixels.
 void transform_output(const Kernels& kernel, const WinogradShape& s, int64_t tile0, int64_t tiles, const float* result,
-                      int64_t result_stride, int64_t column0, int64_t columns, float* target, bool accumulate) {
+                      int64_t result_stride, int64_t column0, int64_t columns, Values target, bool accumulate) {
   for (int64_t t = 0; t < tiles; ++t) {
-    float* pixels[16];
-    tile_pixels<4, 0>(s, tile0 + t, target, int64_t(s.filters), column0, pixels);
-    kernel.winograd_output(result + t * result_stride, tiles * result_stride, columns, pixels, accumulate);
+    const float* from = result + t * result_stride;
+    const int64_t from_stride = tiles * result_stride;
+    if (target.half()) {
+      bfloat16* pixels[16];
+      tile_pixels<4, 0>(s, tile0 + t, target.halves(), int64_t(s.filters), column0, pixels);
+      bfloat_kernels().winograd_output_bfloat(from, from_stride, columns, pixels, accumulate);
+    } else {
+      float* pixels[16];
+      tile_pixels<4, 0>(s, tile0 + t, target.floats(), int64_t(s.filters), column0, pixels);
+      kernel.winograd_output(from, from_stride, columns, pixels, accumulate);
+    }
   }
 }
 
@@ -106,7 +114,7 @@ ScratchSize filters_scratch(const WinogradShape& s) {
 }
 
 void product_by_filters(const WinogradShape& s, const Operand& source, const float* weights, bool backward, float* workspace,
-                        float* target, bool accumulate, Epilogue epilogue) {
+                        Values target, bool accumulate, Epilogue epilogue) {
   const Kernels& kernel = kernels();
   const int64_t width = kernel.tile_columns, depth = s.channels, in_stride = row_stride(depth);
   const RowBlocks blocks = winograd_blocks(s);
@@ -183,7 +191,7 @@ struct TileBlocking {
 };
 
 // Of small weights, transformed at the start, each task takes a block of tiles through all stages.
-void product_by_tiles(const WinogradShape& s, const Operand& source, const float* packed, const TileBlocking& b, float* target,
+void product_by_tiles(const WinogradShape& s, const Operand& source, const float* packed, const TileBlocking& b, Values target,
                       bool accumulate, Epilogue epilogue) {
   const Kernels& kernel = kernels();
   const int64_t width = kernel.tile_columns, depth = s.channels;
@@ -200,8 +208,8 @@ void product_by_tiles(const WinogradShape& s, const Operand& source, const float
     float* result = scratch.get(worker, Scratch::result, tile_points * most_tiles * out_stride);
     const int64_t products = tile_points * ceil_div(tiles, kernel.tile_rows) * ceil_div(columns, width);
     Lookahead lookahead(products * ceil_div(depth, block_depth), block_depth);
-    for (const float* map : {source.data, source.partner}) {
-      if (map != nullptr) lookahead.add(map + blocks.begin(next) * depth, map + blocks.end(next) * depth);
+    for (const ConstValues map : {source.data, source.partner}) {
+      if (!(map == nullptr)) lookahead.add(map.at(blocks.begin(next) * depth), map.at(blocks.end(next) * depth));
     }
     for (int64_t k0 = 0; k0 < depth; k0 += block_depth) {
       const int64_t n = std::min(block_depth, depth - k0);
@@ -229,7 +237,7 @@ int64_t winograd_workspace(const WinogradShape& s) {
 ScratchSize winograd_scratch(const WinogradShape& s) { return by_filters(s) ? filters_scratch(s) : TileBlocking(s).scratch(s); }
 
 void winograd_product(const WinogradShape& s, const Operand& source, const float* weights, bool backward, float* workspace,
-                      float* target, bool accumulate, Epilogue epilogue) {
+                      Values target, bool accumulate, Epilogue epilogue) {
   if (by_filters(s)) return product_by_filters(s, source, weights, backward, workspace, target, accumulate, epilogue);
   const TileBlocking b(s);
   pack_all(s, weights, backward, b.block_depth, workspace);

@@ -37,11 +37,13 @@ int64_t winograd_gradient_workspace(const WinogradShape& shape);
 ScratchSize winograd_scratch(const WinogradShape& shape);
 ScratchSize winograd_gradient_scratch(const WinogradShape& shape);
 
+// Maps may be floats or bfloat16: what lies between the transforms is floats.
+//
 // target [images][height][width][filters] (+)= convolution of source with the master weights [filters][channels][3][3], zero
 // padding of 1. For the backward towards the data (`backward`) the shape has channels and filters exchanged, and the weights
 // are rotated by half a turn.
 void winograd_product(const WinogradShape& shape, const Operand& source, const float* weights, bool backward, float* workspace,
-                      float* target, bool accumulate, Epilogue epilogue);
+                      Values target, bool accumulate, Epilogue epilogue);
 
 // d_weights [filters][channels][3][3] += the gradient for d_target [images][height][width][filters].
 void winograd_weight_gradient(const WinogradShape& shape, const Operand& source, const Operand& d_target, float* workspace,

@@ -58,13 +58,20 @@ struct GradientLayout {
 
 void transform_gradient(const Kernels& kernel, const WinogradShape& s, const Operand& d, int64_t tile, float* to,
                         int64_t to_stride, int64_t panel_step) {
-  const float* pixels[16];
-  tile_pixels<4, 0>(s, tile, d.data, s.filters, 0, pixels);
-  if (d.transform == Transform::gradient) {
-    kernel.winograd_gradient(pixels, d.partner - d.data, s.filters, d.a, d.b, d.c, to, to_stride, panel_step);
-  } else {
-    kernel.winograd_gradient_plain(pixels, s.filters, to, to_stride, panel_step);
+  const bool plain = d.transform != Transform::gradient;
+  if (d.data.half()) {
+    const BfloatKernels& halves = bfloat_kernels();
+    const bfloat16* pixels[16];
+    tile_pixels<4, 0>(s, tile, d.data.halves(), s.filters, 0, pixels);
+    if (plain) return halves.winograd_gradient_plain_bfloat(pixels, s.filters, to, to_stride, panel_step);
+    const int64_t partner = d.partner.halves() - d.data.halves();
+    return halves.winograd_gradient_bfloat(pixels, partner, s.filters, d.a, d.b, d.c, to, to_stride, panel_step);
   }
+  const float* pixels[16];
+  tile_pixels<4, 0>(s, tile, d.data.floats(), s.filters, 0, pixels);
+  if (plain) return kernel.winograd_gradient_plain(pixels, s.filters, to, to_stride, panel_step);
+  const int64_t partner = d.partner.floats() - d.data.floats();
+  kernel.winograd_gradient(pixels, partner, s.filters, d.a, d.b, d.c, to, to_stride, panel_step);
 }
 
 // results [channels][filters] of one point and block (+)= the product over a chunk's tiles.

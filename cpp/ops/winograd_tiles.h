@@ -29,13 +29,26 @@ void tile_pixels(const WinogradShape& s, int64_t tile, Pixel* map, int64_t strid
 // B^T d B of channels [c0, c0 + n) of one tile of the source: to [36][to_stride].
 inline void transform_input(const Kernels& kernel, const WinogradShape& s, const Operand& x, int64_t tile, int64_t c0,
                             int64_t n, float* to, int64_t to_stride) {
+  if (x.data.half()) {
+    const BfloatKernels& halves = bfloat_kernels();
+    const bfloat16* pixels[tile_points];
+    tile_pixels<6, 1>(s, tile, x.data.halves(), s.channels, c0, pixels);
+    switch (x.transform) {
+      case Transform::plain: return halves.winograd_input_plain_bfloat(pixels, n, to, to_stride);
+      case Transform::norm_relu: return halves.winograd_input_norm_relu_bfloat(pixels, n, x.a + c0, x.b + c0, to, to_stride);
+      case Transform::gradient:
+        return halves.winograd_input_gradient_bfloat(pixels, x.partner.halves() - x.data.halves(), n, x.a + c0, x.b + c0,
+                                                     x.c + c0, to, to_stride);
+    }
+  }
   const float* pixels[tile_points];
-  tile_pixels<6, 1>(s, tile, x.data, s.channels, c0, pixels);
+  tile_pixels<6, 1>(s, tile, x.data.floats(), s.channels, c0, pixels);
   switch (x.transform) {
     case Transform::plain: return kernel.winograd_input_plain(pixels, n, to, to_stride);
     case Transform::norm_relu: return kernel.winograd_input_norm_relu(pixels, n, x.a + c0, x.b + c0, to, to_stride);
     case Transform::gradient:
-      return kernel.winograd_input_gradient(pixels, x.partner - x.data, n, x.a + c0, x.b + c0, x.c + c0, to, to_stride);
+      return kernel.winograd_input_gradient(pixels, x.partner.floats() - x.data.floats(), n, x.a + c0, x.b + c0, x.c + c0, to,
+                                            to_stride);
   }
 }
 

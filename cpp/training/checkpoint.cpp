@@ -87,9 +87,14 @@ Header read_header(const TensorFile& file) {
   return header;
 }
 
+// What decides about the last bits of a step. Products of bfloat16 have another order in AMX's tiles.
+std::string instruction_set(const TrainerSettings& settings) {
+  const bool amx = settings.storage == Storage::bfloat16 && tiles().tile.words == bfloat_amx_tile.words;
+  return std::string(name(current_isa())) + (amx ? "+amx" : "");
+}
+
 // Why the bits of this run will not be those of a run without a break.
-std::string warning(const swav_checkpoint_info& info, int64_t then, int64_t now) {
-  const std::string isa = name(current_isa());
+std::string warning(const swav_checkpoint_info& info, const std::string& isa, int64_t then, int64_t now) {
   if (info.isa[0] != 0 && info.isa != isa) {
     return std::string("the checkpoint was written with the instruction set ") + info.isa + " and training goes on with " +
            isa + ": the weights will differ in their last bits from those of a run without a break";
@@ -200,7 +205,7 @@ void Trainer::write(const std::string& path, const std::string& note, const std:
   Metadata metadata = weights_metadata(network_.config(), network_.input);
   metadata.insert(more_metadata.begin(), more_metadata.end());
   metadata["note"] = note;
-  metadata[key] = json{{"format", newest_format},        {"engine", SWAV_VERSION}, {"isa", name(current_isa())},
+  metadata[key] = json{{"format", newest_format},        {"engine", SWAV_VERSION}, {"isa", instruction_set(settings_)},
                        {"used", used_features().text()}, {"ranks", group_.size()}, {"settings", checkpoint_settings()}}
                       .dump();
   write_safetensors(path, tensors, metadata);
@@ -283,7 +288,7 @@ swav_checkpoint_info Trainer::restore(const std::string& path, Values values) {
     read_state(file, state, values);
     input = *declared.input;
     info = header.info;
-    copy_text(info.warning, warning(info, header.ranks, group_.size()));
+    copy_text(info.warning, warning(info, instruction_set(settings_), header.ranks, group_.size()));
   });
   group_.broadcast(&info, sizeof info, 0);
   group_.broadcast(&input, sizeof input, 0);

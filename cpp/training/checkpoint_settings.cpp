@@ -13,7 +13,7 @@ struct Since {
   const char* name;
   const char* before;
 };
-constexpr Since added[] = {{"direct", "0"}, {"plain_head", "0"}, {"norm_images", "0"}};
+constexpr Since added[] = {{"direct", "0"}, {"plain_head", "0"}, {"norm_images", "0"}, {"bfloat16", "0"}};
 
 bool same(const std::string& a, const std::string& b) {
   const std::optional<float> x = number_of<float>(a), y = number_of<float>(b);
@@ -38,7 +38,8 @@ Settings settings_of(const swav_network_config& n, const TrainerSettings& t, con
                 {"beta2", text_of(o.beta2)},
                 {"adam_epsilon", text_of(o.epsilon)},
                 {"weight_decay", text_of(o.weight_decay)},
-                {"direct", text_of(int(t.direct))}};
+                {"direct", text_of(int(t.direct))},
+                {"bfloat16", text_of(int(t.storage == Storage::bfloat16))}};
   for (int32_t h = 0; h < n.head_count; ++h) s["prototypes" + text_of(h)] = text_of(n.prototypes[h]);
   for (size_t g = 0; g < t.groups.size(); ++g) {
     s["crop_count" + text_of(g)] = text_of(t.groups[g].count);

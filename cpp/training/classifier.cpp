@@ -106,7 +106,7 @@ void Classifier::take(Arena& arena) {
   logits_ = arena.take<float>(int64_t(settings_.batch) * settings_.classes);
   taken(bytes_.activations);
   workspace_ = workspace_size_.take(arena);
-  if (backbone_) buffers_ = backbone_->buffer_size().take(arena);
+  if (backbone_) buffers_ = backbone_->buffer_size().take(arena, backbone_->storage());
   objective_.take(arena);
   taken(bytes_.workspace);
   bytes_.scratch = workspace_size_.scratch.bytes() * parallel::threads();

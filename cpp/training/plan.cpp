@@ -47,8 +47,8 @@ TrainingPlan::TrainingPlan(const Description& description, const Parameters& par
       joined.push_back(g);
       images += int64_t(settings.groups[g].count) * settings.images_at_once();
     }
-    passes.push_back(
-        {Backbone(description, images, size, size, Backbone::Purpose::training, settings.direct), row, std::move(joined)});
+    passes.push_back({Backbone(description, images, size, size, Backbone::Purpose::training, settings.direct, settings.storage),
+                      row, std::move(joined)});
     row += images;
   }
   head.emplace(description, row, Head::Purpose::training);
@@ -103,17 +103,18 @@ void TrainingPlan::take_output(Arena& arena) {
 // Passes run forward in order and backward in reverse order, so the first one runs while the activations of the second are not
 // there yet, or no longer: its buffers, as a rule the largest, lie there where they fit. The other passes share theirs.
 void TrainingPlan::take_buffers(Arena& arena) {
+  const Storage storage = passes[0].backbone.storage();
   PassBufferSize shared;
   bool guest = false;
   if (passes.size() > 1 && !Arena::poisons_gaps) {
     const Backbone& host = passes[1].backbone;
     Arena count, place(host.activations(), host.activation_bytes());
-    passes[0].backbone.buffer_size().take(count);
+    passes[0].backbone.buffer_size().take(count, storage);
     guest = count.used() <= host.activation_bytes();
-    if (guest) passes[0].buffers = passes[0].backbone.buffer_size().take(place);
+    if (guest) passes[0].buffers = passes[0].backbone.buffer_size().take(place, storage);
   }
   for (size_t i = guest ? 1 : 0; i < passes.size(); ++i) shared.include(passes[i].backbone.buffer_size());
-  const PassBuffers buffers = shared.take(arena);
+  const PassBuffers buffers = shared.take(arena, storage);
   for (size_t i = guest ? 1 : 0; i < passes.size(); ++i) passes[i].buffers = buffers;
 }
 

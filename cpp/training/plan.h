@@ -20,8 +20,9 @@ struct TrainerSettings {
   std::vector<CropGroup> groups;  // adjacent ones of equal size are one pass
   int32_t batch = 0;              // images of this rank
   OptimizerConfig optimizer{};
-  bool direct = false;      // no Winograd
-  int32_t micro_batch = 0;  // images that pass the network at a time; 0: all
+  bool direct = false;                 // no Winograd
+  int32_t micro_batch = 0;             // images that pass the network at a time; 0: all
+  Storage storage = Storage::float32;  // of activations and their gradients in the backbone
 
   int64_t crops() const;
   // Micro-batches of a step, and images of one.

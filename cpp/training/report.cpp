@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/status.h"
+#include "network/finite.h"
 #include "objective/health.h"
 #include "training/trainer.h"
 
@@ -12,8 +13,8 @@ namespace swav {
 // from the prototypes to the first convolution, and the gradient of a layer's weights is the first that it leaves behind there.
 std::string Trainer::first_not_finite(Pass pass) const {
   std::string where;
-  auto visit = [&](const std::string& name, const float* values, int64_t count) {
-    if (where.empty() && !std::all_of(values, values + count, [](float x) { return std::isfinite(x); })) where = name;
+  auto visit = [&](const std::string& name, ConstValues values, int64_t count) {
+    if (where.empty() && !all_finite(values, count)) where = name;
   };
   for (const TensorEntry& entry : network_.parameters().entries()) {
     if (entry.kind == SWAV_TENSOR_PARAMETER) visit(entry.name, network_.parameters().values() + entry.offset, entry.count);
