@@ -102,6 +102,7 @@ struct DemoView {
     }
     let result = report.pretraining
     let points = report.trained - max(report.untrained, report.thumbnails)
+    let than = report.untrained > report.thumbnails ? "the untrained network" : "thumbnails"
     let ranked = report.kinds.sorted { $0.trained - $0.untrained > $1.trained - $1.untrained }
     let loss = result.loss.map { ", loss \(fixed($0, 2)), ln K \(fixed(result.lnK, 2))" } ?? ""
     return [
@@ -112,7 +113,7 @@ struct DemoView {
       "    \(percent(report.chance))   by guessing",
       "    \(percent(report.thumbnails))   with 16x16 thumbnails",
       "    \(percent(report.untrained))   with the untrained network",
-      "    \(percent(report.trained))   with the pretrained network: \(points < 0 ? "" : "+")\(fixed(points, 1)) points",
+      "    \(percent(report.trained))   with the pretrained network: \(points < 0 ? "" : "+")\(fixed(points, 1)) points over \(than)",
       "  It gained most on \(ranked.prefix(3).map(name).joined(separator: ", "));",
       "  least on \(ranked.suffix(2).map(name).joined(separator: ", ")).",
     ]

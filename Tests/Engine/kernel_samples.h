@@ -26,8 +26,10 @@ inline bool runs_quads(const Kernels& kernel) { return kernel.lanes != 16 || cpu
 
 // 1, N - 1, N, N + 1 for one and two vectors, and one size in between.
 inline std::vector<int64_t> sizes_around(int64_t n) {
-  std::vector<int64_t> sizes = {1, n - 1, n, n + 1, 2 * n - 1, 2 * n, 2 * n + 1, 3 * n + n / 2};
-  sizes.erase(std::remove(sizes.begin(), sizes.end(), 0), sizes.end());
+  std::vector<int64_t> sizes;
+  for (const int64_t size : {int64_t{1}, n - 1, n, n + 1, 2 * n - 1, 2 * n, 2 * n + 1, 3 * n + n / 2}) {
+    if (size > 0) sizes.push_back(size);
+  }
   return sizes;
 }
 

@@ -28,8 +28,10 @@ foreach(file IN LISTS kernels)
   endforeach()
 endforeach()
 
-# No file is longer than 400 lines, but swav.h, which is the whole interface.
-file(GLOB_RECURSE files ${PACKAGE}/cpp/*.h ${PACKAGE}/cpp/*.cpp ${PACKAGE}/Tests/Engine/*.h ${PACKAGE}/Tests/Engine/*.c ${PACKAGE}/Tests/Engine/*.cpp)
+# No file is longer than 400 lines, but swav.h, which is the whole interface, and what protoc writes.
+file(GLOB_RECURSE files ${PACKAGE}/cpp/*.h ${PACKAGE}/cpp/*.cpp ${PACKAGE}/Tests/*.h ${PACKAGE}/Tests/*.c ${PACKAGE}/Tests/*.cpp
+     ${PACKAGE}/Tests/*.swift ${PACKAGE}/Tests/*.py ${PACKAGE}/Sources/*.swift ${PACKAGE}/Sources/*.py)
+list(FILTER files EXCLUDE REGEX "\\.pb\\.swift$")
 foreach(file IN LISTS files)
   file(READ ${file} text)
   string(REGEX MATCHALL "\n" lines "${text}")
