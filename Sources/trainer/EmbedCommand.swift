@@ -12,12 +12,16 @@ struct EmbedCommand: ParsableCommand {
       FILE.names.txt beside them the names in the same order. A file of that name
       is replaced when the new one is whole. Until then FILE.partial has the rows:
       the same command goes on with them after an interruption.
+
+      With - standard input is read to its end first. It is paths, a line each or
+      ended by zero bytes (find -print0); or pictures, one directly behind the
+      other, which are called -/1, -/2 and so on; or a tar archive.
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "The images, as pretrain takes them, or pictures; - reads paths, or a picture, from standard input.", valueName: "images")
-  )
+      "The images, as pretrain takes them, or pictures; -: paths, pictures or a tar archive from standard input.",
+      valueName: "images"))
   var images: [String]
   @OptionGroup var network: WeightsOptions
   @Option(

@@ -32,7 +32,11 @@ struct ExportCommand: ParsableCommand {
   var head = false
   @Flag(help: "onnx: batch-norm folded into the convolutions.")
   var fold = false
-  @OptionGroup var inference: InferenceOptions
+  @Option(help: ArgumentHelp("onnx: float32 or int8.", valueName: "name"))
+  var precision = "float32"
+  @Option(
+    help: ArgumentHelp("Images that int8 is calibrated on, 64 evenly spaced; like those to be embedded.", valueName: "images"))
+  var calibrate: String?
   @Option(help: ArgumentHelp("Pixels a side of the images that int8 is calibrated on.", valueName: "n"))
   var size: Int?
   @Option(help: ArgumentHelp("A line for the card.", valueName: "text"))
@@ -82,20 +86,22 @@ struct ExportCommand: ParsableCommand {
     if export.format == .timm && export.keys == .timm { export.keys = .torchvision }
     export.includesHead = head
     export.onnx.foldsNormalization = fold
-    let precision = try inference.inference()
-    guard precision != .bfloat16 else {
-      throw ValidationError("--precision is '\(inference.precision)'; float32 or int8 is needed")
+    guard let precision = Inference(rawValue: precision), precision != .bfloat16 else {
+      throw ValidationError("--precision is '\(precision)'; float32 or int8 is needed")
     }
     export.onnx.usesIntegers = precision == .int8
     export.card.licence = licence
-    if export.onnx.usesIntegers && inference.calibrate == nil {
-      throw ValidationError("--precision is int8; --calibrate is needed, with images like those to be embedded")
+    guard export.onnx.usesIntegers == (calibrate != nil) else {
+      throw ValidationError(
+        export.onnx.usesIntegers
+          ? "--precision is int8; --calibrate is needed, with images like those to be embedded"
+          : "--calibrate is given; it needs --precision int8")
     }
     return export
   }
 
   private func calibrated(_ network: Network) throws -> Network {
-    guard let images = try inference.calibration() else { return network }
+    guard let images = try calibrate.map({ try openImages($0) }) else { return network }
     return try network.calibrated(on: images, size: size, options: threads.reading)
   }
 

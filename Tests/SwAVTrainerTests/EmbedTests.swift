@@ -41,14 +41,22 @@ import Testing
     #expect(two.count == 3 && two[1].hasPrefix("images/class0/1.jpg,") && two[2].hasPrefix("images/class1/2.jpg,"))
   }
 
-  @Test func aPictureComesThroughAPipeAsWell() throws {
+  @Test func picturesAndArchivesComeThroughAPipeAsWell() throws {
     let flags = base.joined(separator: " ")
     let outcome = try TrainerProcess.shell(
       """
       cat images/class1/2.jpg | trainer embed - \(flags) -o piped.csv
       trainer embed images/class1/2.jpg \(flags) -o named.csv
+      cat images/class1/2.jpg images/class0/4.jpg images/class1/2.jpg | trainer embed - \(flags) -o - > several.jsonl
+      (cd images && tar c class0 class1) | trainer embed - \(flags) -o archive.csv
+      trainer embed images \(flags) -o folder.csv
       """, in: folder.path)
     #expect(outcome.code == 0, "\(outcome.errors)")
+    let several = try text("several.jsonl").split(separator: "\n")
+    #expect(several.count == 3 && several[0].contains(#""name":"-/1""#) && several[2].contains(#""name":"-/3""#))
+    #expect(several[0].split(separator: "[").last == several[2].split(separator: "[").last && several[0] != several[1])
+    let (archive, plain) = (try text("archive.csv").split(separator: "\n"), try text("folder.csv").split(separator: "\n"))
+    #expect(archive[0] == plain[0] && archive.sorted() == plain.sorted() && archive.count == 13)
     let (piped, named) = (try text("piped.csv").split(separator: "\n"), try text("named.csv").split(separator: "\n"))
     #expect(piped[1].hasPrefix("-,") && piped[1].dropFirst(2) == named[1].drop { $0 != "," }.dropFirst())
   }

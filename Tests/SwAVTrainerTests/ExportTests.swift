@@ -61,6 +61,8 @@ import Testing
       (["--format", "jax", "-o", "x"], "--format is 'jax'; one of safetensors, torch, onnx, timm is needed"),
       (["--format", "torch", "-o", "x", "--keys", "keras"], "--keys is 'keras'; one of torchvision, timm, detectron2, mmdet"),
       (["--format", "torch", "-o", "x", "--fold"], "folding and integers are of the format onnx"),
+      (["--format", "torch", "-o", "x", "--precision", "bfloat16"], "--precision is 'bfloat16'; float32 or int8 is needed"),
+      (["--format", "onnx", "-o", "x", "--calibrate", "images"], "--calibrate is given; it needs --precision int8"),
     ] {
       let weights = FileManager.default.fileExists(atPath: folder.path + "/w") ? "w" : try weights()
       let outcome = try TrainerProcess.run(["export", weights] + words, in: folder.path)

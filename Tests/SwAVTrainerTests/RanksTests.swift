@@ -55,6 +55,22 @@ struct RanksTests {
     outcome.errors.split(separator: "\n").map(String.init).filter { $0.hasPrefix("error:") }
   }
 
+  @Test func prototypesByKMeansAreMadeOnceForAllRanks() throws {
+    #expect(try pretrain("base", ranks: 1, "--epochs 1").code == 0)
+    let more = "--epochs 1 --init-from base --init-prototypes kmeans"
+    for (name, ranks) in [("one", 1), ("two", 2)] {
+      let outcome = try pretrain(name, ranks: ranks, more)
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      let initial = try #require(outcome.objects.first { $0["type"] as? String == "initialized" })
+      #expect(
+        (initial["reset"] as? [String])?.first?.hasPrefix("prototypes (k-means over 40 embeddings, ") == true, "\(initial)")
+    }
+    let (one, two) = (losses("one"), losses("two"))
+    try #require(one.count == 3 && two.count == 3)
+    // The same centres; sums of a batch in another order, float32.
+    for (a, b) in zip(one, two) { #expect(abs(a - b) < 1e-3, "\(one), \(two)") }
+  }
+
   @Test func anyNumberOfRanksTrainsAsOneProcess() throws {
     #expect(try pretrain("one", ranks: 1).code == 0)
     let one = losses("one")

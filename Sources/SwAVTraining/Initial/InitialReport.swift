@@ -46,10 +46,23 @@ extension PretrainConfiguration {
   /// Embeddings that prototypes are made of at most; evenly spaced images.
   private static let mostClustered = 50_000
 
-  /// Fills a new network, which has random weights, from the file that a run begins with; nil where there is none.
-  func initialize(_ network: Network, from images: any ImageSource) throws -> InitialReport? {
+  /// Fills a new network, which has random weights, from the file that a run begins with; nil where there is none. Collective.
+  func initialize(_ network: Network, from images: any ImageSource, ranks: RankGroup?) throws -> InitialReport? {
     guard let initFrom else { return nil }
-    let path = try WeightsFile(at: initFrom).path
+    var report = try ranks.agree { try load(network, from: initFrom) }
+    guard initPrototypes == .kmeans else { return report }
+    // On one rank for all: another may fail to read a picture, and prototypes have to be the same to the bit.
+    let found = try ranks.onRoot { try clusters(network, images) }
+    try ranks.agree {
+      for (set, centres) in found.centres.enumerated() { try network.setPrototypes(centres, ofSet: set) }
+    }
+    report.reset.append("prototypes (\(found.text))")
+    return report
+  }
+
+  /// All but prototypes by k-means.
+  private func load(_ network: Network, from path: String) throws -> InitialReport {
+    let path = try WeightsFile(at: path).path
     let wantsHead = initHead == .keep
     let options = LoadOptions(
       prefix: initPrefix, skipsHead: !wantsHead, skipsPrototypes: !wantsHead || initPrototypes != .keep)
@@ -62,16 +75,23 @@ extension PretrainConfiguration {
     try network.describeInput(input)
     var report = InitialReport(path: path, loaded: loaded.summary, kept: ["backbone"], reset: [])
     if keepsHead { report.kept.append("projection head") } else { report.reset.append("projection head (random)") }
-    switch initPrototypes {
-    case .keep where keepsPrototypes: report.kept.append("prototypes")
-    case .keep, .random: report.reset.append("prototypes (random)")
-    case .kmeans: report.reset.append("prototypes (\(try cluster(network, images)))")
+    if keepsPrototypes {
+      report.kept.append("prototypes")
+    } else if initPrototypes != .kmeans {
+      report.reset.append("prototypes (random)")
     }
     return report
   }
 
-  /// Makes the prototypes the centres of the images' embeddings; says how.
-  private func cluster(_ network: Network, _ images: any ImageSource) throws -> String {
+  /// Prototypes, and how they were found.
+  private struct Clusters: Codable {
+    /// Of each set, [K][dim].
+    var centres: [[Float]]
+    var text: String
+  }
+
+  /// The centres of the images' embeddings.
+  private func clusters(_ network: Network, _ images: any ImageSource) throws -> Clusters {
     var reading = ReadingOptions(workers: readers)
     (reading.readTimeout, reading.decoding) = (readTimeout, decoding)
     let samples = spread(max(PretrainConfiguration.mostClustered, 20 * (prototypes.max() ?? 0)), over: images.count)
@@ -82,12 +102,11 @@ extension PretrainConfiguration {
         origin: "init-prototypes", value: initPrototypes.rawValue,
         allowed: "\(found.count) images cannot be divided among \(prototypes.max() ?? 0) prototypes; fewer are needed")
     }
-    var cosines: [String] = []
-    for (set, count) in prototypes.enumerated() {
-      let clusters = try SphericalClusters(of: found.values, dim: dim, count: count, seed: seed &+ UInt64(set))
-      try network.setPrototypes(clusters.centres, ofSet: set)
-      cosines.append(decimals(clusters.meanCosine, 3))
+    let sets = try prototypes.enumerated().map { set, count in
+      try SphericalClusters(of: found.values, dim: dim, count: count, seed: seed &+ UInt64(set))
     }
-    return "k-means over \(found.count) embeddings, mean cosine \(cosines.joined(separator: ", "))"
+    let cosines = sets.map { decimals($0.meanCosine, 3) }.joined(separator: ", ")
+    return Clusters(
+      centres: sets.map(\.centres), text: "k-means over \(found.count) embeddings, mean cosine \(cosines)")
   }
 }

@@ -106,15 +106,14 @@ extension TrainingLoop.Work {
   ) throws {
     let (configuration, ranks) = (pretraining.configuration, pretraining.ranks)
     var made: Trainer?
-    var initial: InitialReport?
     let network = try ranks.agree {
       let network = try Network(configuration.network, seed: configuration.seed)
       try network.describeInput(configuration.input)
-      // Before the trainer takes its memory: clustering needs some as well.
-      initial = isResumed ? nil : try configuration.initialize(network, from: images)
-      made = try Trainer(network, configuration.trainer, ranks: ranks, sums: configuration.sums)
       return network
     }
+    // Before the trainer takes its memory: clustering needs some as well.
+    let initial = isResumed ? nil : try configuration.initialize(network, from: images, ranks: ranks)
+    try ranks.agree { made = try Trainer(network, configuration.trainer, ranks: ranks, sums: configuration.sums) }
     guard var trainer = made.take() else { throw EngineError(code: .internal, message: "no trainer was made") }
     let resumed = isResumed ? try ranks.agree { try trainer.load(files.checkpoint) } : nil
     var records: RunRecords?

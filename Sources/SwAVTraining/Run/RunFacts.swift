@@ -32,41 +32,26 @@ public struct RunFacts: Sendable, Equatable {
     settings = Setting.configurationSettings.filter { $0.scope == .training }.compactMap { setting in
       state.configuration[setting.name].map { Fact(name: setting.name, value: $0) }
     }
-    figures = RunFacts.figures(in: files.metrics)
-    machine = RunFacts.machine(in: files.environment)
+    let history = try? RunHistory(at: path)
+    figures = history.map(RunFacts.figures) ?? []
+    machine = history?.environment.map(RunFacts.machine) ?? []
   }
 
   /// Of the last step and the last evaluation.
-  private static func figures(in path: String) -> [Fact] {
-    let text = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    var (loss, accuracies) = ([Fact](), [Fact]())
-    for line in text.split(separator: "\n").reversed() where loss.isEmpty || accuracies.isEmpty {
-      guard let row = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] else { continue }
-      func facts(_ names: [(String, String)]) -> [Fact] {
-        names.compactMap { key, name in
-          (row[key] as? Double).map { Fact(name: name, value: String(format: "%.4g", $0)) }
-        }
-      }
-      switch row["type"] as? String {
-      case "step" where loss.isEmpty: loss = facts([("loss", "loss"), ("ln_k", "loss of predictions that say nothing, ln K")])
-      case "evaluation" where accuracies.isEmpty:
-        accuracies = facts([
-          ("knn20", "kNN accuracy (20 neighbours), percent"), ("best_knn20", "best kNN accuracy of the run, percent"),
-          ("raw_knn20", "the same on thumbnails of raw pixels, percent"),
-        ])
-      default: break
-      }
+  private static func figures(of run: RunHistory) -> [Fact] {
+    func facts(_ values: [(String, Double?)]) -> [Fact] {
+      values.compactMap { name, value in value.map { Fact(name: name, value: String(format: "%.4g", $0)) } }
     }
-    return loss + accuracies
+    let step = run.steps.last
+    return facts([
+      ("loss", step?.loss), ("loss of predictions that say nothing, ln K", step?.lnK),
+      ("kNN accuracy (20 neighbours), percent", run.evaluations.last?.knn20),
+      ("best kNN accuracy of the run, percent", run.evaluations.map(\.knn20).max()),
+    ])
   }
 
-  private static func machine(in path: String) -> [Fact] {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    guard let data = FileManager.default.contents(atPath: path),
-      let found = try? decoder.decode(RunEnvironment.self, from: data)
-    else { return [] }
-    return [
+  private static func machine(of found: RunEnvironment) -> [Fact] {
+    [
       Fact(name: "processor", value: "\(found.engine.cpu), \(found.processorCount) cores, \(found.engine.isa)"),
       Fact(name: "threads", value: "\(found.engine.threads)"),
       Fact(name: "memory", value: String(format: "%.1f GiB", found.memoryGib)),
