@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-format demo test test-engine test-swift test-mpi test-consumer test-report test-interop sanitize sanitize-thread fuzz \
-        bench format check-format clean
+.PHONY: help setup setup-format demo test test-engine test-swift test-mpi test-consumer test-report test-interop test-interop-light \
+        sanitize sanitize-thread fuzz bench format check-format clean
 
 # Debian's and Ubuntu's names; libomp is the OpenMP runtime of Swift's clang, and g++ brings its own.
 PACKAGES = g++ cmake ninja-build pkg-config libeigen3-dev libomp-dev libjpeg-dev libpng-dev zlib1g-dev libwebp-dev libtiff-dev \
@@ -63,7 +63,7 @@ test-mpi: setup  ## Several processes over Open MPI: parity with PyTorch on two 
 test-consumer: test-engine  ## Programs that depend on this package by a version: Swift, CMake, pkg-config
 	Tests/Scripts/consumer_test.sh build
 
-test-report: setup  ## The page of a run in headless Chromium, at three widths, light and dark; skipped where there is none
+test-report: setup  ## The pages of runs and of explore in headless Chromium, at three widths, light and dark; skipped where there is none
 	swift build --product trainer
 	Tests/Scripts/report_test.py "$$(swift build --show-bin-path)/trainer"
 
@@ -90,6 +90,18 @@ test-interop: setup  ## What others write is read here, and what is written here
 	fi; \
 	"$$python" Tests/Interop/interop.py --trainer "$$(swift build --show-bin-path)/trainer" --prefix build/interop/prefix \
 	  --photos "$(SWAV_TEST_DATA)" $(if $(INTEROP_WIDE),--wide) $(INTEROP_TESTS)
+
+# A minute, of which half is an environment of some 100 MB in build/interop; where none can be made it is left out.
+test-interop-light: setup  ## The part of test-interop that needs no PyTorch: exports in ONNX Runtime
+	swift build --product trainer
+	@python="$(INTEROP_PYTHON)"; \
+	if [ -z "$$python" ]; then \
+	  python=$$PWD/build/interop/light/bin/python; \
+	  [ -x "$$python" ] || python3 -m venv build/interop/light || { echo "test-interop-light: left out: no venv" >&2; exit 0; }; \
+	  timeout 120 "$$python" -m pip install -q numpy safetensors onnxruntime || \
+	    { echo "test-interop-light: left out: ONNX Runtime cannot be installed here" >&2; exit 0; }; \
+	fi; \
+	"$$python" Tests/Interop/light.py --trainer "$$(swift build --show-bin-path)/trainer"
 
 SANITIZED = -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1"
 SANITIZED_ISAS = avx512;avx2;baseline

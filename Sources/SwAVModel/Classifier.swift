@@ -121,4 +121,7 @@ public final class Classifier: @unchecked Sendable {
 
   /// Restores what ``save(to:note:)`` wrote into a classifier of the same configuration.
   public func load(_ path: String) throws(EngineError) { try check(swav_classifier_load(handle, path)) }
+
+  /// The note of a file that ``save(to:note:)`` wrote.
+  public static func note(of path: String) throws(EngineError) -> String { try Trainer.note(of: path) }
 }

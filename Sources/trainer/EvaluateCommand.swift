@@ -69,19 +69,9 @@ struct EvaluateLinearFeatures: ParsableCommand {
     abstract: "Accuracy of a logistic regression on features of centre crops.",
     discussion: "Standardised features; L-BFGS: no learning rate, seconds in the place of hours. The same as trainer linear.")
   @OptionGroup var options: EvaluationOptions
-  @Option(help: ArgumentHelp("Weight of the squared norm.", valueName: "p"))
-  var penalty = LinearProbe().penalty
-  @Option(help: ArgumentHelp("Iterations at most.", valueName: "n"))
-  var iterations = LinearProbe().maxIterations
+  @OptionGroup var probe: LinearProbeOptions
 
-  func validate() throws {
-    guard penalty >= 0 else { throw ValidationError("--penalty is \(penalty); a number from 0 on is needed") }
-    guard iterations >= 1 else { throw ValidationError("--iterations is \(iterations); a number from 1 on is needed") }
-  }
-
-  func run() throws {
-    try options.run([LinearProbe(penalty: penalty, maxIterations: iterations)], command: "evaluate linear-features")
-  }
+  func run() throws { try options.run([probe.judge], command: "evaluate linear-features") }
 }
 
 struct EvaluateRetrieval: ParsableCommand {
@@ -145,9 +135,9 @@ struct EvaluateSVM: ParsableCommand {
   var costs = SupportVectorMachine().costs.map { "\($0)" }.joined(separator: ",")
   @Option(help: ArgumentHelp("Parts of the cross-validation.", valueName: "n"))
   var folds = SupportVectorMachine().folds
-  @Option(help: ArgumentHelp("List of a Pascal folder that is learned from.", valueName: "name"))
+  @Option(help: ArgumentHelp("Pascal's list to learn from.", valueName: "name"))
   var trainPart = "trainval"
-  @Option(help: ArgumentHelp("List of a Pascal folder that is asked about.", valueName: "name"))
+  @Option(help: ArgumentHelp("Pascal's list to ask about.", valueName: "name"))
   var valPart = "test"
 
   private var numbers: [Double] { costs.split(separator: ",").compactMap { Double($0) } }

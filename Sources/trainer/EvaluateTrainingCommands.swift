@@ -3,16 +3,21 @@ import SwAV
 
 /// Flags of the protocols that train by SGD.
 struct TrainingOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Passes over the labelled images; as published unless given.", valueName: "n"))
+  @Option(help: ArgumentHelp("Passes over the images; as published unless given.", valueName: "n"))
   var epochs: Int?
   @Option(help: ArgumentHelp("Images a step.", valueName: "n"))
   var batch = 256
-  @Option(help: ArgumentHelp("Epochs from which the rate is multiplied by --gamma.", valueName: "n,n"))
+  @Option(help: ArgumentHelp("Epochs from which the rate is --gamma times it.", valueName: "n,n"))
   var decayEpochs: String?
-  @Option(help: ArgumentHelp("What it is multiplied by.", valueName: "x"))
+  @Option(help: ArgumentHelp("That factor.", valueName: "x"))
   var gamma: Double?
+  @Option(help: ArgumentHelp("Trainings, of which figures are means.", valueName: "n"))
+  var seeds = 1
+  @Option(help: ArgumentHelp("Written every epoch; the same command goes on.", valueName: "file"))
+  var checkpoint: String?
 
   func validate() throws {
+    guard (1...1000).contains(seeds) else { throw ValidationError("--seeds is \(seeds); 1 to 1000 are allowed") }
     if let epochs, epochs < 1 { throw ValidationError("--epochs is \(epochs); a number from 1 on is needed") }
     guard (1...65536).contains(batch) else { throw ValidationError("--batch is \(batch); 1 to 65536 are allowed") }
     if let gamma, !(gamma > 0 && gamma <= 1) {
@@ -38,6 +43,35 @@ struct TrainingOptions: ParsableArguments {
   }
 }
 
+extension TrainingOptions {
+  var seedNumbers: [UInt64] { (0..<UInt64(seeds)).map { $0 } }
+
+  /// Throws where the file cannot be written, before hours of work.
+  func usableCheckpoint(json: Bool) throws -> String? {
+    if let checkpoint { try requireWritable(checkpoint, json: json) }
+    return checkpoint
+  }
+}
+
+/// Flags of the protocols that train a linear layer.
+struct LinearTrainingOptions: ParsableArguments {
+  @OptionGroup var training: TrainingOptions
+  @Option(help: ArgumentHelp("Rate at a batch of 256; as published unless given.", valueName: "x"))
+  var rate: Double?
+  @Flag(inversion: .prefixedNo, help: "New boxes each epoch, or centre crops: quick.")
+  var augment = true
+
+  func validate() throws { try requireRate("--rate", rate) }
+
+  func apply(to judge: inout LinearTraining, json: Bool) throws {
+    judge.epochs = training.epochs ?? judge.epochs
+    (judge.batch, judge.augments, judge.seeds) = (training.batch, augment, training.seedNumbers)
+    judge.rate = rate ?? judge.rate
+    judge.schedule = training.schedule(judge.schedule, epochs: judge.epochs)
+    judge.checkpoint = try training.usableCheckpoint(json: json)
+  }
+}
+
 private func requireRate(_ flag: String, _ rate: Double?) throws {
   if let rate, !(rate >= 0 && rate.isFinite) {
     throw ValidationError("\(flag) is \(rate); a number from 0 on is needed")
@@ -54,34 +88,24 @@ struct EvaluateLinear: ParsableCommand {
       --tune tries rates and decays on a tenth of the training images first.
       """)
   @OptionGroup var options: EvaluationOptions
-  @OptionGroup var training: TrainingOptions
-  @Option(help: ArgumentHelp("Learning rate at a batch of 256.", valueName: "x"))
-  var rate = LinearTraining().rate
+  @OptionGroup var layer: LinearTrainingOptions
   @Option(help: ArgumentHelp("Weight decay.", valueName: "x"))
   var decay = LinearTraining().weightDecay
-  @Flag(help: "Try rates from 0.01 to 30 and decays of 0, 1e-6 and 1e-4 on a tenth of the training images first.")
+  @Flag(help: "Try 8 rates and 3 decays on training images first.")
   var tune = false
-  @Flag(help: "Four windows of the last map: 8192 numbers of a ResNet-50.")
+  @Flag(help: "Four windows of the last map: 8192 numbers.")
   var grid = false
-  @Flag(inversion: .prefixedNo, help: "New boxes each epoch; without, centre crops, a hundredth of the time.")
-  var augment = true
-  @Option(help: ArgumentHelp("Seed of boxes and order.", valueName: "n"))
-  var trainingSeed: UInt64 = 0
 
-  func validate() throws {
-    try requireRate("--rate", rate)
-    try requireRate("--decay", Double(decay))
-  }
+  func validate() throws { try requireRate("--decay", Double(decay)) }
 
   func run() throws {
-    var judge = LinearTraining()
-    judge.epochs = training.epochs ?? judge.epochs
-    judge.batch = training.batch
-    judge.schedule = training.schedule(judge.schedule, epochs: judge.epochs)
-    (judge.rate, judge.weightDecay, judge.usesGrid, judge.augments) = (rate, decay, grid, augment)
-    judge.seed = trainingSeed
-    if tune { judge.grid = LinearTraining.standardGrid }
-    try options.run([judge], command: "evaluate linear")
+    try Failure.reporting(json: options.out.json) {
+      var judge = LinearTraining()
+      try layer.apply(to: &judge, json: options.out.json)
+      (judge.weightDecay, judge.usesGrid) = (decay, grid)
+      if tune { judge.grid = LinearTraining.standardGrid }
+      try options.run([judge], command: "evaluate linear")
+    }
   }
 }
 
@@ -94,49 +118,42 @@ struct EvaluateTransfer: ParsableCommand {
       1e-4, and 28 (places) or 84 (inaturalist) epochs.
       """)
   @OptionGroup var options: EvaluationOptions
-  @OptionGroup var training: TrainingOptions
+  @OptionGroup var layer: LinearTrainingOptions
   @Option(name: .customLong("as"), help: ArgumentHelp("places or inaturalist.", valueName: "name"))
   var like = "places"
-  @Option(help: ArgumentHelp("Learning rate at a batch of 256.", valueName: "x"))
-  var rate = LinearTraining(transfer: .places).rate
-  @Flag(inversion: .prefixedNo, help: "New boxes each epoch; without, centre crops, a hundredth of the time.")
-  var augment = true
 
   func validate() throws {
     guard LinearTraining.Transfer(rawValue: like) != nil else {
       throw ValidationError("--as is '\(like)'; places or inaturalist is needed")
     }
-    try requireRate("--rate", rate)
   }
 
   func run() throws {
-    var judge = LinearTraining(transfer: LinearTraining.Transfer(rawValue: like) ?? .places)
-    judge.epochs = training.epochs ?? judge.epochs
-    (judge.batch, judge.rate, judge.augments) = (training.batch, rate, augment)
-    judge.schedule = training.schedule(judge.schedule, epochs: judge.epochs)
-    try options.run([judge], command: "evaluate transfer")
+    try Failure.reporting(json: options.out.json) {
+      var judge = LinearTraining(transfer: LinearTraining.Transfer(rawValue: like) ?? .places)
+      try layer.apply(to: &judge, json: options.out.json)
+      try options.run([judge], command: "evaluate transfer")
+    }
   }
 }
 
 /// Flags of the protocols that train all layers.
 struct FineTuningOptions: ParsableArguments {
   @OptionGroup var training: TrainingOptions
-  @Option(help: ArgumentHelp("Learning rate of the backbone at a batch of 256; as published unless given.", valueName: "x"))
+  @Option(help: ArgumentHelp("The backbone's rate at a batch of 256.", valueName: "x"))
   var rate: Double?
-  @Option(help: ArgumentHelp("The same of the linear layer.", valueName: "x"))
+  @Option(help: ArgumentHelp("The linear layer's.", valueName: "x"))
   var headRate: Double?
-  @Option(help: ArgumentHelp("The same of all layers from scratch.", valueName: "x"))
+  @Option(help: ArgumentHelp("That of all layers from scratch.", valueName: "x"))
   var scratchRate = FineTuning.all().scratchRate
   @Option(help: ArgumentHelp("Weight decay.", valueName: "x"))
   var decay = FineTuning.all().weightDecay
   @Option(help: ArgumentHelp("Label smoothing, 0 to less than 1.", valueName: "x"))
   var smoothing: Float = 0
-  @Flag(inversion: .prefixedNo, help: "Train the same network from scratch as well.")
+  @Flag(inversion: .prefixedNo, help: "Train from scratch as well.")
   var scratch = true
   @Flag(help: "Batch-norm keeps its statistics.")
   var freezeNorms = false
-  @Option(help: ArgumentHelp("Repetitions with other subsets, orders and first weights.", valueName: "n"))
-  var seeds = 1
 
   func validate() throws {
     for (flag, rate) in [
@@ -145,7 +162,6 @@ struct FineTuningOptions: ParsableArguments {
     guard smoothing >= 0, smoothing < 1 else {
       throw ValidationError("--smoothing is \(smoothing); 0 to less than 1 is allowed")
     }
-    guard (1...1000).contains(seeds) else { throw ValidationError("--seeds is \(seeds); 1 to 1000 are allowed") }
   }
 
   func run(_ published: FineTuning, _ options: EvaluationOptions) throws {
@@ -157,8 +173,11 @@ struct FineTuningOptions: ParsableArguments {
     judge.classifierRate = headRate ?? judge.classifierRate
     (judge.scratchRate, judge.weightDecay, judge.labelSmoothing) = (scratchRate, decay, smoothing)
     (judge.comparesScratch, judge.freezesNorms) = (scratch, freezeNorms)
-    judge.seeds = (0..<seeds).map { UInt64($0) }
-    try options.run([judge], command: "evaluate \(judge.name)")
+    judge.seeds = training.seedNumbers
+    try Failure.reporting(json: options.out.json) {
+      judge.checkpoint = try training.usableCheckpoint(json: options.out.json)
+      try options.run([judge], command: "evaluate \(judge.name)")
+    }
   }
 }
 
@@ -173,10 +192,9 @@ struct EvaluateSemi: ParsableCommand {
       """)
   @OptionGroup var options: EvaluationOptions
   @OptionGroup var tuning: FineTuningOptions
-  @Option(help: ArgumentHelp("Percent of the training images that have a label.", valueName: "p"))
+  @Option(help: ArgumentHelp("Percent of --train that has a label.", valueName: "p"))
   var labels = 1.0
-  @Option(
-    help: ArgumentHelp("The training images that have a label, a name a line; in the place of --labels.", valueName: "file"))
+  @Option(help: ArgumentHelp("Those that have one instead, a name a line.", valueName: "file"))
   var list: String?
 
   func validate() throws {

@@ -5,12 +5,11 @@ import SwAV
 /// Flags that all evaluations share.
 struct EvaluationOptions: ParsableArguments {
   @OptionGroup var network: WeightsOptions
-  @Option(
-    help: ArgumentHelp("Labelled images that are learned from: DIR/CLASS/FILE, or as pretrain takes.", valueName: "images"))
+  @Option(help: ArgumentHelp("Labelled images to learn from, as DIR/CLASS/FILE.", valueName: "images"))
   var train: String?
   @Option(help: ArgumentHelp("Labelled images that are asked about.", valueName: "images"))
   var val: String
-  @Flag(help: "Re-estimate batch-norm buffers on centre crops of the training images first.")
+  @Flag(help: "Re-estimate batch-norm buffers on --train first.")
   var recalibrate = false
   @OptionGroup var inference: InferenceOptions
   @Flag(inversion: .prefixedNo, help: "Measure 16x16 thumbnails too.")
@@ -48,8 +47,8 @@ struct EvaluationOptions: ParsableArguments {
     }
   }
 
-  private func evaluation(_ judges: [any EvaluationProtocol]) throws -> FrozenEvaluation {
-    var evaluation = FrozenEvaluation(judges)
+  private func evaluation(_ judges: [any EvaluationProtocol]) throws -> Evaluation {
+    var evaluation = Evaluation(judges)
     evaluation.size = network.size
     evaluation.recalibrates = recalibrate
     evaluation.inference = try inference.inference()

@@ -21,30 +21,23 @@ struct ExploreCommand: ParsableCommand {
   var images: [String]
   @Option(help: ArgumentHelp("The port; 0: any that is free.", valueName: "n"))
   var port = 8421
-  @Option(help: ArgumentHelp("The file of the index.", valueName: "file"))
-  var index: String?
-  @OptionGroup var pictures: PictureOptions
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var indexing: IndexOptions
   @OptionGroup var out: OutputOptions
 
   func run() throws {
     try Failure.reporting(json: out.json) {
       guard (0...65535).contains(port) else { throw ValidationError("--port is \(port); 0 to 65535 are allowed") }
-      try Runtime.setThreads(threads.threads)
+      try Runtime.setThreads(indexing.threads.threads)
       let cancellation = StopSignal.install()
       let explorer = try endingOnSignal(stopped: "nothing was served", json: out.json) {
         let source = try out.open(images)
-        let file = try WeightsFile(at: folder)
-        let network = try file.open().network
-        var reading = threads.reading
-        reading.decoding = try pictures.decoding()
-        let place = IndexPlace(weights: folder, images: images, given: index)
-        let found = try place.upToDate(
-          source, network, size: nil, reading: reading,
-          identity: WeightsOptions.identity(of: folder) + [try Runtime.info().isa], json: out.json)
+        let network = try WeightsFile(at: folder).open().network
+        let found = try indexing.upToDate(
+          source, at: images, network, weights: folder, identity: WeightsOptions.identity(of: folder), size: nil,
+          json: out.json)
         let report = folder + "/report.html"
         return try Explorer(
-          source, found, network: network, size: nil, reading: reading, title: images.joined(separator: ", "),
+          source, found, network: network, size: nil, reading: try indexing.reading(), title: images.joined(separator: ", "),
           report: FileManager.default.fileExists(atPath: report) ? report : nil)
       }
       try serve(explorer, until: cancellation)

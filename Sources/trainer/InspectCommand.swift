@@ -93,9 +93,7 @@ struct InspectCommand: ParsableCommand {
 
 /// Which encoder of a file is meant.
 struct PrefixOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Beginning of the keys of the encoder that is meant, where a file holds two: teacher, encoder_q.", valueName: "keys"))
+  @Option(help: ArgumentHelp("Of a file with two encoders: teacher, encoder_q.", valueName: "keys"))
   var prefix: String?
 
   /// Carries out `body` with the choice; where it is open, and the file asks for one, the error names the flag.

@@ -39,6 +39,13 @@ struct LinearCommand: ParsableCommand {
       """)
 
   @OptionGroup var options: EvaluationOptions
+  @OptionGroup var probe: LinearProbeOptions
+
+  func run() throws { try options.run([probe.judge], command: "linear") }
+}
+
+/// Flags of the logistic regression.
+struct LinearProbeOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Weight of the squared norm.", valueName: "p"))
   var penalty = LinearProbe().penalty
   @Option(help: ArgumentHelp("Iterations at most.", valueName: "n"))
@@ -49,7 +56,5 @@ struct LinearCommand: ParsableCommand {
     guard iterations >= 1 else { throw ValidationError("--iterations is \(iterations); a number from 1 on is needed") }
   }
 
-  func run() throws {
-    try options.run([LinearProbe(penalty: penalty, maxIterations: iterations)], command: "linear")
-  }
+  var judge: LinearProbe { LinearProbe(penalty: penalty, maxIterations: iterations) }
 }

@@ -3,9 +3,9 @@ import SwAV
 
 /// Which pictures are decoded, and what transparent ones lie on: settings of pretrain, as flags of the other verbs.
 struct PictureOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Pictures of more pixels are refused; 178956970 unless given.", valueName: "n"))
+  @Option(help: ArgumentHelp("Largest pictures that are taken. (default: 178956970)", valueName: "n"))
   var maxPixels: Int?
-  @Option(help: ArgumentHelp("What transparent pictures lie on: white, gray, black, #ff8000.", valueName: "colour"))
+  @Option(help: ArgumentHelp("Behind transparent pictures: white, gray, #ff8000.", valueName: "colour"))
   var background: String?
 
   func validate() throws { _ = try decoding() }

@@ -22,26 +22,20 @@ struct SearchCommand: ParsableCommand {
   var query: [String]
   @Option(name: [.customShort("n"), .long], help: ArgumentHelp("Images to find for each.", valueName: "n"))
   var count = 10
-  @Option(help: ArgumentHelp("The file of the index.", valueName: "file"))
-  var index: String?
-  @OptionGroup var pictures: PictureOptions
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var indexing: IndexOptions
   @OptionGroup var out: OutputOptions
 
   func run() throws {
     try Failure.reporting(json: out.json) {
       guard (1...100_000).contains(count) else { throw ValidationError("--count is \(count); 1 to 100000 are allowed") }
-      try Runtime.setThreads(threads.threads)
+      try Runtime.setThreads(indexing.threads.threads)
       try endingOnSignal(stopped: "the index is as it was", json: out.json) {
         let (source, queries) = (try out.open(images), try openImages(query))
         let opened = try network.open(json: out.json)
-        var reading = threads.reading
-        reading.decoding = try pictures.decoding()
-        let place = IndexPlace(weights: network.weights, images: images, given: index)
-        let how = [try Runtime.info().isa, "\(network.size ?? 0)", "\(reading.decoding)"]
-        let index = try place.upToDate(
-          source, opened, size: network.size, reading: reading, identity: try network.identity() + how, json: out.json)
-        let asked = try Features.extract(from: queries, network: opened, size: network.size, options: reading)
+        let index = try indexing.upToDate(
+          source, at: images, opened, weights: network.weights, identity: try network.identity(), size: network.size,
+          json: out.json)
+        let asked = try Features.extract(from: queries, network: opened, size: network.size, options: try indexing.reading())
         guard let first = asked.bad.first, asked.count == 0 else { return try show(index, asked, queries) }
         throw DataError(.unusable, "none of \(asked.bad.count) queries could be read; \(first.name): \(first.reason)")
       }

@@ -99,10 +99,10 @@ struct OutputOptions: ParsableArguments {
 }
 
 struct ThreadOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Threads that compute; 0: one for each core.", valueName: "n"))
+  @Option(help: ArgumentHelp("Threads that compute; 0: one a core.", valueName: "n"))
   var threads = 0
 
-  @Option(help: ArgumentHelp("Threads that read and decode images; 0: one for each core.", valueName: "n"))
+  @Option(help: ArgumentHelp("Threads that read images; 0: one a core.", valueName: "n"))
   var workers = 0
 
   func validate() throws {

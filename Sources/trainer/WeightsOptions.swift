@@ -4,19 +4,19 @@ import SwAV
 
 /// Which network an evaluation is of.
 struct WeightsOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp("safetensors, PyTorch's, a run's folder or untrained.", valueName: "file|run|untrained"))
+  @Option(help: ArgumentHelp("A run, safetensors, PyTorch's file, or untrained.", valueName: "run|file"))
   var weights: String
   @OptionGroup var choice: PrefixOptions
-  @Option(help: ArgumentHelp("Network of untrained weights.", valueName: "name"))
+  // What untrained weights are of, for floors; --help-hidden shows them.
+  @Option(help: ArgumentHelp("Network of untrained weights.", valueName: "name", visibility: .hidden))
   var arch = "resnet18"
-  @Option(help: ArgumentHelp("Stem of untrained weights: imagenet or small.", valueName: "name"))
+  @Option(help: ArgumentHelp("Their stem: imagenet or small.", valueName: "name", visibility: .hidden))
   var stem = "imagenet"
-  @Option(help: ArgumentHelp("Channels of untrained weights: 1 or 3.", valueName: "n"))
+  @Option(help: ArgumentHelp("Their channels: 1 or 3.", valueName: "n", visibility: .hidden))
   var channels = 3
-  @Option(help: ArgumentHelp("Seed of untrained weights.", valueName: "n"))
+  @Option(help: ArgumentHelp("Their seed.", valueName: "n", visibility: .hidden))
   var seed: UInt64 = 0
-  @Option(help: ArgumentHelp("Pixels a side of the centre crop; as the weights say unless given.", valueName: "n"))
+  @Option(help: ArgumentHelp("Pixels a side; as the weights say unless given.", valueName: "n"))
   var size: Int?
 
   func validate() throws {
@@ -78,14 +78,9 @@ func inferenceNamed(_ name: String) throws -> Inference {
 
 /// How features are computed.
 struct InferenceOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "float32, int8 (much faster), bfloat16, or auto: that where it is faster.",
-      valueName: "name"))
+  @Option(help: ArgumentHelp("float32, int8, bfloat16 or auto.", valueName: "name"))
   var precision = "float32"
-  @Option(
-    help: ArgumentHelp(
-      "Images that int8 is calibrated on, 64 evenly spaced; the (training) images unless given.", valueName: "images"))
+  @Option(help: ArgumentHelp("Images for int8's ranges; those at hand if not given.", valueName: "images"))
   var calibrate: String?
 
   func inference() throws -> Inference {

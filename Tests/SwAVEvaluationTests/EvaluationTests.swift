@@ -46,7 +46,7 @@ import Testing
   @Test func theEvaluationOfSeparableClassesIsRight() throws {
     // Any features tell colours apart, by nearest neighbours and linearly.
     let images = try EvaluationImages(train: source("train"), val: source("val"))
-    var evaluation = FrozenEvaluation([NearestNeighbours(neighbours: 3), LinearProbe()])
+    var evaluation = Evaluation([NearestNeighbours(neighbours: 3), LinearProbe()])
     let report = try evaluation.run(images, network: try network())
     #expect(report.trainImages == 15 && report.valImages == 6 && report.classes == 3 && report.bad.isEmpty)
     for name in ["knn3", "knn3_class_mean", "linear", "raw_knn3", "raw_linear", "raw_linear_class_mean"] {
@@ -63,7 +63,7 @@ import Testing
 
   @Test func withoutTrainingImagesEachIsAskedAboutAmongTheOthers() throws {
     let images = try EvaluationImages(train: nil, val: source("train"))
-    var evaluation = FrozenEvaluation([NearestNeighbours(neighbours: 3)])
+    var evaluation = Evaluation([NearestNeighbours(neighbours: 3)])
     evaluation.includesRawPixels = false
     let report = try evaluation.run(images, network: try network())
     #expect(report.trainImages == nil && report.valImages == 15)
@@ -93,7 +93,7 @@ import Testing
 
   @Test func theSamePicturesOnBothSidesAreSaid() throws {
     try folder.write("val/class1/again.jpg", coloured(1, 2))
-    var evaluation = FrozenEvaluation([NearestNeighbours(neighbours: 3)])
+    var evaluation = Evaluation([NearestNeighbours(neighbours: 3)])
     evaluation.includesRawPixels = false
     let both = try evaluation.run(EvaluationImages(train: source("train"), val: source("val")), network: try network())
     #expect(
@@ -114,12 +114,12 @@ import Testing
   @Test func imagesThatCannotBeReadAreReported() throws {
     try folder.write("val/class0/broken.jpg", Array("gone".utf8))
     let images = try EvaluationImages(train: source("train"), val: source("val"))
-    let report = try FrozenEvaluation([NearestNeighbours()]).run(images, network: try network())
+    let report = try Evaluation([NearestNeighbours()]).run(images, network: try network())
     #expect(report.bad.map(\.name) == ["class0/broken.jpg"] && report.valImages == 6)
     #expect(report.fields["bad_images"] as? Int == 1)
     for kind in 0..<3 { try folder.write("gone/class\(kind)/1.jpg", Array("gone".utf8)) }
     let error = #expect(throws: DataError.self) {
-      try FrozenEvaluation([NearestNeighbours()]).run(
+      try Evaluation([NearestNeighbours()]).run(
         EvaluationImages(train: source("train"), val: source("gone")), network: try network())
     }
     #expect(error?.description.hasPrefix("val: none of 3 images could be read; class0/1.jpg: ") == true, "\(error as Any)")
@@ -210,7 +210,7 @@ import Testing
 
   @Test func everyFigureOfARowHasAUnit() throws {
     let images = try EvaluationImages(train: source("train"), val: source("val"))
-    let report = try FrozenEvaluation([NearestNeighbours(), LinearProbe()]).run(images, network: try network())
+    let report = try Evaluation([NearestNeighbours(), LinearProbe()]).run(images, network: try network())
     let units = try #require(report.fields["units"] as? [String: String])
     #expect(units.count == report.figures.count && units.count == 11)
     for (name, unit) in units { #expect(report.fields[name] is Double && (unit == "percent" || unit == "images"), "\(name)") }
@@ -218,7 +218,7 @@ import Testing
 
   @Test func progressIsToldOfEveryPartOfTheWork() throws {
     let images = try EvaluationImages(train: source("train"), val: source("val"))
-    var evaluation = FrozenEvaluation([NearestNeighbours(), LinearProbe()])
+    var evaluation = Evaluation([NearestNeighbours(), LinearProbe()])
     (evaluation.recalibrates, evaluation.inference, evaluation.reading.batch) = (true, .int8, 4)
     var last: [String: Int] = [:]
     _ = try evaluation.run(images, network: try network()) { title, done, total in
@@ -239,7 +239,7 @@ import Testing
     let (cancellation, network) = (Cancellation(), try network())
     let error = #expect(throws: EngineError.self) {
       try cancellation.watching {
-        try FrozenEvaluation([NearestNeighbours()]).run(images, network: network) { title, _, _ in
+        try Evaluation([NearestNeighbours()]).run(images, network: network) { title, _, _ in
           if title == "features of val" { cancellation.cancel() }
         }
       }

@@ -1,3 +1,4 @@
+import Foundation
 import SwAVAugmentation
 import SwAVData
 import SwAVEngine
@@ -41,7 +42,7 @@ import Testing
   }
 
   private func run(_ judge: any EvaluationProtocol, workers: Int = 2, network: Network? = nil) throws -> EvaluationReport {
-    var evaluation = FrozenEvaluation([judge])
+    var evaluation = Evaluation([judge])
     evaluation.includesRawPixels = false
     evaluation.reading.workers = workers
     return try evaluation.run(images(), network: network ?? self.network())
@@ -101,6 +102,73 @@ import Testing
     #expect(report.confusion?.classes == 3)
   }
 
+  @Test func figuresOfSeveralSeedsAreMeansOverThem() throws {
+    var judge = LinearTraining()
+    (judge.epochs, judge.batch, judge.rate) = (2, 8, 3)
+    let seeds: [UInt64] = [0, 1, 2]
+    var alone: [EvaluationReport] = []
+    for seed in seeds {
+      judge.seeds = [seed]
+      alone.append(try run(judge))
+    }
+    judge.seeds = seeds
+    let together = try run(judge)
+    func values(_ name: String) throws -> (mean: Double, deviation: Double) {
+      let found = try alone.map { try #require($0.value(of: name)) }
+      let mean = found.reduce(0, +) / 3
+      let squares: Double = found.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+      return (mean, (squares / 2).squareRoot())
+    }
+    // Percentages of 18 images, summed in another order.
+    for name in ["linear_sgd", "linear_sgd_class_mean", "linear_sgd_best"] {
+      let (mean, found) = (try values(name).mean, try #require(together.value(of: name)))
+      #expect(abs(found - mean) < 1e-9, "\(name)")
+    }
+    let deviation = try #require(together.value(of: "linear_sgd_deviation"))
+    #expect(try abs(deviation - values("linear_sgd").deviation) < 1e-9)
+    #expect(together.confusion == alone[0].confusion)
+    judge.seeds = []
+    #expect(throws: EngineError.self) { try run(judge) }
+  }
+
+  @Test func whatIsCalledOffGoesOnToTheSameFigures() throws {
+    let file = folder.path + "/going"
+    func callOff(_ judge: any EvaluationProtocol, after passes: Int) throws {
+      let cancellation = Cancellation()
+      var done = 0
+      let error = #expect(throws: (any Error).self) {
+        try cancellation.watching {
+          _ = try Evaluation([judge]).run(images(), network: network()) { title, count, total in
+            guard title.contains(", epoch "), count >= total else { return }
+            done += 1
+            if done == passes { cancellation.cancel() }
+          }
+        }
+      }
+      #expect(done == passes && (error as? EngineError)?.code == .cancelled, "\(error as Any)")
+      #expect(FileManager.default.fileExists(atPath: file))
+    }
+    var (linear, tuning) = (LinearTraining(), FineTuning.all())
+    (linear.epochs, linear.batch, linear.rate, linear.seeds) = (4, 8, 10, [0, 1])
+    (tuning.epochs, tuning.batch) = (3, 7)
+    let whole = [try run(linear).results, try run(tuning).results]
+    (linear.checkpoint, tuning.checkpoint) = (file, file)
+    for (judge, passes, results) in [
+      (linear as any EvaluationProtocol, 2, whole[0]), (linear, 7, whole[0]), (tuning, 2, whole[1]), (tuning, 5, whole[1]),
+    ] {
+      try callOff(judge, after: passes)
+      #expect(try run(judge).results == results, "\(judge.name) after \(passes)")
+      #expect(!FileManager.default.fileExists(atPath: file))
+    }
+    try callOff(linear, after: 2)
+    linear.rate = 3
+    let other = #expect(throws: DataError.self) { try run(linear) }
+    #expect(other?.description.hasPrefix("\(file): of an evaluation with other settings") == true, "\(other as Any)")
+    try folder.write("going", Array("none".utf8))
+    let none = #expect(throws: DataError.self) { try run(linear) }
+    #expect(none?.description.hasPrefix("\(file): not what an evaluation has left") == true, "\(none as Any)")
+  }
+
   @Test func aListSaysWhichImagesHaveALabel() throws {
     try folder.write("list.txt", Array("class0/1.jpg\nclass1/2.jpg\nclass2/3.jpg\nclass2/4.jpg\n".utf8))
     var judge = FineTuning(semi: .list(folder.path + "/list.txt"))
@@ -136,7 +204,7 @@ import Testing
     for judge in [linear, tuning, SupportVectorMachine(), Clusters(.kmeans()), Clusters(.prototypes), Retrieval()]
       as [any EvaluationProtocol]
     {
-      var evaluation = FrozenEvaluation([judge])
+      var evaluation = Evaluation([judge])
       evaluation.includesRawPixels = false
       let report = try evaluation.run(images, network: network())
       #expect(report.trainImages == 3 && report.results[0].figures[0].value.isFinite, "\(judge.name)")
@@ -150,7 +218,7 @@ import Testing
     try folder.write("train.csv", Array(("path,label\n" + lines.joined(separator: "\n") + "\n").utf8))
     let set = try MultiLabelImages.open(folder.path + "/train.csv", part: "trainval")
     let images = try EvaluationImages(train: set, val: set)
-    var evaluation = FrozenEvaluation([SupportVectorMachine()])
+    var evaluation = Evaluation([SupportVectorMachine()])
     evaluation.includesRawPixels = false
     let report = try evaluation.run(images, network: network())
     #expect(try #require(report.value(of: "svm_map")) > 50 && report.majorityShare == 50, "\(report.lines)")

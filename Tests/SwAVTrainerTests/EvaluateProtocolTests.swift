@@ -27,7 +27,10 @@ import Testing
       (["retrieval", "--depths", "1,3"], ["retrieval_map", "retrieval_recall1", "retrieval_recall3"]),
       (["clusters"], ["kmeans_nmi", "kmeans_ari", "kmeans_purity", "kmeans_hungarian", "prototypes_nmi"]),
       (["svm"], ["svm_map", "svm_cost"]),
-      (["linear", "--tune", "--grid"] + short, ["linear_sgd", "linear_sgd_best", "linear_sgd_best_epoch", "linear_sgd_rate"]),
+      (
+        ["linear", "--tune", "--grid", "--seeds", "2", "--checkpoint", "going"] + short,
+        ["linear_sgd", "linear_sgd_best", "linear_sgd_best_epoch", "linear_sgd_rate", "linear_sgd_deviation"]
+      ),
       (["transfer", "--as", "inaturalist"] + short, ["transfer", "transfer_best"]),
       (["semi", "--labels", "50", "--seeds", "2"] + short, ["semi50", "semi50_scratch", "semi50_deviation"]),
       (["finetune", "--freeze-norms", "--smoothing", "0.1", "--no-scratch"] + short, ["finetune"]),
@@ -77,7 +80,8 @@ import Testing
   @Test func wrongValuesAreToldInOneLine() throws {
     for (arguments, text) in [
       (["knn", "--neighbours", "20,x"], "--neighbours is '20,x'"), (["knn", "--weighting", "none"], "--weighting is 'none'"),
-      (["linear", "--epochs", "0"], "--epochs is 0"), (["semi", "--labels", "0"], "--labels is 0.0"),
+      (["linear", "--epochs", "0"], "--epochs is 0"), (["transfer", "--seeds", "0"], "--seeds is 0"),
+      (["semi", "--rate", "-1"], "--rate is -1.0"), (["semi", "--labels", "0"], "--labels is 0.0"),
       (["semi", "--smoothing", "1"], "--smoothing is 1.0"), (["svm", "--costs", "1,-1"], "--costs is '1,-1'"),
       (["transfer", "--as", "cars"], "--as is 'cars'"), (["linear", "--decay-epochs", "a"], "--decay-epochs is 'a'"),
     ] {

@@ -13,7 +13,10 @@ import Testing
     "report", "compare", "explore", "inspect", "replay", "bench", "bench step",
     "bench layers",
     "bench embed",
-    "bench sinkhorn", "bench search", "bench data", "demo", "info", "help presets", "help exit-codes",
+    "bench sinkhorn", "bench search", "bench data", "demo", "info", "help presets", "help exit-codes", "evaluate",
+    "evaluate knn",
+    "evaluate linear-features", "evaluate retrieval", "evaluate clusters", "evaluate svm", "evaluate linear",
+    "evaluate transfer", "evaluate semi", "evaluate finetune",
   ])
   func helpIsAsReviewedAndFitsAScreen(_ verb: String) throws {
     let help = try compare(verb)
@@ -21,16 +24,6 @@ import Testing
     let lines = help.split(separator: "\n", omittingEmptySubsequences: false).filter { !$0.hasPrefix("USAGE: ") }
     for line in lines { #expect(line.count <= 80, "\(line)") }
     #expect(lines.count <= HelpTests.screen, "\(lines.count) lines")
-  }
-
-  /// All flags of an evaluation and of its protocol.
-  @Test(arguments: [
-    "", " knn", " linear-features", " retrieval", " clusters", " svm", " linear", " transfer", " semi", " finetune",
-  ])
-  func helpOfTheEvaluationsIsAsReviewed(_ verb: String) throws {
-    for line in try compare("evaluate" + verb).split(separator: "\n") where !line.hasPrefix("USAGE: ") {
-      #expect(line.count <= 80, "\(line)")
-    }
   }
 
   @Test func theReferenceOfTheSettingsIsAsReviewed() throws {

@@ -72,6 +72,54 @@ import Testing
     #expect(lines.dropFirst().count { !$0.hasSuffix(",") } == 3)
   }
 
+  /// Quotes, elements of HTML, text from right to left, what shells and tables take for more than a name; and files without a byte.
+  @Test func oddNamesComeBackWholeAndEmptyPicturesAreNamed() throws {
+    let names = [
+      "\"q\".jpg", "it's.jpg", "<script>alert(1)<b>.jpg", "\u{202e}gpj.jpg", "שלום.jpg", "a,b;c.jpg", "=1+1.jpg", "-dash.jpg",
+      " space .jpg", "%2e%2e.jpg", "back\\slash.jpg",
+    ]
+    for (number, name) in names.enumerated() { try folder.write("odd/" + name, picture(kind: number % 3, number: number)) }
+    try folder.write("odd/empty.jpg", [])
+    let table = "path,label\n" + names.prefix(2).enumerated().map { csv($1) + ",l\($0)" }.joined(separator: "\n") + "\n"
+    try folder.write("few.csv", Array(table.utf8))
+    let found = try run(["search", "odd", "--query", "odd", "--count", "1", "--index", "i", "--json"])
+    #expect(found.code == 0, "\(found.errors)")
+    let matches = found.objects.filter { $0["type"] as? String == "match" }
+    #expect(Set(matches.compactMap { $0["image"] as? String }) == Set(names) && matches.count == names.count)
+    #expect(found.objects.contains { $0["bad_image"] as? String == "empty.jpg" })
+    for (arguments, file) in [
+      (["cluster", "odd", "--k", "3", "-o", "clusters"], "clusters/images.csv"),
+      (["dedupe", "odd", "-o", "list.csv", "--similarity", "0.1"], "list.csv"),
+      (["label", "odd", "--labels", "few.csv", "-o", "labels.csv"], "labels.csv"),
+    ] {
+      let outcome = try run(arguments)
+      #expect(outcome.code == 0 && outcome.output.contains("left out empty.jpg: "), "\(arguments): \(outcome)")
+      let text = try String(contentsOfFile: folder.path + "/" + file, encoding: .utf8)
+      for name in names { #expect(text.contains(csv(name)), "\(name) in \(file): \(text)") }
+    }
+    // One picture, and none that can be read.
+    try FileManager.default.createDirectory(atPath: folder.path + "/none", withIntermediateDirectories: false)
+    try folder.write("none/empty.jpg", [])
+    try folder.write("single/a.jpg", picture(kind: 1, number: 1))
+    for words in [["cluster", "single", "--k", "3", "-o", "c1"], ["dedupe", "single", "-o", "d1.csv"]] {
+      let outcome = try run(words)
+      #expect(outcome.code == 0, "\(words): \(outcome.errors)")
+    }
+    for words in [
+      ["cluster", "none", "--k", "3", "-o", "c0"], ["dedupe", "none", "-o", "d0.csv"], ["search", "none", "--query", "single"],
+      ["label", "none", "--labels", "few.csv", "-o", "l0.csv"],
+    ] {
+      let outcome = try run(words)
+      #expect(outcome.code == 65, "\(words): \(outcome)")
+      #expect(outcome.errors.split(separator: "\n").count == 1 && outcome.errors.hasPrefix("error: "), "\(outcome.errors)")
+    }
+  }
+
+  /// As a field of a table.
+  private func csv(_ name: String) -> String {
+    name.contains { "\",\n".contains($0) } ? "\"" + name.replacing("\"", with: "\"\"") + "\"" : name
+  }
+
   @Test func wrongOnesAreToldInOneLine() throws {
     try folder.write("none.csv", Array("path,label\nnowhere.jpg,x\n".utf8))
     for (arguments, code, text) in [

@@ -34,7 +34,7 @@ import Testing
     let run = try TinyRun()
     let result = try run.pretraining("run", validates: true).run()
     let images = try ImageFolder(run.folder.path + "/images")
-    var evaluation = FrozenEvaluation([NearestNeighbours()])
+    var evaluation = Evaluation([NearestNeighbours()])
     evaluation.includesRawPixels = false
     let report = try evaluation.run(
       EvaluationImages(train: images, val: images), network: Network.open(run.folder.path + "/run/weights.safetensors").network)

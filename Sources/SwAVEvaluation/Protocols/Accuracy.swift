@@ -4,16 +4,32 @@ struct Accuracy {
   /// Mean over the classes that the labels have: every class counts alike.
   let classMean: Double
   let confusion: Confusion
-  private let rights: [Bool]
+  /// Of each row, the share of the trainings that have it right.
+  private let rights: [Double]
   private let labels: [Int32]
 
   /// One prediction a label, classes 0..<classes.
-  init(_ predictions: [Int32], _ data: LabelledFeatures) {
-    rights = zip(predictions, data.labels).map { $0 == $1 }
-    (labels, confusion) = (data.labels, Confusion(predictions, data.labels, classes: data.classes))
-    overall = 100 * Double(rights.count { $0 }) / Double(max(1, data.count))
-    let shares = confusion.perClass.filter { $0.seen > 0 }.map { Double($0.right) / Double($0.seen) }
-    classMean = 100 * shares.reduce(0, +) / Double(max(1, shares.count))
+  init(_ predictions: [Int32], _ data: LabelledFeatures) { self.init([predictions], data) }
+
+  /// Of several trainings: figures are means over them, the confusion is that of the first.
+  init(_ several: [[Int32]], _ data: LabelledFeatures) {
+    let share = 1 / Double(max(1, several.count))
+    rights = data.labels.indices.map { row in share * Double(several.count { $0[row] == data.labels[row] }) }
+    (labels, confusion) = (data.labels, Confusion(several.first ?? [], data.labels, classes: data.classes))
+    overall = 100 * rights.reduce(0, +) / Double(max(1, data.count))
+    classMean = 100 * Accuracy.classMean(rights, labels, classes: data.classes, draws: nil)
+  }
+
+  /// Mean over the classes that are there of their mean right; each row counts as often as it was drawn.
+  private static func classMean(_ rights: [Double], _ labels: [Int32], classes: Int, draws: [Int32]?) -> Double {
+    var (seen, right) = ([Double](repeating: 0, count: classes), [Double](repeating: 0, count: classes))
+    for (row, label) in labels.enumerated() {
+      let weight = draws.map { Double($0[row]) } ?? 1
+      seen[Int(label)] += weight
+      right[Int(label)] += weight * rights[row]
+    }
+    let means = zip(seen, right).filter { $0.0 > 0 }.map { $0.1 / $0.0 }
+    return means.reduce(0, +) / Double(max(1, means.count))
   }
 
   /// As figures whose names begin with `key`.
@@ -21,23 +37,10 @@ struct Accuracy {
     let (rights, labels, classes) = (rights, labels, confusion.classes)
     let intervals = Bootstrap(images: labels.count).intervals([
       { draws in
-        var sum = 0
-        for (draw, right) in zip(draws, rights) where right { sum += Int(draw) }
-        return 100 * Double(sum) / Double(rights.count)
-      },
-      { draws in
-        var (seen, right) = ([Int](repeating: 0, count: classes), [Int](repeating: 0, count: classes))
-        for (index, draw) in draws.enumerated() where draw > 0 {
-          seen[Int(labels[index])] += Int(draw)
-          if rights[index] { right[Int(labels[index])] += Int(draw) }
-        }
-        var (sum, there) = (0.0, 0)
-        for index in 0..<classes where seen[index] > 0 {
-          sum += Double(right[index]) / Double(seen[index])
-          there += 1
-        }
-        return 100 * sum / Double(there)
-      },
+        var sum = 0.0
+        for (draw, right) in zip(draws, rights) { sum += Double(draw) * right }
+        return 100 * sum / Double(rights.count)
+      }, { 100 * Accuracy.classMean(rights, labels, classes: classes, draws: $0) },
     ])
     return [
       EvaluationFigure(name: key, title: "right", value: overall, unit: .percent, interval: intervals[0]),

@@ -10,7 +10,7 @@ enum PublishedFigures {
   private static let imageNet = [
     Figure(name: "knn20", value: 59.2, of: "SwAV, ResNet-50, 20 neighbours"),
     Figure(name: "knn200", value: 55.8, of: "SwAV, ResNet-50, 200 neighbours"),
-    Figure(name: "linear_best", value: 75.3, of: "SwAV, ResNet-50, 800 epochs, linear, best epoch on val"),
+    Figure(name: "linear_sgd_best", value: 75.3, of: "SwAV, ResNet-50, 800 epochs, linear, best epoch on val"),
     Figure(name: "linear", value: 75.3, of: "SwAV, ResNet-50, 800 epochs, linear by SGD"),
     Figure(name: "semi1", value: 53.9, of: "SwAV, ResNet-50, 1 % of the labels; supervised 25.4"),
     Figure(name: "semi10", value: 70.2, of: "SwAV, ResNet-50, 10 % of the labels; supervised 56.4"),

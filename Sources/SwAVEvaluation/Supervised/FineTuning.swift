@@ -32,6 +32,8 @@ public struct FineTuning: EvaluationProtocol, Equatable {
   public var scratchRate = 0.1
   /// Each gives a subset, an order and first weights of its own; the figure is the mean.
   public var seeds: [UInt64] = [0]
+  /// Written after every epoch, and removed at the end: the same evaluation goes on from it. nil: none.
+  public var checkpoint: String?
 
   /// 20 epochs of batches of 256, no decay, rates times 0.2 at epochs 12 and 16. 1 %: 0.02 and 5; 10 % and lists: 0.01 and 0.2.
   public init(semi labels: Labels) {
@@ -90,50 +92,27 @@ public struct FineTuning: EvaluationProtocol, Equatable {
   public func evaluate(_ subject: EvaluationSubject, progress: (String, Int, Int) -> Void) throws -> EvaluationResult {
     let data = try subject.features(progress)
     let learned = try data.learned(by: name)
-    var figures: [EvaluationFigure] = []
-    var confusion: Confusion?
-    var images = 0
-    let starts: [(key: String, title: String, scratch: Bool)] =
-      [(key, "right", false)] + (comparesScratch ? [(key + "_scratch", "from scratch", true)] : [])
-    for start in starts {
-      var (tops, rights, fives) = ([Double](), [Double](repeating: 0, count: data.val.count), [Double]())
-      for seed in seeds {
-        let set = try chosen(learned, subject, seed)
-        images = set.count
-        let scores = try run(set, data, subject, scratch: start.scratch, seed: seed, progress)
-        let predictions = scores.predictions
-        for (row, label) in data.val.labels.enumerated() where predictions[row] == label {
-          rights[row] += 100 / Double(seeds.count)
-        }
-        tops.append(scores.top(1, data.val.labels))
-        fives.append(scores.top(5, data.val.labels))
-        if confusion == nil { confusion = Confusion(predictions, data.val.labels, classes: data.val.classes) }
-      }
-      figures.append(
-        EvaluationFigure(
-          name: start.key, title: start.title, value: mean(tops), unit: .percent,
-          interval: Bootstrap(images: data.val.count).interval(ofMean: rights)))
-      if data.val.classes > 5 {
-        figures.append(
-          EvaluationFigure(name: start.key + "_top5", title: "top 5", value: mean(fives), unit: .percent))
-      }
-      if seeds.count > 1 {
-        figures.append(
-          EvaluationFigure(
-            name: start.key + "_deviation", title: "deviation of \(seeds.count) seeds", value: deviation(tops), unit: .percent))
-      }
+    let starts = comparesScratch ? [false, true] : [false]
+    let sets = try seeds.map { try chosen(learned, subject, $0) }
+    var settings = self
+    settings.checkpoint = nil
+    var series = try TrainingSeries(checkpoint, of: "\(settings)", data)
+    let trainings = starts.flatMap { scratch in zip(seeds, sets).map { (scratch: scratch, seed: $0, set: $1) } }
+    for training in trainings.dropFirst(series.outcomes.count) {
+      let scores = try run(training.set, data, subject, scratch: training.scratch, seed: training.seed, &series, progress)
+      series.end(TrainingOutcome(scores, data.val.labels))
     }
+    series.remove()
+    let tuned = SeedFigures(series.outcomes.prefix(seeds.count), data.val)
+    var figures = tuned.figures(key, title: "right")
+    if comparesScratch {
+      let scratch = SeedFigures(series.outcomes.dropFirst(seeds.count), data.val)
+      figures += scratch.figures(key + "_scratch", title: "from scratch")
+    }
+    let images = sets.last?.count ?? 0
     figures.append(EvaluationFigure(name: key + "_images", title: "labelled images", value: Double(images), unit: .images))
     return EvaluationResult(
-      name: name, title: "\(title) (\(images) images), after \(epochs) epochs", figures: figures, confusion: confusion)
-  }
-
-  private func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
-
-  /// Of a sample, with n - 1.
-  private func deviation(_ values: [Double]) -> Double {
-    let centre = mean(values)
-    return (values.reduce(0) { $0 + ($1 - centre) * ($1 - centre) } / Double(max(1, values.count - 1))).squareRoot()
+      name: name, title: "\(title) (\(images) images), after \(epochs) epochs", figures: figures, confusion: tuned.confusion)
   }
 
   /// The images of one seed, without those that could not be read.
@@ -147,7 +126,7 @@ public struct FineTuning: EvaluationProtocol, Equatable {
   /// Scores of the validation images after training on `set`.
   private func run(
     _ set: TrainingSet, _ data: EvaluationFeatures, _ subject: EvaluationSubject, scratch: Bool, seed: UInt64,
-    _ progress: (String, Int, Int) -> Void
+    _ series: inout TrainingSeries, _ progress: (String, Int, Int) -> Void
   ) throws -> Scores {
     guard set.count > 1 else {
       throw DataError(.unusable, "train: \(set.count) labelled images; at least 2 are needed to train a network")
@@ -162,7 +141,7 @@ public struct FineTuning: EvaluationProtocol, Equatable {
     let labelOf = Dictionary(zip(set.samples, set.labels), uniquingKeysWith: { a, _ in a })
     let rates = scratch ? (scratchRate, scratchRate) : (backboneRate, classifierRate)
     let title = scratch ? "from scratch" : "fine-tuning"
-    for epoch in 0..<epochs {
+    for epoch in try series.resume(classifier)..<epochs {
       let factor = schedule.factor(epoch: epoch, of: epochs) * Double(batch) / 256
       let samples = set.order(seed: seed, epoch: epoch).map { set.samples[$0] }
       try subject.forEachFullBatch(of: samples, view: .random(seed: seed, epoch: epoch), batch: batch) { pixels, chosen, done in
@@ -170,6 +149,7 @@ public struct FineTuning: EvaluationProtocol, Equatable {
           pixels, labels: chosen.map { labelOf[$0] ?? 0 }, backboneRate: rates.0 * factor, classifierRate: rates.1 * factor)
         progress("\(title), epoch \(epoch + 1) of \(epochs)", done, set.count)
       }
+      try series.save(classifier, epoch: epoch + 1)
     }
     let features = try subject.rows(.features, of: .val, network: network, progress)
     // Rows are those of the first pass: an image that could be read once can be read again, or the source changed.

@@ -20,9 +20,12 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
   /// Rates and decays are tried, and those that are best on a tenth of the training images are taken; validation images have no
   /// part in it. Empty: those above are taken.
   public var grid: [Choice] = []
-  public var seed: UInt64 = 0
+  /// Each gives boxes, an order and first weights of its own; figures are means over them. The grid is tried with the first.
+  public var seeds: [UInt64] = [0]
+  /// Written after every epoch, and removed at the end: the same evaluation goes on from it. nil: none.
+  public var checkpoint: String?
 
-  public struct Choice: Sendable, Equatable {
+  public struct Choice: Sendable, Equatable, Codable {
     /// At a batch of 256.
     public var rate: Double
     public var weightDecay: Float
@@ -67,20 +70,49 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
     let material = Material(
       set: TrainingSet(samples: learned.features.samples, labels: learned.labels), centres: centres, layer: layer,
       classes: learned.classes, dim: val.features.dim)
-    var (chosen, remarks) = (Choice(rate: rate, weightDecay: weightDecay), [String]())
-    if !grid.isEmpty { (chosen, remarks) = try tuned(material, subject, progress) }
-
-    var best = (accuracy: -1.0, epoch: 0)
-    var last: (scores: Scores, right: Double)?
-    let everything = Array(0..<material.set.count)
-    try train(material, everything, [chosen], "training", subject, progress) { classifiers, epoch in
-      let scores = try self.scores(of: val.features, classifiers[0], material)
-      let right = scores.top(1, val.labels)
-      if right > best.accuracy { best = (right, epoch) }
-      last = (scores, right)
+    guard let firstSeed = seeds.first, epochs >= 1 else {
+      throw EngineError(
+        code: .argument, message: "\(name): \(seeds.count) seeds and \(epochs) epochs; at least 1 of each is needed")
     }
-    guard let last else { throw EngineError(code: .argument, message: "\(name): epochs is \(epochs); at least 1 is needed") }
-    return result(last.scores, val, best, chosen, remarks)
+    var series = try TrainingSeries(checkpoint, of: settings, pooled)
+    var (chosen, remarks) = (series.choice ?? Choice(rate: rate, weightDecay: weightDecay), [String]())
+    if !grid.isEmpty && series.choice == nil {
+      (chosen, remarks) = try tuned(material, firstSeed, subject, progress)
+      series.chose(chosen)
+    }
+    for seed in seeds.dropFirst(series.outcomes.count) {
+      try learn(material, val, chosen, seed, &series, subject, progress)
+    }
+    series.remove()
+    return result(series.outcomes, val, chosen, remarks)
+  }
+
+  /// All that decides about the figures, as text.
+  private var settings: String {
+    var settings = self
+    settings.checkpoint = nil
+    return "\(settings)"
+  }
+
+  /// One training; its outcome goes to `series`.
+  private func learn(
+    _ material: Material, _ val: LabelledFeatures, _ chosen: Choice, _ seed: UInt64, _ series: inout TrainingSeries,
+    _ subject: EvaluationSubject, _ progress: (String, Int, Int) -> Void
+  ) throws {
+    let training = try Training(material, Array(0..<material.set.count), [chosen], seed, batch)
+    let classifier = training.classifiers[0]
+    var last: Scores?
+    for epoch in try series.resume(classifier)..<epochs {
+      try pass(training, epoch, "training", subject, progress)
+      let scores = try self.scores(of: val.features, classifier, material)
+      let right = scores.top(1, val.labels)
+      let before = series.best
+      let best = before.flatMap { $0.right >= right ? $0 : nil } ?? TrainingOutcome.Best(right: right, epoch: epoch + 1)
+      try series.save(classifier, epoch: epoch + 1, best: best)
+      last = scores
+    }
+    let scores = try last ?? self.scores(of: val.features, classifier, material)
+    series.end(TrainingOutcome(scores, val.labels, best: series.best))
   }
 
   /// What is learned from.
@@ -94,22 +126,22 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
   }
 
   private func result(
-    _ scores: Scores, _ val: LabelledFeatures, _ best: (accuracy: Double, epoch: Int), _ chosen: Choice, _ remarks: [String]
+    _ outcomes: [TrainingOutcome], _ val: LabelledFeatures, _ chosen: Choice, _ remarks: [String]
   ) -> EvaluationResult {
     let key = name == "linear" ? "linear_sgd" : name
-    let accuracy = Accuracy(scores.predictions, val)
-    var figures = accuracy.figures(key)
-    if val.classes > 5 {
-      figures.append(EvaluationFigure(name: key + "_top5", title: "top 5", value: scores.top(5, val.labels), unit: .percent))
-    }
-    figures += [
-      EvaluationFigure(name: key + "_best", title: "best epoch on val", value: best.accuracy, unit: .percent),
-      EvaluationFigure(name: key + "_best_epoch", title: "that is epoch", value: Double(best.epoch), unit: .epochs),
-      EvaluationFigure(name: key + "_rate", title: "rate", value: chosen.rate, unit: .number),
-      EvaluationFigure(name: key + "_decay", title: "decay", value: Double("\(chosen.weightDecay)") ?? 0, unit: .number),
-    ]
+    let seen = SeedFigures(outcomes[...], val)
+    let figures =
+      seen.figures(key, title: "right") + [
+        EvaluationFigure(
+          name: key + "_best", title: "best epoch on val", value: seen.mean { $0.best?.right ?? $0.right }, unit: .percent),
+        EvaluationFigure(
+          name: key + "_best_epoch", title: "that is epoch", value: seen.mean { Double($0.best?.epoch ?? epochs) }.rounded(),
+          unit: .epochs),
+        EvaluationFigure(name: key + "_rate", title: "rate", value: chosen.rate, unit: .number),
+        EvaluationFigure(name: key + "_decay", title: "decay", value: Double("\(chosen.weightDecay)") ?? 0, unit: .number),
+      ]
     let title = "\(name) by SGD, after \(epochs) epochs"
-    return EvaluationResult(name: name, title: title, figures: figures, confusion: accuracy.confusion, remarks: remarks)
+    return EvaluationResult(name: name, title: title, figures: figures, confusion: seen.confusion, remarks: remarks)
   }
 
   private func scores(of features: Features, _ classifier: Classifier, _ material: Material) throws -> Scores {
@@ -119,7 +151,7 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
 
   /// The choice that is best on a tenth of the training images after learning on the others; all of them learn on the same crops.
   private func tuned(
-    _ material: Material, _ subject: EvaluationSubject, _ progress: (String, Int, Int) -> Void
+    _ material: Material, _ seed: UInt64, _ subject: EvaluationSubject, _ progress: (String, Int, Int) -> Void
   ) throws -> (Choice, [String]) {
     let (held, rest) = material.set.split(share: 0.1, seed: seed)
     guard !held.isEmpty else {
@@ -130,11 +162,9 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
     let labels = held.map { material.set.labels[$0] }
     let values = held.flatMap { Array(material.centres.row($0)) }
     let features = try Features(dim: material.dim, values: values)
-    var found: [Double] = []
-    try train(material, rest, grid, "trying rates", subject, progress) { classifiers, epoch in
-      guard epoch == epochs else { return }
-      found = try classifiers.map { try self.scores(of: features, $0, material).top(1, labels) }
-    }
+    let training = try Training(material, rest, grid, seed, batch)
+    for epoch in 0..<epochs { try pass(training, epoch, "trying rates", subject, progress) }
+    let found = try training.classifiers.map { try self.scores(of: features, $0, material).top(1, labels) }
     // Of equal ones the smaller rate, as the grid has them in that order.
     let best = found.indices.max { found[$0] < found[$1] || (found[$0] == found[$1] && $0 > $1) } ?? 0
     let edge = grid[best].rate == grid.map(\.rate).min() || grid[best].rate == grid.map(\.rate).max()
@@ -144,47 +174,64 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
     return (grid[best], remarks)
   }
 
-  /// Trains a layer a choice on the same batches. `after` gets them and the number of epochs that are done.
-  private func train(
-    _ material: Material, _ positions: [Int], _ choices: [Choice], _ title: String, _ subject: EvaluationSubject,
-    _ progress: (String, Int, Int) -> Void, after: ([Classifier], Int) throws -> Void
+  /// A layer a choice, which learn on the same batches.
+  private struct Training {
+    let material: Material
+    /// Of the material's set.
+    let positions: [Int]
+    let set: TrainingSet
+    let choices: [Choice]
+    let seed: UInt64
+    let batch: Int
+    let classifiers: [Classifier]
+
+    init(_ material: Material, _ positions: [Int], _ choices: [Choice], _ seed: UInt64, _ batch: Int) throws {
+      let batch = min(batch, positions.count)
+      (self.material, self.positions, self.choices, self.seed, self.batch) = (material, positions, choices, seed, batch)
+      set = material.set.subset(positions)
+      classifiers = try choices.map {
+        try Classifier(
+          dim: material.dim,
+          ClassifierConfiguration(classes: material.classes, batch: batch, weightDecay: $0.weightDecay, seed: seed))
+      }
+    }
+
+    func step(_ values: UnsafeBufferPointer<Float>, _ labels: [Int32], factor: Double) throws {
+      for (classifier, choice) in zip(classifiers, choices) {
+        _ = try classifier.step(values, labels: labels, classifierRate: choice.rate * factor)
+      }
+    }
+  }
+
+  /// One epoch.
+  private func pass(
+    _ training: Training, _ epoch: Int, _ title: String, _ subject: EvaluationSubject, _ progress: (String, Int, Int) -> Void
   ) throws {
-    let batch = min(batch, positions.count)
-    let classifiers = try choices.map {
-      try Classifier(
-        dim: material.dim,
-        ClassifierConfiguration(classes: material.classes, batch: batch, weightDecay: $0.weightDecay, seed: seed))
+    let (set, seed) = (training.set, training.seed)
+    var rows = RowBuffer(dim: training.material.dim, batch: training.batch)
+    let factor = schedule.factor(epoch: epoch, of: epochs) * Double(training.batch) / 256
+    func step(_ values: UnsafeBufferPointer<Float>, _ labels: [Int32]) throws {
+      try training.step(values, labels, factor: factor)
     }
-    let set = material.set.subset(positions)
-    var rows = RowBuffer(dim: material.dim, batch: batch)
-    for epoch in 0..<epochs {
-      let factor = schedule.factor(epoch: epoch, of: epochs) * Double(batch) / 256
-      func step(_ values: UnsafeBufferPointer<Float>, _ labels: [Int32]) throws {
-        for (classifier, choice) in zip(classifiers, choices) {
-          _ = try classifier.step(values, labels: labels, classifierRate: choice.rate * factor)
+    let order = set.order(seed: seed, epoch: epoch)
+    if augments {
+      let view = ViewLoader.View.random(seed: seed, epoch: epoch)
+      let labelOf = Dictionary(zip(set.samples, set.labels), uniquingKeysWith: { a, _ in a })
+      var done = 0
+      try subject.forEachBatch(of: order.map { set.samples[$0] }, view: view, layer: training.material.layer) { features in
+        for row in 0..<features.count {
+          try rows.append(features.row(row), labelOf[features.samples[row]] ?? 0, full: step)
         }
+        done += features.count + features.bad.count
+        progress("\(title), epoch \(epoch + 1) of \(epochs)", done, set.count)
       }
-      let order = set.order(seed: seed, epoch: epoch)
-      if augments {
-        let view = ViewLoader.View.random(seed: seed, epoch: epoch)
-        let labelOf = Dictionary(zip(set.samples, set.labels), uniquingKeysWith: { a, _ in a })
-        var done = 0
-        try subject.forEachBatch(of: order.map { set.samples[$0] }, view: view, layer: material.layer) { features in
-          for row in 0..<features.count {
-            try rows.append(features.row(row), labelOf[features.samples[row]] ?? 0, full: step)
-          }
-          done += features.count + features.bad.count
-          progress("\(title), epoch \(epoch + 1) of \(epochs)", done, set.count)
-        }
-      } else {
-        for position in order {
-          try rows.append(material.centres.row(positions[position]), set.labels[position], full: step)
-        }
-        progress(title, epoch + 1, epochs)
+    } else {
+      for position in order {
+        try rows.append(training.material.centres.row(training.positions[position]), set.labels[position], full: step)
       }
-      try rows.flush(step)
-      try after(classifiers, epoch + 1)
+      progress(title, epoch + 1, epochs)
     }
+    try rows.flush(step)
   }
 }
 

@@ -110,7 +110,7 @@ extension TrainingLoop {
 
   /// kNN accuracy of the network as it is shown.
   private func measure(_ network: Network, _ images: EvaluationImages, since start: Double) throws -> Measured {
-    var evaluation = FrozenEvaluation([NearestNeighbours()])
+    var evaluation = Evaluation([NearestNeighbours()])
     evaluation.trainLimit = TrainingLoop.bankLimit
     evaluation.includesRawPixels = false
     evaluation.reading = configuration.reading

@@ -4,7 +4,7 @@ public import SwAVModel
 
 /// Measures what was learned: protocols on a network and labelled images, with the raw-pixel floor beside them where they need no
 /// more than features.
-public struct FrozenEvaluation: Sendable {
+public struct Evaluation: Sendable {
   public var protocols: [any EvaluationProtocol]
   /// Pixels a side; nil: the network's input size.
   public var size: Int?
