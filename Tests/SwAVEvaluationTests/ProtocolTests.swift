@@ -91,6 +91,23 @@ import Testing
     }
   }
 
+  /// Images that are drawn twice agree with themselves: without a correction the interval of 60 images lies above the figure.
+  @Test func intervalsOfClustersAreAroundTheFigure() throws {
+    let labels = (0..<60).map { Int32($0 % 3) }
+    let found = (0..<60).map { Int32($0 * 7 % 11) }
+    func agreement(_ draws: [Int32]?) -> Double {
+      Agreement(found, clusters: 11, labels, classes: 3, weights: draws).normalizedMutualInformation
+    }
+    let (value, bootstrap) = (agreement(nil), Bootstrap(images: 60))
+    let plain = try #require(bootstrap.intervals([{ agreement($0) }])[0])
+    let moved = try #require(bootstrap.unbiasedIntervals([(1, { agreement($0) })])[0])
+    #expect(plain.lowerBound > value && moved.contains(value), "\(value): \(plain), \(moved)")
+    #expect(abs((plain.upperBound - plain.lowerBound) - (moved.upperBound - moved.lowerBound)) < 1e-9)
+    // A figure is at most what it can be.
+    #expect(bootstrap.unbiasedIntervals([(0.05, { agreement($0) })])[0]?.upperBound == 0.05)
+    #expect(Bootstrap(images: 1).unbiasedIntervals([(1, { _ in 0 })]) == [nil])
+  }
+
   @Test func publishedFiguresStandBesideResultsOnImageNetOnly() {
     let result = EvaluationResult(
       name: "knn", title: "20-NN", figures: [EvaluationFigure(name: "knn20", title: "right", value: 1, unit: .percent)])

@@ -21,6 +21,22 @@ struct Bootstrap {
 
   /// The interval of each figure, which is computed from how often each image was drawn. Nil for fewer than 2 images.
   func intervals(_ figures: [([Int32]) -> Double]) -> [ClosedRange<Double>?] {
+    samples(of: figures).map { $0.map(interval) }
+  }
+
+  /// The same for figures that are larger where some images come twice and others not at all, as agreement with clusters is: moved by as
+  /// much as the samples lie off on average (Efron and Tibshirani, chapter 10), up to the `most` that a figure can be.
+  func unbiasedIntervals(_ figures: [(most: Double, value: ([Int32]) -> Double)]) -> [ClosedRange<Double>?] {
+    let once = [Int32](repeating: 1, count: images)
+    return zip(samples(of: figures.map(\.value)), figures).map { samples, figure in
+      samples.map { samples in
+        let bias = samples.reduce(0, +) / Double(samples.count) - figure.value(once)
+        return interval(samples.map { min(figure.most, $0 - bias) })
+      }
+    }
+  }
+
+  private func samples(of figures: [([Int32]) -> Double]) -> [[Double]?] {
     guard images > 1 else { return figures.map { _ in nil } }
     var found = figures.map { _ in [Double]() }
     var generator = SplitMix64(seed: 0)
@@ -29,11 +45,13 @@ struct Bootstrap {
       for _ in 0..<images { draws[generator.below(images)] += 1 }
       for (index, figure) in figures.enumerated() { found[index].append(figure(draws)) }
     }
-    return found.map { values in
-      let sorted = values.sorted()
-      let out = Int((0.025 * Double(count)).rounded(.down))
-      return sorted[out]...sorted[count - 1 - out]
-    }
+    return found
+  }
+
+  private func interval(_ samples: [Double]) -> ClosedRange<Double> {
+    let sorted = samples.sorted()
+    let out = Int((0.025 * Double(count)).rounded(.down))
+    return sorted[out]...sorted[count - 1 - out]
   }
 
   /// Of the mean of one number an image.

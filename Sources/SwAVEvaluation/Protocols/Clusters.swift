@@ -75,8 +75,8 @@ public struct Clusters: EvaluationProtocol, Equatable {
       // The match is that of all images.
       ("hungarian", "best one-to-one match", .percent, { 100 * $0.matched(matching) }),
     ]
-    let intervals = Bootstrap(images: val.count, share: 0.2).intervals(
-      measures.map { measure in { measure.value(agreement($0)) } })
+    let intervals = Bootstrap(images: val.count, share: 0.2).unbiasedIntervals(
+      measures.map { measure in (measure.unit == .percent ? 100 : 1, { measure.value(agreement($0)) }) })
     let figures = zip(measures, intervals).map { measure, interval in
       EvaluationFigure(
         name: "\(key)_\(measure.name)", title: measure.title, value: measure.value(whole), unit: measure.unit,
