@@ -14,7 +14,7 @@
 #endif
 namespace swav {
 namespace {
-#include "kernels/tile_product.inl.h"
+#include "kernels/tile_body.inl.h"
 
 constexpr int tile_columns = bfloat_amx_tile.columns, register_rows = bfloat_amx_tile.rows / 2;
 

@@ -12,7 +12,7 @@
 #endif
 namespace swav {
 namespace {
-#include "kernels/tile_product.inl.h"
+#include "kernels/tile_body.inl.h"
 
 constexpr int tile_columns = bfloat_vector_tile.columns;
 typedef int32_t word __attribute__((may_alias, aligned(1)));
