@@ -46,7 +46,7 @@ import Testing
       ("knn --trian images", "--trian is no flag of knn; did you mean '--train'?"), ("info --jsn", "did you mean '--json'?"),
       ("preview images -o s.png --epsilon 1", "--epsilon is no flag of preview; "),
       ("--jason", "--jason is no flag of trainer; "),
-      ("embed images --output f.csv", "--weights <file|run|untrained> is missing; 'trainer help embed' shows the flags"),
+      ("embed images --output f.csv", "--weights <run|file> is missing; 'trainer help embed' shows the flags"),
       ("check-data", "<images> is missing; 'trainer help check-data' shows how to give it"),
       ("info more", "Unexpected argument 'more'"),
     ]
@@ -70,7 +70,7 @@ import Testing
       ("pretrain '' images -o run", "argument 1 of pretrain is empty"),
       (
         "knn --weights= untrained --train images --val images",
-        "--weights is given an empty value; <file|run|untrained> is needed"
+        "--weights is given an empty value; <run|file> is needed"
       ),
       ("knn --weights untrained --train= images --val images", "--train is given an empty value"),
       ("embed images --weights untrained --output ''", "--output is given an empty value"),

@@ -133,7 +133,8 @@ import Testing
     let bfloats = try run(["knn", "--weights", "run", "--precision", "bfloat16"] + data)
     #expect(bfloats["knn20"] is Double && bfloats["precision"] as? String == "bfloat16")
     let automatic = try run(["linear", "--weights", "run", "--precision", "auto"] + data)["precision"] as? String
-    let isFast = try #require(try run(["info"])["fast_bfloat16"] as? Bool)
+    let info = try run(["info"])
+    let isFast = try #require(info["fast_bfloat16"] as? Bool)
     #expect(automatic == (isFast ? "bfloat16" : "float32"))
     #expect(try run(["embed", "images", "--weights", "run", "--output", "f.csv"])["dim"] as? Int == 64)
     #expect(try String(contentsOfFile: folder.path + "/f.csv", encoding: .utf8).split(separator: "\n").count == 13)
