@@ -94,7 +94,7 @@ class TrainerConfig(Structure):
                 ("batch", c_int32), ("assign_count", c_int32), ("assign", c_int32 * MAX_GROUPS), ("codes", CodesConfig),
                 ("temperature", c_float), ("queue_length", c_int32), ("optimizer", c_int), ("momentum", c_float),
                 ("trust", c_float), ("beta1", c_float), ("beta2", c_float), ("adam_epsilon", c_float),
-                ("weight_decay", c_float), ("direct", c_bool)]
+                ("weight_decay", c_float), ("direct", c_bool), ("micro_batch", c_int32), ("bfloat16", c_bool)]
 
 
 class StepInput(Structure):

@@ -29,10 +29,10 @@ guard CommandLine.arguments.count == 2 else {
 }
 do {
   let images = Stripes()
-  var configuration = try PretrainConfiguration.planned(for: DataFacts.look(at: images, workers: 2)).configuration
-  configuration.crops = try CropGroup.parse("2x32+2x24")
-  configuration.epochs = 2
-  configuration.baseWidth = 16
+  // What is given stays, and the rest is planned around it.
+  var given = PretrainSettings()
+  for (name, value) in [("crops", "2x32+2x24"), ("epochs", "2"), ("base-width", "16")] { try given.set(name, to: value) }
+  let configuration = try PretrainConfiguration.planned(for: DataFacts.look(at: images, workers: 2), given: given).configuration
   let output = CommandLine.arguments[1]
   let run = PretrainingRun(Pretraining(images: images, configuration: configuration, output: output))
   for try await event in run.events {
