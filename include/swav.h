@@ -613,11 +613,13 @@ typedef struct swav_trainer_config {
   bool direct; /* no Winograd: every convolution as the plain sum of its products, more slowly */
   /* Images, of this rank, that pass the network at a time; it divides the rank's share of the batch. 0: all of them.
    * Codes and loss are those of the whole batch in any case. With less, activations need as much less memory and a step takes
-   * one more forward pass, batch-norm sees that many images, and the running statistics follow the last of them. */
+   * one more forward pass of all micro-batches but one; batch-norm sees that many images, and the running statistics follow
+   * those of the first. */
   int32_t micro_batch;
   /* The backbone's activations, their gradients and packed weights in bfloat16, sums in float32: half the memory of
-   * activations, and faster where fast_bfloat16 of swav_runtime_info says so. Weights, their gradients, the optimiser, batch
-   * statistics, projection head, prototypes, codes and loss stay in float32. A checkpoint belongs to one of the two. */
+   * activations, and expected to be faster where fast_bfloat16 of swav_runtime_info says so. Weights, their gradients, the
+   * optimiser, batch statistics, projection head, prototypes, codes and loss stay in float32. A checkpoint belongs to one of
+   * the two. */
   bool bfloat16;
 } swav_trainer_config;
 

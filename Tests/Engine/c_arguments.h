@@ -26,7 +26,8 @@ void expect(const char *file, int line, const char *call, swav_status status, sw
 
 enum { SIDE = 16, PIXELS = SIDE * SIDE * 3, MANY = 4 * PIXELS, WRONG_COUNTS = 4, WRONG_NUMBERS = 5 };
 extern const int64_t wrong_counts[WRONG_COUNTS];
-extern const int wrong_numbers[WRONG_NUMBERS]; /* of enumerations with up to seven values */
+/* Number `index` of those that none of `count` enumerators from 0 on has. */
+int wrong_number(int index, int count);
 
 extern float pixels[MANY], results[MANY];
 extern uint8_t samples[PIXELS];

@@ -92,7 +92,7 @@ static void recipes(void) {
   RECIPE("sigma", max_sigma, INFINITY);
   RECIPE("mean[2] is nan", mean[2], NAN);
   RECIPE("std[0] is 0", std[0], 0);
-  for (int i = 0; i < WRONG_NUMBERS; ++i) RECIPE("precision is ", precision, (swav_precision)wrong_numbers[i]);
+  for (int i = 0; i < WRONG_NUMBERS; ++i) RECIPE("precision is ", precision, (swav_precision)wrong_number(i, 2));
   REFUSED("recipe is NULL", swav_crop_plan_sample(NULL, 1, 0, 0, 0, SIDE, SIDE, &plan));
   REFUSED("plan is NULL", swav_crop_plan_sample(&recipe, 1, 0, 0, 0, SIDE, SIDE, NULL));
   REFUSED("crop is -1", swav_crop_plan_sample(&recipe, 1, 0, 0, -1, SIDE, SIDE, &plan));

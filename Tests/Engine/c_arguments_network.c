@@ -23,7 +23,7 @@ static void network_settings(void) {
   NETWORK("width is 2147483647", width, INT32_MAX);
   NETWORK("base_width is -1", base_width, -1);
   NETWORK("base_width is 2147483647", base_width, INT32_MAX);
-  for (int i = 0; i < WRONG_NUMBERS; ++i) NETWORK("stem is ", stem, (swav_stem)wrong_numbers[i]);
+  for (int i = 0; i < WRONG_NUMBERS; ++i) NETWORK("stem is ", stem, (swav_stem)wrong_number(i, SWAV_STEM_SMALL + 1));
   NETWORK("channels is 0", channels, 0);
   NETWORK("channels is 5", channels, 5);
   NETWORK("hidden is -1", hidden, -1);
@@ -88,11 +88,11 @@ static void networks(swav_network *network, const char *path) {
   REFUSED("path is NULL", swav_network_export(network, NULL, NULL));
   for (int i = 0; i < WRONG_NUMBERS; ++i) {
     swav_export_options options = {SWAV_TENSORS_TORCH, SWAV_KEYS_MMDET, true};
-    options.format = (swav_tensor_format)wrong_numbers[i];
+    options.format = (swav_tensor_format)wrong_number(i, SWAV_TENSORS_TORCH + 1);
     REFUSED("format is ", swav_network_export(network, path, &options));
     options.format = SWAV_TENSORS_TORCH;
-    options.keys = (swav_keys)wrong_numbers[i];
-    if (wrong_numbers[i] != SWAV_KEYS_MMDET) REFUSED("keys is ", swav_network_export(network, path, &options));
+    options.keys = (swav_keys)wrong_number(i, SWAV_KEYS_MMDET + 1);
+    REFUSED("keys is ", swav_network_export(network, path, &options));
   }
   REFUSED("network is NULL", swav_network_load(NULL, path, NULL, NULL));
   REFUSED("path is NULL", swav_network_load(network, NULL, NULL, NULL));
@@ -146,9 +146,9 @@ static void check_embed(swav_network *network, embed_images embed, embed_picture
   REFUSED("bytes is NULL", embed_bytes(network, NULL, picture_size, SIDE, output, results));
   REFUSED("result is NULL", embed_bytes(network, picture, picture_size, SIDE, output, NULL));
   for (int i = 0; i < WRONG_NUMBERS; ++i) {
-    if (wrong_numbers[i] == SWAV_OUTPUT_STAGE1) continue;
-    REFUSED("output is ", embed(network, (swav_output)wrong_numbers[i], pixels, 1, SIDE, SIDE, results));
-    REFUSED("output is ", embed_bytes(network, picture, picture_size, SIDE, (swav_output)wrong_numbers[i], results));
+    const swav_output wrong = (swav_output)wrong_number(i, SWAV_OUTPUT_GRID + 1);
+    REFUSED("output is ", embed(network, wrong, pixels, 1, SIDE, SIDE, results));
+    REFUSED("output is ", embed_bytes(network, picture, picture_size, SIDE, wrong, results));
   }
   for (int i = 0; i < WRONG_COUNTS; ++i) {
     REFUSED("count is ", embed(network, output, pixels, wrong_counts[i], SIDE, SIDE, results));

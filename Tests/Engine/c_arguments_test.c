@@ -4,11 +4,15 @@
 
 int failures = 0;
 const int64_t wrong_counts[WRONG_COUNTS] = {-1, INT64_MIN, INT64_C(1) << 40, INT64_MAX};
-const int wrong_numbers[WRONG_NUMBERS] = {-1, 7, 99, INT32_MIN, INT32_MAX};
 float pixels[MANY], results[MANY];
 uint8_t samples[PIXELS];
 unsigned char picture[1 << 16];
 size_t picture_size;
+
+int wrong_number(int index, int count) {
+  const int numbers[WRONG_NUMBERS] = {-1, count, 99, INT32_MIN, INT32_MAX};
+  return numbers[index];
+}
 
 void expect(const char *file, int line, const char *call, swav_status status, swav_status wanted, const char *part) {
   const char *message = swav_error_message();

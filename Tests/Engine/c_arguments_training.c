@@ -85,7 +85,7 @@ static void training_settings(swav_network *network) {
   TRAINER("temperature is nan", temperature, NAN);
   TRAINER("queue_length is -1", queue_length, -1);
   TRAINER("queue_length is 2147483647", queue_length, INT32_MAX);
-  for (int i = 0; i < WRONG_NUMBERS; ++i) TRAINER("optimizer is ", optimizer, (swav_optimizer)wrong_numbers[i]);
+  for (int i = 0; i < WRONG_NUMBERS; ++i) TRAINER("optimizer is ", optimizer, (swav_optimizer)wrong_number(i, 3));
   TRAINER("momentum is 1", momentum, 1);
   TRAINER("trust is 0", trust, 0);
   TRAINER("weight decay is nan", weight_decay, NAN);

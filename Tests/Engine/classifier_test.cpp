@@ -13,12 +13,6 @@ using namespace swav::test;
 
 namespace {
 
-// Restores the size of the team at the end of the scope.
-struct Threads {
-  explicit Threads(int32_t count) { REQUIRE(swav_set_threads(count) == SWAV_OK); }
-  ~Threads() { swav_set_threads(0); }
-};
-
 // weights [classes][dim + 1] on features [rows][dim].
 Doubles logits_of(const Doubles& features, const Doubles& weights, int64_t dim, int64_t classes) {
   const int64_t rows = int64_t(features.size()) / dim;

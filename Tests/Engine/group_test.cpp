@@ -223,6 +223,9 @@ TEST_CASE("a checkpoint holds the queue of one process, and ranks of another num
   Run whole;
   whole.steps = 4;
   whole.run(2);
+  Run longer;
+  longer.steps = 5;
+  longer.run(2);
 
   Run begun;
   begun.save = folder / "checkpoint";
@@ -244,6 +247,13 @@ TEST_CASE("a checkpoint holds the queue of one process, and ranks of another num
     other.run(ranks);
     CHECK(std::string(other.info.warning).find("written by 2 processes") != std::string::npos);
     for (size_t t = 0; t < 2; ++t) CHECK(other.losses[t] == doctest::Approx(whole.losses[t + 2]).epsilon(1e-3));
+    // And back again from what they saved.
+    Run back;
+    back.load = other.save;
+    back.first = 4;
+    back.steps = 1;
+    back.run(2);
+    CHECK(back.losses[0] == doctest::Approx(longer.losses[4]).epsilon(1e-3));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "kernels/bfloat_kernels.h"
 #include "kernels/kernels.h"
 #include "score_samples.h"
 
@@ -31,6 +32,19 @@ inline std::vector<int64_t> sizes_around(int64_t n) {
     if (size > 0) sizes.push_back(size);
   }
   return sizes;
+}
+
+// Each to the nearest bfloat16, and back.
+inline std::vector<bfloat16> rounded(const Floats& x) {
+  std::vector<bfloat16> y;
+  for (float value : x) y.push_back(to_bfloat16(value));
+  return y;
+}
+
+inline Floats widened(const std::vector<bfloat16>& x) {
+  Floats y;
+  for (bfloat16 value : x) y.push_back(to_float(value));
+  return y;
 }
 
 // Integers of [-limit, limit]: sums of their products are exact in float, whatever the order, while they stay below 2^24.

@@ -94,10 +94,9 @@ TEST_CASE("micro-batches with a queue give the same weights, bit for bit, on 1 a
   config.micro_batch = 2;
   config.queue_length = 12;
   const auto run = [&](int32_t threads) {
-    REQUIRE(swav_set_threads(threads) == SWAV_OK);
+    const Threads team(threads);
     TrainingBench bench(small_network(), config);
     for (uint64_t t = 0; t < 4; ++t) bench.step(t);
-    swav_set_threads(0);
     CHECK(bench.report.queue_used);
     return std::pair(bench.report.loss, state_of(bench.network));
   };

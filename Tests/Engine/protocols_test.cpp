@@ -13,11 +13,6 @@ using namespace swav::test;
 
 namespace {
 
-struct Threads {
-  explicit Threads(int32_t count) { REQUIRE(swav_set_threads(count) == SWAV_OK); }
-  ~Threads() { swav_set_threads(0); }
-};
-
 // Rows around one direction a class.
 struct Sample {
   Floats features;
@@ -176,6 +171,45 @@ TEST_CASE("equal votes are a majority, whatever the cosines") {
   }
 }
 
+TEST_CASE("a window of the grid is the mean of its pixels, a row and a column less than the map's") {
+  const int32_t channels = 16;
+  for (const auto& [height, width] : {std::pair(7, 7), std::pair(3, 5), std::pair(1, 4)}) {
+    FrozenMap map = FrozenMap::frame(2, height, width, channels, 0, Element::float32);
+    std::vector<char> memory(size_t(map.bytes()));
+    map.data = memory.data();
+    const auto value = [](int64_t i, int64_t y, int64_t x, int64_t c) {
+      return float(int((7 * i + 5 * y + 3 * x + c) % 11) - 5);
+    };
+    const auto for_pixels = [&](const auto& body) {
+      for (int64_t i = 0; i < 2; ++i) {
+        for (int64_t y = 0; y < height; ++y) {
+          for (int64_t x = 0; x < width; ++x) {
+            for (int64_t c = 0; c < channels; ++c) body(i, y, x, c);
+          }
+        }
+      }
+    };
+    for_pixels(
+        [&](int64_t i, int64_t y, int64_t x, int64_t c) { reinterpret_cast<float*>(map.at(i, y, x))[c] = value(i, y, x, c); });
+    const int64_t rows = std::max(1, height - 1), columns = std::max(1, width - 1);
+    Doubles sums(2 * channels * 4);
+    for_pixels([&](int64_t i, int64_t y, int64_t x, int64_t c) {
+      for (int64_t w = 0; w < 4; ++w) {
+        const int64_t top = w < 2 ? 0 : height - rows, left = w % 2 == 0 ? 0 : width - columns;
+        const bool inside = y >= top && y < top + rows && x >= left && x < left + columns;
+        if (inside) sums[size_t((i * channels + c) * 4 + w)] += double(value(i, y, x, c));
+      }
+    });
+    Floats found(sums.size());
+    average_windows(map, channels, found.data());
+    for (size_t k = 0; k < sums.size(); ++k) {
+      // Sums of small integers are exact; the factor and its product with the sum are rounded.
+      const double mean = sums[k] / double(rows * columns);
+      CHECK(std::abs(double(found[k]) - mean) <= double(FLT_EPSILON) * std::abs(mean));
+    }
+  }
+}
+
 TEST_CASE("the four windows of the grid average to the features where the map is 2 x 2, and are the map of 1 x 1 four times") {
   swav_network_config config = small_network();
   for (int32_t size : {16, 8}) {  // the small stem and three strides: maps of 2 x 2 and 1 x 1
@@ -192,7 +226,7 @@ TEST_CASE("the four windows of the grid average to the features where the map is
     for (size_t i = 0; i < features.size(); ++i) {
       const float* w = grid.data() + 4 * i;
       CHECK(double((w[0] + w[1] + w[2] + w[3]) / 4) == doctest::Approx(double(features[i])).epsilon(1e-5));
-      differs = differs || w[0] != w[3];
+      differs = differs || w[0] != w[1] || w[0] != w[2] || w[0] != w[3];
     }
     CHECK(differs == (size == 16));
     swav_network_destroy(network);

@@ -110,6 +110,8 @@ TEST_CASE("files that hold no step are refused, and leave the trainer as it was"
   swav_trainer_config config = small_training();
   config.crop_counts[1] = 3;
   TrainingBench other(small_network(), config);
+  const State of_other = state_of(other.network);
   CHECK(swav_trainer_replay(other.trainer, path.c_str(), &report) == SWAV_ERROR_FORMAT);
+  CHECK(state_of(other.network) == of_other);
   CHECK(state_of(bench.network) == before);
 }

@@ -14,18 +14,6 @@ using namespace swav::test;
 
 namespace {
 
-std::vector<bfloat16> rounded(const Floats& x) {
-  std::vector<bfloat16> y;
-  for (float value : x) y.push_back(to_bfloat16(value));
-  return y;
-}
-
-Floats widened(const std::vector<bfloat16>& x) {
-  Floats y;
-  for (bfloat16 value : x) y.push_back(to_float(value));
-  return y;
-}
-
 // An array between guards that no sum gives.
 class Map {
  public:

@@ -37,12 +37,6 @@ double norm(const float* x, size_t n) {
 
 constexpr size_t prototype_count = 12, dim = 8;  // of small_network
 
-// Restores the size of the team at the end of the scope.
-struct Threads {
-  explicit Threads(int32_t count) { REQUIRE(swav_set_threads(count) == SWAV_OK); }
-  ~Threads() { swav_set_threads(0); }
-};
-
 }  // namespace
 
 TEST_CASE("fact 16: batch-norm statistics are per resolution, large crops first, and joint in the head") {

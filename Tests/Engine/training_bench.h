@@ -104,6 +104,12 @@ inline Floats gradient_of(swav_network* network, swav_trainer* trainer, const st
   return values;
 }
 
+// Restores the size of the team at the end of the scope.
+struct Threads {
+  explicit Threads(int32_t count) { REQUIRE(swav_set_threads(count) == SWAV_OK); }
+  ~Threads() { swav_set_threads(0); }
+};
+
 class TrainingBench {
  public:
   swav_network* network = nullptr;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <utility>
 
@@ -167,4 +168,12 @@ void for_each(int64_t count, Task task, void* context) {
 }
 
 }  // namespace detail
+void zero(float* values, int64_t count) {
+  constexpr int64_t piece = int64_t{1} << 18;
+  for_each((count + piece - 1) / piece, [&](int64_t task, int) {
+    const int64_t begin = task * piece;
+    std::memset(values + begin, 0, size_t(std::min(count, begin + piece) - begin) * sizeof(float));
+  });
+}
+
 }  // namespace swav::parallel

@@ -86,4 +86,7 @@ void run_interruptibly_on_engine(F&& job) {
                         current_cancellation());
 }
 
+// values[0, count) = 0, by the team.
+void zero(float* values, int64_t count);
+
 }  // namespace swav::parallel

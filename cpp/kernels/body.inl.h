@@ -9,6 +9,7 @@ namespace {
 #include "kernels/fused_tile.inl.h"
 #include "kernels/plain_tile.inl.h"
 #include "kernels/bfloat_rows.inl.h"
+#include "kernels/pixel_values.inl.h"
 #include "kernels/bfloat_pack.inl.h"
 #include "kernels/pack_rows.inl.h"
 #include "kernels/transpose.inl.h"

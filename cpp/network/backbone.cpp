@@ -209,7 +209,7 @@ void Backbone::forward(const float* images, Statistics statistics, Communicator&
       layer->forward(x, statistics, communicator, workspace);
       x = layer->norm.activated(layer->y);
     }
-    const Values sum = block.sum == nullptr ? buffers.rebuilt : block.sum;
+    const Values sum = block.sum ? block.sum : buffers.rebuilt;
     {
       const Stopwatch watch(normalization_seconds_);
       const ResidualLink link = residual(i, input);
@@ -230,11 +230,11 @@ ResidualLink Backbone::residual(size_t index, ConstValues input) const {
 
 ConstValues Backbone::rebuild_input(size_t index, Values buffer) {
   if (index == 0) return stem_out_;
-  if (!(blocks_[index - 1].sum == nullptr)) return blocks_[index - 1].sum;
+  if (blocks_[index - 1].sum) return blocks_[index - 1].sum;
   const Stopwatch watch(normalization_seconds_);
   // From the last block that needs no sum that is not there.
   size_t first = index - 1;
-  while (first > 0 && !blocks_[first].projection && blocks_[first - 1].sum == nullptr) --first;
+  while (first > 0 && !blocks_[first].projection && !blocks_[first - 1].sum) --first;
   ResidualLink links[kept_sums];
   links[0] = residual(first, first == 0 ? stem_out_ : blocks_[first - 1].sum);
   for (size_t i = first + 1; i < index; ++i) links[i - first] = residual(i, nullptr);
@@ -367,7 +367,7 @@ void Backbone::for_each_activation(const std::function<void(const std::string&, 
     for (size_t l = 0; l < block.main.size(); ++l) {
       visit(block.name + ".conv" + std::to_string(l + 1), block.main[l]->y, block.main[l]->out_count());
     }
-    if (!(block.sum == nullptr)) visit(block.name, block.sum, block.count());
+    if (block.sum) visit(block.name, block.sum, block.count());
   }
 }
 

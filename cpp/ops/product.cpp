@@ -164,7 +164,7 @@ void gather_product(const Gather& g, const Operand& source, const float* packed,
   const RowWalker walker(kernel, g, source);
   const int team = parallel::threads();
   // Not where the target is the larger part: its own lines come first.
-  const bool ahead_pays = depth * (source.partner == nullptr ? 1 : 2) > g.columns;
+  const bool ahead_pays = depth * (source.partner ? 2 : 1) > g.columns;
   const TeamScratch scratch(gather_scratch(g));
   parallel::for_each(b.row_blocks * b.column_pieces, [&](int64_t task, int worker) {
     const int64_t block = task / b.column_pieces, piece = task % b.column_pieces;

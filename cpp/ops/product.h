@@ -86,6 +86,18 @@ int64_t weight_gradient_workspace(const Gather& gather);
 void weight_gradient(const Gather& gather, const WeightLayout& layout, const Operand& source, const Operand& d_target,
                      float* workspace, float* gradient);
 
+// How the weight gradient of a product by register tiles of tile_rows x tile_columns is cut. The depth is cut into panels of
+// tile_rows channels of one tap, as the tile takes them. The matrix [panels][columns] is cut into blocks; the sum over rows,
+// chunk_rows of which are packed at a time, into ranges with results of their own, added up in order.
+struct WeightGradientBlocking {
+  int64_t tap_panels, panels;  // of a tap, of all
+  int64_t block_panels, panel_blocks;
+  int64_t block_columns, column_blocks;
+  int64_t range_rows, ranges;
+};
+WeightGradientBlocking weight_gradient_blocking(const Gather& gather, int64_t tile_rows, int64_t tile_columns,
+                                                int64_t chunk_rows);
+
 // Its results lie tile by tile, so that the tiles of a wide matrix do not meet in one set of the first-level cache: ranges of
 // [ceil(columns / width)][depth][width], the width being that of a register tile.
 int64_t gradient_result_count(const Gather& gather, int64_t width);  // floats of a range

@@ -69,7 +69,7 @@ void residual_forward(const ResidualLink* links, int64_t count, int64_t rows, Va
     const int64_t row0 = block * block_rows, some = std::min(rows - row0, block_rows), at = row0 * n;
     for (int64_t i = 0; i < count; ++i) {
       const ResidualLink& link = links[i];
-      const ConstValues side = (link.side == nullptr ? ConstValues(sum) : link.side) + at;
+      const ConstValues side = (link.side ? link.side : ConstValues(sum)) + at;
       if (link.side_norm == nullptr) residual_plain(link.y + at, side, some, *link.norm, sum + at);
       else residual_projected(link.y + at, side, some, *link.norm, *link.side_norm, sum + at);
     }
@@ -79,7 +79,7 @@ void residual_forward(const ResidualLink* links, int64_t count, int64_t rows, Va
 void ResidualGradient::apply(Values d, int64_t block, int64_t row0, int64_t row1, int64_t c0, int64_t c1) const {
   const int64_t n = norm->channels, at = row0 * n + c0, to = block * n + c0;
   masked_gradient_sums(d + at, sum + at, y + at, n, row1 - row0, c1 - c0, norm->mean + c0, sums.first + to, sums.second + to);
-  if (projected == nullptr) return;
+  if (!projected) return;
   gradient_sums(d + at, projected + at, n, row1 - row0, c1 - c0, projected_norm->mean + c0, projected_sums.first + to,
                 projected_sums.second + to);
 }

@@ -54,7 +54,7 @@ class RowWalker {
     swav::addresses(g_, source_.data.floats(), end - 1, 1, {0, 0}, 0, &ends[1]);
     if (ends[0] == nullptr || ends[1] == nullptr) return;
     lookahead.add(ends[0], ends[1] + g_.pixel);
-    if (source_.partner == nullptr) return;
+    if (!source_.partner) return;
     const int64_t partner = source_.partner.floats() - source_.data.floats();
     lookahead.add(ends[0] + partner, ends[1] + g_.pixel + partner);
   }

@@ -10,41 +10,15 @@ namespace swav {
 namespace {
 
 constexpr int64_t width = bfloat_vector_tile.columns;
-// Packed at a time: as in weight_gradient.cpp, with twice as many rows of half the bytes.
+// Packed at a time: twice as many rows of half the bytes as in weight_gradient.cpp.
 constexpr int64_t chunk_rows = 256, chunk_words = chunk_rows / 2;
-constexpr int64_t most_width = 1280;
-constexpr int64_t workspace_limit = int64_t{4} << 20;  // floats, for results of more than one range
-constexpr int64_t staged = 64;                         // channels that are transposed at a time
+constexpr int64_t staged = 64;  // channels that are transposed at a time
 static_assert(chunk_rows <= RowWalker::most_rows && chunk_words % bfloat_amx_tile.words == 0);
 
 }  // namespace
 
-// The fewest reads, as in weight_gradient.cpp.
 void TileProduct::set_gradient_blocking() {
-  const Gather& g = gather_;
-  const int64_t tile_rows = body_->tile.rows;
-  int64_t fewest = INT64_MAX;
-  for (int64_t column_blocks = 1; column_blocks <= ceil_div(g.columns, width); ++column_blocks) {
-    GradientBlocking b{};
-    b.tap_panels = ceil_div(g.channels, tile_rows);
-    b.panels = g.tap_count * b.tap_panels;
-    b.block_columns = round_up(ceil_div(g.columns, column_blocks), width);
-    b.column_blocks = ceil_div(g.columns, b.block_columns);
-    const int64_t room = (most_width - b.block_columns) / tile_rows;
-    if (room < 1) continue;
-    b.panel_blocks = ceil_div(b.panels, room);
-    b.block_panels = ceil_div(b.panels, b.panel_blocks);
-    b.panel_blocks = ceil_div(b.panels, b.block_panels);
-    const int64_t reads = b.column_blocks * g.depth() + 2 * b.panel_blocks * g.columns;
-    if (reads < fewest) gradient_ = b, fewest = reads;
-  }
-  GradientBlocking& b = gradient_;
-  const int64_t chunks = ceil_div(g.rows(), chunk_rows);
-  const int64_t most_ranges = std::max<int64_t>(1, workspace_limit / (g.depth() * g.columns));
-  const int64_t wanted = ceil_div(wanted_tasks, b.panel_blocks * b.column_blocks);
-  b.ranges = std::clamp<int64_t>(wanted, 1, std::min(chunks, most_ranges));
-  b.range_rows = ceil_div(chunks, b.ranges) * chunk_rows;
-  b.ranges = ceil_div(g.rows(), b.range_rows);
+  gradient_ = weight_gradient_blocking(gather_, body_->tile.rows, width, chunk_rows);
 }
 
 int64_t TileProduct::gradient_workspace() const { return gradient_.ranges * gradient_result_count(gather_, width); }
@@ -72,7 +46,7 @@ void TileProduct::pack_transposed(const Operand& source, Tap tap, int64_t row, i
 
 void TileProduct::weight_gradient(const Operand& source, const Operand& d_target, float* workspace, float* gradient) const {
   const Gather& g = gather_;
-  const GradientBlocking& b = gradient_;
+  const WeightGradientBlocking& b = gradient_;
   const int64_t tile_rows = body_->tile.rows, stride = row_stride(chunk_words), blocks = b.panel_blocks * b.column_blocks;
   const TeamScratch scratch(gradient_scratch());
   parallel::for_each(b.ranges * blocks, [&](int64_t task, int worker) {

@@ -38,14 +38,6 @@ class TileProduct {
   void weight_gradient(const Operand& source, const Operand& d_target, float* workspace, float* gradient) const;
 
  private:
-  // The weight gradient's matrix [taps * panels of a tap][columns] is cut into blocks; the sum over rows into ranges.
-  struct GradientBlocking {
-    int64_t tap_panels, panels;
-    int64_t block_panels, panel_blocks;
-    int64_t block_columns, column_blocks;
-    int64_t range_rows, ranges;
-  };
-
   int64_t tap_words() const { return ceil_div(gather_.channels, 2); }
   // Whether a tap spans neighbours of a pixel.
   bool spans() const { return gather_.channels > gather_.pixel; }
@@ -66,7 +58,7 @@ class TileProduct {
   std::vector<int32_t> offset_;  // of a depth among a column's weights, where those lie together
   int64_t words_ = 0;            // of a row, with what fills up a step
   int64_t block_rows_ = 0, row_blocks_ = 0, piece_columns_ = 0, column_pieces_ = 0;
-  GradientBlocking gradient_{};
+  WeightGradientBlocking gradient_{};
 };
 
 }  // namespace swav

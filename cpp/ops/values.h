@@ -25,7 +25,7 @@ class ConstValues {
 
   Storage storage() const { return storage_; }
   bool half() const { return storage_ == Storage::bfloat16; }
-  bool operator==(std::nullptr_t) const { return data_ == nullptr; }
+  explicit operator bool() const { return data_ != nullptr; }
   // Where number `index` lies, for requests to the cache.
   const char* at(int64_t index) const { return data_ + index * size_of(storage_); }
   const float* floats() const { return reinterpret_cast<const float*>(data_); }
@@ -48,7 +48,7 @@ class Values {
 
   Storage storage() const { return storage_; }
   bool half() const { return storage_ == Storage::bfloat16; }
-  bool operator==(std::nullptr_t) const { return data_ == nullptr; }
+  explicit operator bool() const { return data_ != nullptr; }
   float* floats() const { return reinterpret_cast<float*>(data_); }
   bfloat16* halves() const { return reinterpret_cast<bfloat16*>(data_); }
   Values operator+(int64_t count) const { return half() ? Values(halves() + count) : Values(floats() + count); }

@@ -8,33 +8,31 @@ namespace {
 // Packed at a time: rows x (channels + columns) of a block, 650 to 750 KB with the gaps of panels, stay in the second-level
 // cache, where results pass through tile by tile.
 constexpr int64_t chunk_rows = 128;
-constexpr int64_t most_width = 1280;
+constexpr int64_t most_width = 1280;                   // of a block: channels and columns, for the same reason
 constexpr int64_t reduce_chunk = 288;                  // depths that reduce treats at a time
 constexpr int64_t workspace_limit = int64_t{4} << 20;  // floats, for results of more than one range
 static_assert(chunk_rows <= RowWalker::most_rows);
 
-// The depth is cut into panels of tile_rows channels of one tap, as the register tile takes them. The matrix [panels][columns]
-// is cut into blocks; the sum over rows into ranges with results of their own, added up in order.
-struct GradientBlocking {
-  int64_t tap_panels, panels;  // of a tap, of all
-  int64_t block_panels, panel_blocks;
-  int64_t block_columns, column_blocks;
-  int64_t range_rows, ranges;
-};
+WeightGradientBlocking blocking_of(const Gather& g) {
+  return weight_gradient_blocking(g, kernels().tile_rows, kernels().tile_columns, chunk_rows);
+}
+
+int64_t panel_slot() { return round_up(kernels().tile_rows, kernels().lanes); }  // floats of a panel's row
+
+}  // namespace
 
 // Each block of columns packs all panels again, each block of panels all columns, which mostly are gradients made of two maps:
 // the fewest such reads.
-GradientBlocking gradient_blocking(const Gather& g) {
-  const Kernels& kernel = kernels();
-  GradientBlocking best{};
+WeightGradientBlocking weight_gradient_blocking(const Gather& g, int64_t tile_rows, int64_t tile_columns, int64_t chunk_rows) {
+  WeightGradientBlocking best{};
   int64_t fewest = INT64_MAX;
-  for (int64_t column_blocks = 1; column_blocks <= ceil_div(g.columns, kernel.tile_columns); ++column_blocks) {
-    GradientBlocking b{};
-    b.tap_panels = ceil_div(g.channels, kernel.tile_rows);
+  for (int64_t column_blocks = 1; column_blocks <= ceil_div(g.columns, tile_columns); ++column_blocks) {
+    WeightGradientBlocking b{};
+    b.tap_panels = ceil_div(g.channels, tile_rows);
     b.panels = g.tap_count * b.tap_panels;
-    b.block_columns = round_up(ceil_div(g.columns, column_blocks), kernel.tile_columns);
+    b.block_columns = round_up(ceil_div(g.columns, column_blocks), tile_columns);
     b.column_blocks = ceil_div(g.columns, b.block_columns);
-    const int64_t room = (most_width - b.block_columns) / kernel.tile_rows;
+    const int64_t room = (most_width - b.block_columns) / tile_rows;
     if (room < 1) continue;
     b.panel_blocks = ceil_div(b.panels, room);
     b.block_panels = ceil_div(b.panels, b.panel_blocks);
@@ -51,10 +49,6 @@ GradientBlocking gradient_blocking(const Gather& g) {
   return best;
 }
 
-int64_t panel_slot() { return round_up(kernels().tile_rows, kernels().lanes); }  // floats of a panel's row
-
-}  // namespace
-
 ScratchSize add_gradient_scratch(int64_t width) {
   ScratchSize size;
   size.include(Scratch::operand, reduce_chunk * width);
@@ -62,7 +56,7 @@ ScratchSize add_gradient_scratch(int64_t width) {
 }
 
 ScratchSize weight_gradient_scratch(const Gather& g) {
-  const GradientBlocking b = gradient_blocking(g);
+  const WeightGradientBlocking b = blocking_of(g);
   ScratchSize size = add_gradient_scratch(kernels().tile_columns);
   size.include(Scratch::operand, b.block_panels * chunk_rows * panel_slot());
   size.include(Scratch::gradient, chunk_rows * b.block_columns);
@@ -93,13 +87,13 @@ void add_weight_gradient(const Gather& g, const WeightLayout& layout, int64_t wi
 }
 
 int64_t weight_gradient_workspace(const Gather& g) {
-  return gradient_blocking(g).ranges * gradient_result_count(g, kernels().tile_columns);
+  return blocking_of(g).ranges * gradient_result_count(g, kernels().tile_columns);
 }
 
 void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand& source, const Operand& d_target,
                      float* workspace, float* gradient) {
   const Kernels& kernel = kernels();
-  const GradientBlocking b = gradient_blocking(g);
+  const WeightGradientBlocking b = blocking_of(g);
   const int64_t m = g.rows(), width = kernel.tile_columns;
   const int64_t slot = panel_slot();
   const RowWalker walker(kernel, g, source);
@@ -130,7 +124,7 @@ void weight_gradient(const Gather& g, const WeightLayout& layout, const Operand&
       if (b.column_blocks == 1) walker.look_ahead(next, next_end, lookahead);
       if (b.panel_blocks == 1 && next < end) {
         for (const ConstValues map : {d_target.data, d_target.partner}) {
-          if (!(map == nullptr)) lookahead.add(map.at(next * g.columns), map.at(next_end * g.columns));
+          if (map) lookahead.add(map.at(next * g.columns), map.at(next_end * g.columns));
         }
       }
       for (int64_t n = n0; n < n1; n += width) {

@@ -209,7 +209,7 @@ void product_by_tiles(const WinogradShape& s, const Operand& source, const float
     const int64_t products = tile_points * ceil_div(tiles, kernel.tile_rows) * ceil_div(columns, width);
     Lookahead lookahead(products * ceil_div(depth, block_depth), block_depth);
     for (const ConstValues map : {source.data, source.partner}) {
-      if (!(map == nullptr)) lookahead.add(map.at(blocks.begin(next) * depth), map.at(blocks.end(next) * depth));
+      if (map) lookahead.add(map.at(blocks.begin(next) * depth), map.at(blocks.end(next) * depth));
     }
     for (int64_t k0 = 0; k0 < depth; k0 += block_depth) {
       const int64_t n = std::min(block_depth, depth - k0);

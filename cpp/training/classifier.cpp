@@ -42,14 +42,6 @@ ClassifierSettings completed(ClassifierSettings settings, const Network* network
 
 bool is_learned(const TensorEntry& entry) { return entry.kind == SWAV_TENSOR_PARAMETER && entry.part == Part::backbone; }
 
-void zero(float* values, int64_t count) {
-  constexpr int64_t piece = int64_t{1} << 18;
-  parallel::for_each((count + piece - 1) / piece, [&](int64_t task, int) {
-    const int64_t begin = task * piece;
-    std::memset(values + begin, 0, size_t(std::min(count, begin + piece) - begin) * sizeof(float));
-  });
-}
-
 }  // namespace
 
 void check(const ClassifierSettings& s) {
@@ -186,13 +178,13 @@ void Classifier::require_finite(bool finite, const char* what) {
 
 void Classifier::backward(const float* features) {
   const Operand d{logits_};
-  zero(d_layer_, layer_count());
+  parallel::zero(d_layer_, layer_count());
   linear_.backward_weights({features}, d, workspace_.products, d_layer_);
   bias_backward(logits_, settings_.batch, settings_.classes, d_layer_ + weight_count());
   group_.sum(d_layer_, layer_count());
   if (!backbone_) return;
   const int64_t parameters = network_->parameters().size();
-  zero(gradients_, parameters);
+  parallel::zero(gradients_, parameters);
   linear_.backward_data(d, layer_, workspace_.products, d_features_, false, Epilogue());
   backbone_->backward(d_features_, group_, workspace_, buffers_);
   group_.sum(gradients_, parameters);

@@ -1,7 +1,7 @@
 // The batch on its way through the network, whole or in micro-batches. Codes and loss are over the whole batch, so its scores
-// come first; activations are kept of one micro-batch only, and the others' are computed again for the backward pass. Rows of
-// all crops are crop-major, v * images + b: a micro-batch has a stretch of each crop's rows.
-#include <algorithm>
+// come first. Activations are kept of one micro-batch only: the backward pass begins with the last one, which is still there,
+// and computes those of the others again. Rows of all crops are crop-major, v * images + b: a micro-batch has a stretch of each
+// crop's rows.
 #include <cstring>
 
 #include "base/parallel.h"
@@ -58,7 +58,7 @@ void Trainer::forward(const swav_step_input& input, int64_t micro_batch) {
 void Trainer::collect_output(int64_t micro_batch) {
   const int64_t dim = plan_.shape().dim;
   for_each_stretch(settings_, micro_batch, [&](int64_t row, int64_t whole, int64_t count) {
-    copy_rows(const_cast<float*>(plan_.output.embeddings) + whole * dim, plan_.head->embeddings() + row * dim, count, dim);
+    copy_rows(plan_.embeddings + whole * dim, plan_.head->embeddings() + row * dim, count, dim);
     for (size_t set = 0; set < plan_.output.sets.size(); ++set) {
       const int64_t prototypes = plan_.shape().prototypes[set];
       copy_rows(plan_.output.sets[set].scores + whole * prototypes, plan_.head->scores(int32_t(set)) + row * prototypes, count,
@@ -105,16 +105,10 @@ void Trainer::forward_all(const swav_step_input& input, swav_step_report& report
 void Trainer::backward_all(const swav_step_input& input, swav_step_report& report) {
   const Stopwatch watch(report.backward_seconds);
   const int64_t parameters = network_.parameters().size(), micro_batches = settings_.micro_batches();
-  constexpr int64_t piece = int64_t{1} << 18;
-  parallel::for_each((parameters + piece - 1) / piece, [&](int64_t task, int) {
-    const int64_t begin = task * piece;
-    std::memset(plan_.gradients + begin, 0, size_t(std::min(parameters, begin + piece) - begin) * sizeof(float));
-  });
-  for (int64_t i = 0; i < micro_batches; ++i) {
-    if (micro_batches > 1) {
-      forward(input, i);
-      hand_out_gradients(i);
-    }
+  parallel::zero(plan_.gradients, parameters);
+  for (int64_t i = micro_batches - 1; i >= 0; --i) {
+    if (i < micro_batches - 1) forward(input, i);
+    if (micro_batches > 1) hand_out_gradients(i);
     backward();
   }
   group_.sum(plan_.gradients, parameters);

@@ -94,7 +94,7 @@ void TrainingPlan::take(Arena& arena, Objective& objective) {
 }
 
 void TrainingPlan::take_output(Arena& arena) {
-  embeddings_ = arena.take<float>(rows() * shape_.dim);
+  embeddings = arena.take<float>(rows() * shape_.dim);
   d_embeddings_ = arena.take<float>(rows() * shape_.dim);
   scores_.clear();
   for (const int64_t prototypes : shape_.prototypes) scores_.push_back(arena.take<float>(rows() * prototypes));
@@ -124,7 +124,7 @@ void TrainingPlan::allocate(Parameters& parameters, Objective& objective) {
   for (TrainingPass& pass : passes) pass.backbone.bind(parameters, gradients);
   head->bind(parameters, gradients);
   const bool whole = micro_batches_ == 1;
-  output.embeddings = whole ? head->embeddings() : embeddings_;
+  output.embeddings = whole ? head->embeddings() : embeddings;
   output.d_embeddings = whole ? head->d_embeddings() : d_embeddings_;
   for (int32_t h = 0; h < int32_t(shape_.prototypes.size()); ++h) {
     output.sets.push_back({head->prototype_values(h), whole ? head->scores(h) : scores_[size_t(h)]});

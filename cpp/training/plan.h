@@ -62,7 +62,8 @@ class TrainingPlan {
   std::vector<TrainingPass> passes;
   std::optional<Head> head;
   Workspace workspace;
-  HeadOutput output;  // of the head for the whole batch, for the objective
+  HeadOutput output;            // of the head for the whole batch, for the objective
+  float* embeddings = nullptr;  // output's, to be filled, where there are several micro-batches; else the head fills its own
   // With the parameters' offsets; state2 is NULL where the update rule keeps one number.
   float *gradients = nullptr, *state1 = nullptr, *state2 = nullptr;
   float *features = nullptr, *d_features = nullptr;  // [rows_at_once][feature_dim]
@@ -75,8 +76,8 @@ class TrainingPlan {
 
   ObjectiveShape shape_;
   int64_t micro_batches_;
-  // Where there are several micro-batches: output's arrays.
-  float *embeddings_ = nullptr, *d_embeddings_ = nullptr;
+  // Where there are several micro-batches: the rest of output's arrays.
+  float* d_embeddings_ = nullptr;
   std::vector<float*> scores_;
   int64_t feature_dim_, parameter_floats_, prototype_floats_ = 0;
   int states_;

@@ -39,6 +39,7 @@ void Trainer::save_step(const std::string& path, const std::string& note, const 
 }
 
 void Trainer::replay(const std::string& path, swav_step_report& report) {
+  if (group_.size() > 1) fail(SWAV_ERROR_UNSUPPORTED, "a step from a file is made again by one process");
   const TensorFile file(path);
   const auto text = file.metadata().find(key);
   if (text == file.metadata().end()) fail(SWAV_ERROR_FORMAT, "%s holds no step", path.c_str());

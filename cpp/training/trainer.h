@@ -2,7 +2,7 @@
 //
 // The step in order: forward by resolution, head over all crops, objective (codes and loss), backward in reverse, sum over the
 // ranks, update, running statistics. With micro-batches: forward of each, which leaves embeddings and scores; the objective
-// over all of them; of each again its forward, whose activations were not kept, and its backward. plan.h has the memory,
+// over all of them; of each its backward, after its forward again where its activations were not kept. plan.h has the memory,
 // objective.h what is learned.
 #pragma once
 
