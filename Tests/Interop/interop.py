@@ -8,10 +8,8 @@ from the JPEG file on.
 Needs torch, torchvision, timm, safetensors, pillow and numpy; onnxruntime and openvino where they are installed.
 """
 import argparse
-import contextlib
 import glob
 import importlib.util
-import io
 import json
 import os
 import re
@@ -27,6 +25,7 @@ from PIL import Image
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
+import card
 from networks import MEAN, STD, Network, relative_error
 
 # Sums of some thousand float32 terms, in another order, through fifty layers; and a view whose pixels differ by a rounding.
@@ -149,19 +148,6 @@ class ExportedFilesLoad(Case):
         trainer("export", self.path("weights.pth"), "--format", form, "--output", folder, *flags)
         return folder
 
-    def run_card(self, folder):
-        """The lines of Python in the card; returns the relative error that they print."""
-        with open(os.path.join(folder, "README.md")) as file:
-            lines = re.search(r"```python\n(.*?)```", file.read(), re.S).group(1)
-        printed, here = io.StringIO(), os.getcwd()
-        os.chdir(folder)
-        try:
-            with contextlib.redirect_stdout(printed):
-                exec(compile(lines, "README.md", "exec"), {})
-        finally:
-            os.chdir(here)
-        return float(printed.getvalue())
-
     def test_torchvision_loads_both_formats_strictly_and_sees_the_same_in_photos(self):
         import torchvision
         for depth in (18, 34, 50):
@@ -170,7 +156,7 @@ class ExportedFilesLoad(Case):
             for form in ("safetensors", "torch"):
                 with self.subTest(depth=depth, form=form):
                     folder = self.exported(network, form)
-                    self.assertLess(self.run_card(folder), MOST)
+                    self.assertLess(card.run(folder), MOST)
                     weights = (load_file(f"{folder}/model.safetensors") if form == "safetensors" else
                                torch.load(f"{folder}/model.pth", weights_only=True))
                     theirs = getattr(torchvision.models, f"resnet{depth}")()
@@ -186,12 +172,12 @@ class ExportedFilesLoad(Case):
             for form in ("safetensors", "torch"):
                 with self.subTest(**settings, form=form):
                     network = Network(**settings)
-                    self.assertLess(self.run_card(self.exported(network, form)), MOST)
-                    self.assertLess(self.run_card(self.exported(network, form, "--head")), MOST)
+                    self.assertLess(card.run(self.exported(network, form)), MOST)
+                    self.assertLess(card.run(self.exported(network, form, "--head")), MOST)
 
     def test_mmdet_and_detectron2_have_their_names(self):
         network = Network(50, base=16)
-        self.assertLess(self.run_card(self.exported(network, "torch", "--keys", "mmdet")), MOST)
+        self.assertLess(card.run(self.exported(network, "torch", "--keys", "mmdet")), MOST)
         found = torch.load(self.exported(network, "torch", "--keys", "detectron2") + "/model.pth", weights_only=True)["model"]
         ours = network.backbone.state_dict()
         # detectron2's own names of a ResNet-50: a batch-norm is a part of its convolution.
@@ -207,7 +193,7 @@ class ExportedFilesLoad(Case):
             with self.subTest(**settings):
                 network = Network(**settings)
                 folder = self.exported(network, "timm")
-                self.assertLess(self.run_card(folder), MOST)
+                self.assertLess(card.run(folder), MOST)
                 theirs = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
                 with open(f"{folder}/config.json") as file:
                     self.assertEqual(theirs.num_features, json.load(file)["num_features"])
@@ -252,7 +238,7 @@ class ExportedFilesLoad(Case):
             return lambda images: dict(zip(names, session.run(names, {"images": images})))
 
         self.check_graph(run)
-        self.assertLess(self.run_card(self.exported(Network(18), "onnx")), MOST)
+        self.assertLess(card.run(self.exported(Network(18), "onnx")), MOST)
 
     @unittest.skipUnless(has("openvino"), "openvino is not installed")
     def test_openvino(self):
@@ -282,7 +268,7 @@ class ExportedFilesLoad(Case):
                 network = Network(**settings)
                 folder = self.exported(network, "onnx", "--precision", "int8", "--calibrate", self.listed())
                 # Rounded to 8 bits throughout; the engine's own integers are as far from its floats.
-                self.assertLess(self.run_card(folder), 0.2)
+                self.assertLess(card.run(folder), 0.2)
                 session = onnxruntime.InferenceSession(f"{folder}/model.onnx", providers=["CPUExecutionProvider"])
                 found = torch.tensor(session.run(["features"], {"images": self.images().numpy()})[0])
                 expected = torch.tensor(self.embedded(self.path("weights.pth")))

@@ -1,17 +1,14 @@
 #!/usr/bin/env python3
-"""The part of the comparison with others that is quick enough for every change: without PyTorch, on committed files that it wrote.
+"""The part of the comparison with others that takes seconds: without PyTorch, on committed files that it wrote. By hand.
 
     make test-interop-light                               # in an environment that it makes itself
     light.py --trainer PATH
 
 Weights that torch saved are exported as ONNX and safetensors; the lines of Python in each card then run ONNX Runtime on the graph,
-and the tensors are compared with those of the fixture. Needs numpy, safetensors and onnxruntime. interop.py has the rest.
+and those of safetensors have finite values. Needs numpy, safetensors and onnxruntime. interop.py has the rest.
 """
 import argparse
-import contextlib
-import io
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,26 +17,14 @@ import numpy as np
 import onnxruntime
 from safetensors.numpy import load_file
 
+import card
+
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Fixtures", "torch")
 # Both layouts of PyTorch's files, heads with and without batch-norm, a stem of 3x3, bottleneck and basic blocks.
 FILES = ["published_flat_zip.pth", "published_flat_stream.pth.tar", "plain_head_stream.pth", "lightly_small_stream.pth",
          "trainer_stream.pth", "torchvision_stream.pth"]
 # Sums of some thousand float32 terms in another order, as in interop.py.
 MOST = 1e-4
-
-
-def run_card(folder):
-    """What the lines of Python in the card print: a relative error."""
-    with open(os.path.join(folder, "README.md")) as file:
-        lines = re.search(r"```python\n(.*?)```", file.read(), re.S).group(1)
-    printed, here = io.StringIO(), os.getcwd()
-    os.chdir(folder)
-    try:
-        with contextlib.redirect_stdout(printed):
-            exec(compile(lines, "README.md", "exec"), {})
-    finally:
-        os.chdir(here)
-    return float(printed.getvalue())
 
 
 def check(trainer, name, folder):
@@ -55,7 +40,7 @@ def check(trainer, name, folder):
     wrong, features = [], []
     for flags in ([], ["--fold"]):
         output = export("onnx", *flags)
-        error = run_card(output)
+        error = card.run(output)
         if not error < MOST:
             wrong.append(f"{name} {' '.join(flags)}: the relative error in ONNX Runtime is {error:.3g}")
         # Another number of images of another size than the fixture's, which the graph leaves free.

@@ -103,7 +103,7 @@ EXPLORE = """
   for (let i = 0; i < 50 && (!status.textContent || status.textContent === "Looking…"); ++i) await wait(100);
   if (!status.textContent || status.textContent === "Looking…" || !query.hidden) say("what is no picture is not refused");
 """
-# The last of these is for the file that is no picture.
+# What a browser says of the file that is no picture.
 EXPECTED = re.compile(r"status of 415")
 
 

@@ -19,7 +19,7 @@ import Testing
     return network
   }
 
-  /// Without any change between the views every image is known again; of pictures that are all the same no more than guessing says.
+  /// Where views of different images have nothing but the box changed, most are known again; of pictures that are all the same no more than guessing says.
   @Test func imagesAreKnownAgainWhereTheyDifferAndNotWhereTheyAreTheSame() throws {
     var recipe = Recipe(groups: [CropGroup(count: 2, size: 32, minScale: 0.4, maxScale: 1)])
     (recipe.jitterProbability, recipe.grayscaleProbability, recipe.blurProbability) = (0, 0, 0)

@@ -75,7 +75,7 @@ import Testing
     #expect(file.step == step && file.message == reason.message && replay.isSame && replay.message == reason.message)
   }
 
-  @Test func aRunGoesBackFromWhatIsNotFiniteAndItsFileGivesTheSameBits() throws {
+  @Test func aRunGoesBackThreeTimesFromWhatIsNotFiniteAndThenEnds() throws {
     var run = try TinyRun()
     (run.configuration.warmupEpochs, run.configuration.startWarmup, run.configuration.baseLR) = (1, 0, 1e36)
     (run.configuration.checkpointSteps, run.configuration.onNotFinite) = (1, .rollback)
@@ -87,6 +87,11 @@ import Testing
     }
     // A third three times is not enough of that.
     #expect(back == 3 && stopped(error) != nil)
+  }
+
+  @Test func changesScaleTheRateFromTheirStepOn() throws {
+    var run = try TinyRun()
+    (run.configuration.warmupEpochs, run.configuration.startWarmup) = (1, 0)
     (run.configuration.rateChanges, run.configuration.baseLR) = ([RateChange(from: 4, factor: 0.5)], 0.1)
     _ = try run.pretraining("changed").run()
     let rates = try run.rows("changed").filter { $0["type"] as? String == "step" }.compactMap { $0["lr"] as? Double }

@@ -123,7 +123,7 @@ import Testing
     }
     #expect(first.outcome == .interrupted && first.step == 20)
     let written = try #require(try PretrainSettings.ofRun(at: run.folder.path + "/run"))
-    #expect(written.text(of: "budget") == nil || written.text(of: "budget") == "4s")
+    #expect(written.text(of: "budget") == "4s")
     let second = try onTestClock(run.pretraining("run")).run()
     #expect(second.outcome == .finished && second.step > 20)
     // As many as without the break, up to what opening the run costs.
@@ -135,10 +135,11 @@ import Testing
 
   @Test func whatARunWasPlannedWithStaysWhenItGoesOn() throws {
     let facts = DataFacts(images: 4000, shortSide: 224)
-    let (run, _) = (try PretrainSettings(yaml: "budget: 2h\nsteps: 0:5000,10:4000\nbase-width: 48\nseed: 3", path: "f"), 0)
+    let run = try PretrainSettings(yaml: "budget: 2h\nsteps: 0:5000,10:4000\nbase-width: 48\nseed: 3", path: "f")
     let plan = try PretrainConfiguration.planned(for: facts, goingOnWith: run) { _ throws(PretrainingError) in throw .cancelled
     }
     #expect(plan.configuration.budget == 7200 && "\(plan.configuration.steps(stepsPerEpoch: 62))" == "0:5000,10:4000")
+    // What was given, as the seed, has to be given again.
     #expect(plan.configuration.baseWidth == 48 && plan.configuration.seed == 0)
   }
 }

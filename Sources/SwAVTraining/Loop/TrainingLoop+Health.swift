@@ -41,14 +41,14 @@ extension TrainingLoop {
     _ work: inout Work, _ input: StepInput, _ pace: StepClock, _ control: RunControl
   ) throws -> Outcome? {
     if pretraining.ranks == nil { try Cancellation.check() }
-    let file = StepFile(step: state.step, configuration: configuration)
+    let (step, configuration) = (state.step, configuration)
     let path = pretraining.ranks == nil ? files.failedStep : nil
     var isAgreed = false
     do {
       return try work.loader.withNextBatch { batch in
         isAgreed = true
         try agreeToStep(control, trouble: nil, isDue: isCheckpointDue(pace))
-        return try TrainingLoop.attempt(&work.trainer, batch.crops, input, file, path)
+        return try TrainingLoop.attempt(&work.trainer, batch.crops, input, step: step, configuration, path)
       }
     } catch {
       // The others wait for what this rank has to say.
@@ -65,8 +65,11 @@ extension TrainingLoop {
     var trouble: String?
   }
 
+  /// `path`: where to write a step in which a value is not finite; nil: nowhere. The clause that catches has no condition, as Swift 6.3
+  /// cannot compile one here.
   private static func attempt(
-    _ trainer: inout Trainer, _ crops: borrowing CropBatch, _ input: StepInput, _ file: StepFile, _ path: String?
+    _ trainer: inout Trainer, _ crops: borrowing CropBatch, _ input: StepInput, step: Int,
+    _ configuration: PretrainConfiguration, _ path: String?
   ) throws -> Outcome {
     var outcome = Outcome()
     do {
@@ -76,7 +79,8 @@ extension TrainingLoop {
     }
     if let failure = outcome.failure, failure.code != .numeric { throw failure }
     if let path, let failure = outcome.failure {
-      outcome.trouble = file.write(failure, trainer, crops, input, to: path)
+      let file = StepFile(step: step, configuration: configuration, message: failure.message)
+      outcome.trouble = file.write(trainer, crops, input, to: path)
       outcome.file = outcome.trouble == nil ? path : nil
     }
     return outcome

@@ -10,7 +10,8 @@ struct TrainingLoop: ~Copyable {
   let configuration: PretrainConfiguration
   let files: RunFolder
   let stepsPerEpoch: Int
-  /// Seconds of a run by the clock; nil: its steps are given.
+  /// Seconds of a run by the clock; nil: its steps are given. The configuration's, kept here because the optimiser of Swift 6.3 fails
+  /// where it is asked of the configuration.
   let budget: Double?
   /// The steps, those that were planned anew on the way included.
   var steps: StepPlan

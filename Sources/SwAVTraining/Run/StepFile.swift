@@ -26,7 +26,7 @@ public struct StepFile: Codable, Sendable, Equatable {
     public var isSame: Bool
   }
 
-  init(step: Int, configuration: PretrainConfiguration, message: String = "") {
+  init(step: Int, configuration: PretrainConfiguration, message: String) {
     (self.step, self.message) = (step, message)
     self.configuration = Dictionary(configuration.named.map { ($0.name, $0.value) }, uniquingKeysWith: { a, _ in a })
   }
@@ -45,16 +45,14 @@ public struct StepFile: Codable, Sendable, Equatable {
     }
   }
 
-  /// Writes the step that ended with an error; gives what kept it from that, if something did.
+  /// Gives what kept it from being written, if something did.
   func write(
-    _ failure: EngineError, _ trainer: borrowing Trainer, _ crops: borrowing CropBatch, _ input: StepInput, to path: String
+    _ trainer: borrowing Trainer, _ crops: borrowing CropBatch, _ input: StepInput, to path: String
   ) -> String? {
-    var failed = self
-    failed.message = failure.message
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     do {
-      try trainer.saveStep(crops, input, to: path, note: String(decoding: try encoder.encode(failed), as: UTF8.self))
+      try trainer.saveStep(crops, input, to: path, note: String(decoding: try encoder.encode(self), as: UTF8.self))
       return nil
     } catch {
       return errorLine(error)
