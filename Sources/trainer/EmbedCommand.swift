@@ -77,10 +77,11 @@ struct EmbedCommand: ParsableCommand {
   private func layerOutput() throws -> Output {
     let choices: [String: Output] = [
       "features": .features, "backbone": .features, "embeddings": .embeddings, "head": .embeddings, "scores": .scores,
+      "grid": .grid,
     ]
     guard let stage else {
       guard let found = choices[layer ?? "features"] else {
-        throw ValidationError("--layer is '\(layer ?? "")'; one of features, embeddings, scores is needed")
+        throw ValidationError("--layer is '\(layer ?? "")'; one of features, embeddings, scores, grid is needed")
       }
       return found
     }
@@ -101,9 +102,12 @@ struct EmbedCommand: ParsableCommand {
   }
 
   private func source() throws -> any ImageSource {
-    if images == ["-"] { return try imagesFromStandardInput() }
     // What is printed is rows then, and nothing else.
-    return output == "-" ? try openImages(images) : try out.open(images, labelled: true)
+    let printsRows = output == "-"
+    guard images == ["-"] else { return printsRows ? try openImages(images) : try out.open(images, labelled: true) }
+    let source = try imagesFromStandardInput()
+    if !printsRows { try out.tellRemarks(of: source, from: "standard input", labelled: true) }
+    return source
   }
 
   private func opened(for source: any ImageSource) throws -> Network {
@@ -202,9 +206,11 @@ struct EmbedCommand: ParsableCommand {
 }
 
 extension WeightsOptions {
-  /// What tells these weights from others: the files by size and time, or how they are made.
+  /// What tells these weights from others: the files by size and time, or how they are made, and which of two encoders.
   func identity() throws -> [String] {
-    weights == "untrained" ? [weights, arch, stem, "\(channels)", "\(seed)"] : WeightsOptions.identity(of: weights)
+    let made = [weights, arch, stem, "\(channels)", "\(seed)"]
+    return (weights == "untrained" ? made : WeightsOptions.identity(of: weights))
+      + (choice.prefix.map { ["prefix " + $0] } ?? [])
   }
 
   /// The same of files alone.

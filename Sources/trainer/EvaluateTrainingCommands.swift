@@ -33,13 +33,16 @@ struct TrainingOptions: ParsableArguments {
     return found.contains { $0 ?? 0 < 1 } ? nil : found.compactMap { $0 }
   }
 
-  /// The published schedule, with what was given in its place.
-  func schedule(_ published: RateSchedule, epochs: Int) -> RateSchedule {
+  /// The published schedule, with what was given in its place. Says where that has no effect.
+  func schedule(_ published: RateSchedule, epochs: Int, json: Bool) throws -> RateSchedule {
     guard let points, !points.isEmpty || gamma != nil else { return published }
     var (shares, factor) = ([Double](), 0.1)
     if case .steps(let at, let by) = published { (shares, factor) = (at, by) }
     if !points.isEmpty { shares = points.map { Double($0) / Double(epochs) } }
-    return shares.isEmpty ? published : .steps(at: shares, factor: gamma ?? factor)
+    guard shares.isEmpty else { return .steps(at: shares, factor: gamma ?? factor) }
+    let note = "--gamma has no effect: the rate follows a cosine; --decay-epochs gives it steps"
+    print(json ? try jsonRow("note", ["note": note]) : "note: " + note)
+    return published
   }
 }
 
@@ -67,7 +70,7 @@ struct LinearTrainingOptions: ParsableArguments {
     judge.epochs = training.epochs ?? judge.epochs
     (judge.batch, judge.augments, judge.seeds) = (training.batch, augment, training.seedNumbers)
     judge.rate = rate ?? judge.rate
-    judge.schedule = training.schedule(judge.schedule, epochs: judge.epochs)
+    judge.schedule = try training.schedule(judge.schedule, epochs: judge.epochs, json: json)
     judge.checkpoint = try training.usableCheckpoint(json: json)
   }
 }
@@ -168,7 +171,7 @@ struct FineTuningOptions: ParsableArguments {
     var judge = published
     judge.epochs = training.epochs ?? judge.epochs
     judge.batch = training.batch
-    judge.schedule = training.schedule(judge.schedule, epochs: judge.epochs)
+    judge.schedule = try training.schedule(judge.schedule, epochs: judge.epochs, json: options.out.json)
     judge.backboneRate = rate ?? judge.backboneRate
     judge.classifierRate = headRate ?? judge.classifierRate
     (judge.scratchRate, judge.weightDecay, judge.labelSmoothing) = (scratchRate, decay, smoothing)

@@ -5,15 +5,16 @@ extension OutputOptions {
   /// could not be read. `labelled` says whether the command needs classes, or shows them.
   func open(_ paths: [String], labelled: Bool = false) throws -> any ImageSource {
     let source = try openImages(paths)
-    for remark in source.remarks where labelled || remark.concernsSamples {
-      try show(remark, of: paths.count == 1 ? paths[0] : nil)
-    }
+    try tellRemarks(of: source, from: paths.count == 1 ? paths[0] : nil, labelled: labelled, hint: "; check-data lists them")
     return source
   }
 
-  /// `name` says where the images are from, where the remark does not.
-  private func show(_ remark: SourceRemark, of name: String?) throws {
-    let text = (name.map { $0 + ": " } ?? "") + remark.text + (remark.kind == .passedOver ? "; check-data lists them" : "")
-    print(json ? try jsonRow("remark", ["remark": text, "kind": remark.kind.rawValue]) : "note: " + text)
+  /// The same of a source that is open. `place` says where the images are from, where the remarks do not; `hint` ends those about
+  /// what is passed over.
+  func tellRemarks(of source: any ImageSource, from place: String?, labelled: Bool, hint: String = "") throws {
+    for remark in source.remarks where labelled || remark.concernsSamples {
+      let text = (place.map { $0 + ": " } ?? "") + remark.text + (remark.kind == .passedOver ? hint : "")
+      print(json ? try jsonRow("remark", ["remark": text, "kind": remark.kind.rawValue]) : "note: " + text)
+    }
   }
 }

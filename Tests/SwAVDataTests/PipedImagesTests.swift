@@ -46,11 +46,28 @@ import Testing
       let found = try #require(try source(photo + rest))
       // The last is a picture that is cut off.
       #expect(try found.count == (rest.count == 40 ? 2 : 1) && found.bytes(of: found.count - 1).suffix(rest.count) == rest[...])
+      #expect(found.remarks.isEmpty == (rest.count != 40))
     }
     let alone = try #require(try source(photo))
-    #expect(alone.count == 1 && alone.name(of: 0) == "-" && alone.filePath(of: 0) == nil)
+    #expect(alone.count == 1 && alone.name(of: 0) == "-" && alone.filePath(of: 0) == nil && alone.remarks.isEmpty)
     let other = try #require(try source(Array(photo.dropLast())))
     #expect(try alone.identity() != other.identity())
+  }
+
+  /// Nobody knows where the next one begins, and so it is lost.
+  @Test func aPictureThatHidesTheNextOnesIsSaid() throws {
+    let (photo, tiff) = (try FormatFixtures.bytes("orientation_2.jpg"), try FormatFixtures.bytes("big_endian.tif"))
+    for hiding in [Array(photo.dropLast(20)), Array(photo[..<100]), tiff] {
+      let found = try #require(try source(pixel + hiding + photo))
+      let rest = hiding.count + photo.count
+      #expect(try found.count == 2 && found.bytes(of: 1).count == rest)
+      #expect(
+        found.remarks == [
+          SourceRemark(
+            .unreadable,
+            "picture 2 does not say where it ends, or is cut off; the last \(rest) bytes are taken for one picture")
+        ])
+    }
   }
 
   /// Phones put a gain map or a second view behind the photo, and say so in a segment of its own.

@@ -158,12 +158,15 @@ import Testing
     try annotate(1, [("cat", 0)])
     try annotate(2, [])
     try annotate(3, [("cat", 0), ("dog", 0)])
+    #expect(try MultiLabelImages.open(folder.path + "/VOC", part: "trainval").targets.count == 4)
     try folder.write("VOC/ImageSets/Main/trainval.txt", Array("0\n1\n2\n".utf8))
     let listed = try MultiLabelImages.open(folder.path + "/VOC/", part: "trainval")
     #expect(listed.classNames == ["cat", "dog"] && listed.images.count == 3)
     // A class with difficult objects only does not count; one with others as well does.
     #expect(listed.targets == [[0, 1], [1, -1], [-1, -1]])
-    #expect(try MultiLabelImages.open(folder.path + "/VOC", part: "all").targets.count == 4)
+    // A mistyped name of a list is not the name of all images.
+    let missing = #expect(throws: DataError.self) { try MultiLabelImages.open(folder.path + "/VOC", part: "tets") }
+    #expect(missing?.kind == .missing && missing?.description.contains("ImageSets/Main/tets.txt: ") == true)
     try folder.write("VOC/Annotations/0.xml", Array("<annotation><object>".utf8))
     #expect(throws: DataError.self) { try MultiLabelImages.open(folder.path + "/VOC", part: "trainval") }
     try folder.write("VOC/Annotations/0.xml", [])
@@ -172,14 +175,15 @@ import Testing
     try folder.write(
       "table.csv",
       Array(
-        "path,label\nVOC/JPEGImages/0.jpg,dog|cat\nVOC/JPEGImages/1.jpg,\nVOC/JPEGImages/2.jpg,cat;bird\nVOC/JPEGImages/1.jpg,bird\n"
+        "path,label\nVOC/JPEGImages/0.jpg,dog | cat\nVOC/JPEGImages/1.jpg,\nVOC/JPEGImages/2.jpg,cat;big bird\nVOC/JPEGImages/1.jpg, big bird\n"
           .utf8))
     let table = try MultiLabelImages.open(folder.path + "/table.csv", part: "trainval")
-    #expect(table.classNames == ["bird", "cat", "dog"] && table.targets == [[-1, 1, 1], [1, -1, -1], [1, 1, -1]])
+    #expect(table.classNames == ["big bird", "cat", "dog"] && table.targets == [[-1, 1, 1], [1, -1, -1], [1, 1, -1]])
     #expect(try table.images.bytes(of: 2) == picture(kind: 0, number: 2))
     for (text, part) in [
-      ("", "empty"), ("path,colour\na.jpg,red\n", "path and label are needed"), ("path,label\n", "no rows"),
-      ("path,label\na.jpg\n", "line 2: 1 columns"), ("path,label\na.jpg,\n", "no image has a class"),
+      ("", "empty"), ("path,colour\na.jpg,red\n", "no column for the label"), ("path,label\n", "names no files"),
+      ("path,label\na.jpg\n", "line 2: 1 fields"), ("path,label\na.jpg,\n", "no image has a class"),
+      ("path,label\na.jpg,dog,cat\n", "line 2: 3 fields"),
     ] {
       try folder.write("bad.csv", Array(text.utf8))
       let error = #expect(throws: DataError.self) { try MultiLabelImages.open(folder.path + "/bad.csv", part: "test") }

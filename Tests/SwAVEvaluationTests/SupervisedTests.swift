@@ -151,10 +151,16 @@ import Testing
     var (linear, tuning) = (LinearTraining(), FineTuning.all())
     (linear.epochs, linear.batch, linear.rate, linear.seeds) = (4, 8, 10, [0, 1])
     (tuning.epochs, tuning.batch) = (3, 7)
-    let whole = [try run(linear).results, try run(tuning).results]
-    (linear.checkpoint, tuning.checkpoint) = (file, file)
+    // Whichever of equal rates is chosen, it is at the edge of them.
+    var tried = linear
+    tried.grid = [LinearTraining.Choice](repeating: LinearTraining.Choice(rate: 10, weightDecay: 0), count: 3)
+    let whole = [try run(linear).results, try run(tuning).results, try run(tried).results]
+    #expect(whole[2][0].remarks.count == 1 && whole[0][0].remarks.isEmpty)
+    (linear.checkpoint, tuning.checkpoint, tried.checkpoint) = (file, file, file)
     for (judge, passes, results) in [
       (linear as any EvaluationProtocol, 2, whole[0]), (linear, 7, whole[0]), (tuning, 2, whole[1]), (tuning, 5, whole[1]),
+      // Four passes try the rates.
+      (tried, 4 + 2, whole[2]),
     ] {
       try callOff(judge, after: passes)
       #expect(try run(judge).results == results, "\(judge.name) after \(passes)")

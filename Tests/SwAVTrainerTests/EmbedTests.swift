@@ -50,8 +50,12 @@ import Testing
       cat images/class1/2.jpg images/class0/4.jpg images/class1/2.jpg | trainer embed - \(flags) -o - > several.jsonl
       (cd images && tar c class0 class1) | trainer embed - \(flags) -o archive.csv
       trainer embed images \(flags) -o folder.csv
+      (cat images/class1/2.jpg; head -c 400 images/class0/4.jpg; cat images/class1/2.jpg) | trainer embed - \(flags) -o cut.csv > cut.txt
       """, in: folder.path)
     #expect(outcome.code == 0, "\(outcome.errors)")
+    let rest = try 400 + picture(kind: 1, number: 2).count
+    let note = "picture 2 does not say where it ends, or is cut off; the last \(rest) bytes are taken for one picture"
+    #expect(try text("cut.txt").hasPrefix("note: standard input: \(note)\n"))
     let several = try text("several.jsonl").split(separator: "\n")
     #expect(several.count == 3 && several[0].contains(#""name":"-/1""#) && several[2].contains(#""name":"-/3""#))
     #expect(several[0].split(separator: "[").last == several[2].split(separator: "[").last && several[0] != several[1])
@@ -71,6 +75,7 @@ import Testing
     #expect(try columns("--stage", "4") == 512)
     #expect(try columns("--layer", "head") == 128)
     #expect(try columns("--layer", "scores") == 100)
+    #expect(try columns("--layer", "grid") == 4 * 512)
     #expect(try columns("--layer", "backbone", "--dtype", "float16", "--normalize") == 512)
     let fourth = try text("f.csv")
     #expect(try columns("--stage", "4", "--type", "float16", "--normalize") == 512)

@@ -77,6 +77,13 @@ import Testing
     #expect(linear.code == 0 && linear.output.contains("linear by SGD, after 2 epochs"), "\(linear.errors)\(linear.output)")
   }
 
+  @Test func aFactorWithoutStepsIsSaidToHaveNoEffect() throws {
+    let flags = ["linear", "--no-augment", "--epochs", "2", "--batch", "6", "--gamma", "0.5"]
+    let without = try evaluate(flags)
+    #expect(without.code == 0 && without.output.contains("note: --gamma has no effect: "), "\(without.output)\(without.errors)")
+    #expect(try !evaluate(flags + ["--decay-epochs", "1"]).output.contains("--gamma"))
+  }
+
   @Test func wrongValuesAreToldInOneLine() throws {
     for (arguments, text) in [
       (["knn", "--neighbours", "20,x"], "--neighbours is '20,x'"), (["knn", "--weighting", "none"], "--weighting is 'none'"),

@@ -44,6 +44,21 @@ import Testing
     #expect(try objects(search + ["--seed", "4"], "index")[0]["added"] as? Int == 12)
   }
 
+  @Test func anIndexIsOfOneOfTheEncodersOfAFile() throws {
+    let weights = FormatFixtures.folder + "/../../torch/moco_zip.pth.tar"
+    func added(_ prefix: String) throws -> Int? {
+      let outcome = try TrainerProcess.run(
+        [
+          "search", "images", "--query", "images/class1/3.jpg", "--index", "i.index", "--weights", weights, "--prefix", prefix,
+          "--size", "32", "--json",
+        ], in: folder.path)
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      return outcome.objects.first { $0["type"] as? String == "index" }?["added"] as? Int
+    }
+    #expect(try added("encoder_q") == 12 && added("encoder_q") == 0)
+    #expect(try added("encoder_k") == 12)
+  }
+
   @Test func copiesAreListedAndNothingIsDeleted() throws {
     try folder.write("images/class0/copy.jpg", picture(kind: 1, number: 2))
     try folder.write("images/class0/empty.jpg", [])

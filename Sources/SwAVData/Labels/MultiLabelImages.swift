@@ -1,3 +1,5 @@
+import Foundation
+
 /// Images of which each may have several classes.
 public struct MultiLabelImages: Sendable {
   public let images: any ImageSource
@@ -38,58 +40,23 @@ public struct MultiLabelImages: Sendable {
   /// A table with a column for the path and one for the label, as ``ImageList/init(table:)`` takes them: a label holds several
   /// classes with bars or semicolons between them, or an image has several rows. An empty label: no class.
   public init(table file: String) throws(DataError) {
-    let rows = try LabelRows(file)
-    var (places, paths, classes) = ([String: Int](), [String](), [Set<String>]())
-    for (path, labels) in rows.rows {
+    var table = try ImageTable(try ListText.read(file), name: file)
+    let labels = try table.readLabels()
+    var (places, paths, classes) = ([[UInt8]: Int](), PathTable(), [Set<String>]())
+    for (row, label) in labels.enumerated() {
+      let path = table.paths.withPath(row) { Array($0) }
       let place = places[path] ?? paths.count
       if place == paths.count {
         places[path] = place
         paths.append(path)
         classes.append([])
       }
-      classes[place].formUnion(labels)
+      let names = label.split { $0 == UInt8(ascii: "|") || $0 == UInt8(ascii: ";") }.map {
+        printable($0).trimmingCharacters(in: .whitespaces)
+      }
+      classes[place].formUnion(names.filter { !$0.isEmpty })
     }
     try self.init(
       ImageList(paths: paths, besides: file), classes: classes, difficult: classes.map { _ in [] }, name: file)
-  }
-}
-
-/// Path and labels of each row of a table.
-private struct LabelRows {
-  private(set) var rows: [(path: String, labels: [String])] = []
-
-  init(_ file: String) throws(DataError) {
-    let text = try ListText.read(file)
-    // The separator is the first of these that the first line has; labels may be separated by the others.
-    let first = text.prefix { $0 != 0x0a && $0 != 0x0d }
-    var reader = CSVReader(text)
-    let given = reader.skipSeparatorLine()
-    reader.separator = given ?? ",\t;|".utf8.first { first.contains($0) } ?? UInt8(ascii: ",")
-    var fields: [[UInt8]] = []
-    func next() throws(DataError) -> Bool {
-      do { return try reader.next(&fields) } catch {
-        throw DataError(.unusable, "\(file), line \(reader.line): \(error.reason)")
-      }
-    }
-    guard try next() else {
-      throw DataError(.unusable, "\(file): empty; a line that names the columns is needed, as path,label")
-    }
-    let names = fields.map { String(decoding: $0, as: UTF8.self).lowercased() }
-    guard let path = names.firstIndex(where: ImageList.pathColumns.contains),
-      let label = names.firstIndex(where: { ImageList.labelColumns.contains($0) || $0 == "labels" || $0 == "classes" })
-    else {
-      throw DataError(
-        .unusable, "\(file): its columns are \(names.prefix(8).joined(separator: ", ")); path and label are needed")
-    }
-    while try next() {
-      guard fields.count > max(path, label) else {
-        throw DataError(.unusable, "\(file), line \(reader.line): \(fields.count) columns; \(names.count) are needed")
-      }
-      let labels = fields[label].split { $0 == UInt8(ascii: "|") || $0 == UInt8(ascii: ";") }.map {
-        String(decoding: $0, as: UTF8.self).filter { $0 != " " }
-      }
-      rows.append((String(decoding: fields[path], as: UTF8.self), labels.filter { !$0.isEmpty }))
-    }
-    guard !rows.isEmpty else { throw DataError(.unusable, "\(file): no rows") }
   }
 }

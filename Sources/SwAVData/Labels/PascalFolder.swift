@@ -10,11 +10,11 @@ enum PascalFolder {
     }
   }
 
-  /// Names of the images, without ending: those of a list, or all that have an annotation.
+  /// Names of the images, without ending: those of a list, or all that have an annotation where there are no lists.
   static func names(in folder: String, part: String) throws(DataError) -> [String] {
-    let list = "\(folder)/ImageSets/Main/\(part).txt"
-    if FileManager.default.fileExists(atPath: list) {
-      let text = String(decoding: try ListText.read(list), as: UTF8.self)
+    let lists = "\(folder)/ImageSets/Main"
+    if FileManager.default.fileExists(atPath: lists) {
+      let text = String(decoding: try ListText.read("\(lists)/\(part).txt"), as: UTF8.self)
       // A list of one class has a 1 or -1 behind each name.
       return text.split(whereSeparator: \.isNewline).compactMap { $0.split(separator: " ").first.map(String.init) }
     }
@@ -25,7 +25,8 @@ enum PascalFolder {
 
 extension MultiLabelImages {
   /// The images of a folder of Pascal VOC's form that ImageSets/Main/PART.txt lists ("trainval", "test"); all with an annotation
-  /// where there is no such list. A class of which an image has difficult objects only does not count for it.
+  /// where there is no ImageSets/Main. A class of which an image has difficult objects only does not count for it. Throws `.missing`
+  /// where there is no such list among others.
   public init(pascal folder: String, part: String) throws(DataError) {
     let names = try PascalFolder.names(in: folder, part: part)
     guard !names.isEmpty else { throw DataError(.unusable, "\(folder): no annotations in \(folder)/Annotations") }

@@ -20,10 +20,8 @@ public struct ImageList: ImageSource {
   }
 
   /// Paths that a table names, as ``init(table:)`` takes them.
-  init(paths: [String], besides file: String) {
-    var table = PathTable()
-    for path in paths { table.append(path.utf8) }
-    self.init(table, Classes(), listedIn: file, folders: [ImageList.folder(of: file), []])
+  init(paths: PathTable, besides file: String) {
+    self.init(paths, Classes(), listedIn: file, folders: [ImageList.folder(of: file), []])
   }
 
   /// Paths as the file system has them, which need not be UTF-8.
@@ -95,7 +93,7 @@ public struct ImageList: ImageSource {
   ]
   /// The same for the label.
   public static let labelColumns = [
-    "label", "class", "category", "target", "labels", "classname", "labelname", "classid", "labelid", "y",
+    "label", "class", "category", "target", "labels", "classes", "classname", "labelname", "classid", "labelid", "y",
   ]
 
   public var count: Int { paths.count }

@@ -64,9 +64,6 @@ struct ImageTable {
     return images.count == 1 ? images[0] : nil
   }
 
-  /// Whether there is a column of labels.
-  var hasLabels: Bool { labelColumn != nil }
-
   /// `label` gets the label of each row in turn, where there are labels; empty where the row has none.
   mutating func readRows(label: ([UInt8]) -> Void = { _ in }) throws(DataError) {
     var row: [[UInt8]] = []
@@ -85,6 +82,16 @@ struct ImageTable {
       classes.append(row[labelColumn])
     }
     guard paths.count > 0 else { throw DataError(.unusable, "\(name): names no files; one row an image is needed") }
+  }
+
+  /// The label of each row, empty where it has none. Throws where there is no column for it.
+  mutating func readLabels() throws(DataError) -> [[UInt8]] {
+    guard labelColumn != nil else {
+      throw DataError(.unusable, "\(name): no column for the label; one named \(ImageList.labelColumns[0]) is needed")
+    }
+    var labels: [[UInt8]] = []
+    try readRows { labels.append($0) }
+    return labels
   }
 
   /// Addresses are what they are in a list.

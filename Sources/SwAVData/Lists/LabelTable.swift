@@ -11,11 +11,7 @@ public struct LabelTable: Sendable {
   /// Throws `.unusable` where the file has no such columns, or no label.
   public init(contentsOf file: String) throws(DataError) {
     var table = try ImageTable(try ListText.read(file), name: file)
-    guard table.hasLabels else {
-      throw DataError(.unusable, "\(file): no column for the label; one named \(ImageList.labelColumns[0]) is needed")
-    }
-    var labels: [[UInt8]] = []
-    try table.readRows { labels.append($0) }
+    let labels = try table.readLabels()
     let paths = table.paths
     rows = labels.enumerated().filter { !$0.element.isEmpty }.map { row, label in
       Row(path: paths.text(row), label: printable(label))

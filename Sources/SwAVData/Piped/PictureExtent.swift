@@ -44,6 +44,8 @@ struct PictureExtent {
       switch marker {
       case 0xff: at += 1
       case 0xd9: return max(at + 2, parts)
+      // The next picture: this one is cut off.
+      case 0xd8: return nil
       case 0x01, 0xd0...0xd7: at += 2
       default:
         guard let length = big(at + 2, 2), length >= 2 else { return nil }

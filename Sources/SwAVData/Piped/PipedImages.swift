@@ -48,7 +48,7 @@ package final class PipedImages: @unchecked Sendable {
       throw DataError(.io, "standard input: \(systemText(errno))")
     }
     mapped = UnsafeRawBufferPointer(start: start, count: Int(status.st_size))
-    if looksLikeImage(mapped.prefix(ImageFiles.headSize)) { return .images(PictureStream(self, ends: ends())) }
+    if looksLikeImage(mapped.prefix(ImageFiles.headSize)) { return .images(PictureStream(self, extents())) }
     if isArchive { return .images(try PipedArchive(self, path: "/proc/self/fd/\(descriptor)")) }
     if let advice = PackedFiles.advice(name: "", head: Array(mapped.prefix(ImageFiles.headSize))) {
       throw DataError(.unusable, "standard input: \(advice)")
@@ -59,15 +59,16 @@ package final class PipedImages: @unchecked Sendable {
   /// POSIX's and GNU's tar write it into each header.
   private var isArchive: Bool { mapped.count >= 512 && mapped[257..<262].elementsEqual("ustar".utf8) }
 
-  /// Behind each picture. What follows one and is none belongs to it, as decoders see it.
-  private func ends() -> [Int] {
-    var found: [Int] = []
-    var at = 0
-    while let end = PictureExtent.end(of: mapped, from: at), looksLikeImage(mapped[end...].prefix(ImageFiles.headSize)) {
+  /// Behind each picture, and whether the last one says itself where it ends. What follows one and is none belongs to it, as
+  /// decoders see it.
+  private func extents() -> (ends: [Int], lastIsKnown: Bool) {
+    var (found, at) = ([Int](), 0)
+    while let end = PictureExtent.end(of: mapped, from: at) {
+      guard looksLikeImage(mapped[end...].prefix(ImageFiles.headSize)) else { return (found + [mapped.count], true) }
       found.append(end)
       at = end
     }
-    return found + [mapped.count]
+    return (found + [mapped.count], false)
   }
 
   fileprivate func bytes(_ range: Range<Int>) -> [UInt8] { Array(mapped[range]) }
@@ -83,8 +84,15 @@ package final class PipedImages: @unchecked Sendable {
 private struct PictureStream: ImageSource {
   private let pipe: PipedImages
   private let ends: [Int]
+  let remarks: [SourceRemark]
 
-  init(_ pipe: PipedImages, ends: [Int]) { (self.pipe, self.ends) = (pipe, ends) }
+  init(_ pipe: PipedImages, _ extents: (ends: [Int], lastIsKnown: Bool)) {
+    (self.pipe, ends) = (pipe, extents.ends)
+    let length = (ends.last ?? 0) - (ends.dropLast().last ?? 0)
+    let text =
+      "picture \(ends.count) does not say where it ends, or is cut off; the last \(length) bytes are taken for one picture"
+    remarks = extents.lastIsKnown ? [] : [SourceRemark(.unreadable, text)]
+  }
 
   var count: Int { ends.count }
 

@@ -4,7 +4,7 @@ public struct SourceRemark: Sendable, Equatable, Codable {
   public enum Kind: String, Codable, Sendable {
     /// Files that are no samples.
     case passedOver = "passed-over"
-    /// Folders and links that could not be read, and so may hide samples.
+    /// Folders and links that could not be read, or pictures whose end is not known, and so may hide samples.
     case unreadable
     /// Why labelled-looking data have no classes.
     case noClasses = "no-classes"

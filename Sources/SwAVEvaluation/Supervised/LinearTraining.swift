@@ -75,16 +75,13 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
         code: .argument, message: "\(name): \(seeds.count) seeds and \(epochs) epochs; at least 1 of each is needed")
     }
     var series = try TrainingSeries(checkpoint, of: settings, pooled)
-    var (chosen, remarks) = (series.choice ?? Choice(rate: rate, weightDecay: weightDecay), [String]())
-    if !grid.isEmpty && series.choice == nil {
-      (chosen, remarks) = try tuned(material, firstSeed, subject, progress)
-      series.chose(chosen)
-    }
+    let chosen = try series.choice ?? tuned(material, firstSeed, subject, progress)
+    series.chose(chosen)
     for seed in seeds.dropFirst(series.outcomes.count) {
       try learn(material, val, chosen, seed, &series, subject, progress)
     }
     series.remove()
-    return result(series.outcomes, val, chosen, remarks)
+    return result(series.outcomes, val, chosen, remarks(on: chosen, material.set, firstSeed))
   }
 
   /// All that decides about the figures, as text.
@@ -149,16 +146,13 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
     return Scores(values: try layer.scores(features), classes: material.classes)
   }
 
-  /// The choice that is best on a tenth of the training images after learning on the others; all of them learn on the same crops.
+  /// The choice of the grid that is best on a tenth of the training images after learning on the others; all of them learn on the same
+  /// crops. Without a grid, or without images to try it on, that of the settings.
   private func tuned(
     _ material: Material, _ seed: UInt64, _ subject: EvaluationSubject, _ progress: (String, Int, Int) -> Void
-  ) throws -> (Choice, [String]) {
-    let (held, rest) = material.set.split(share: 0.1, seed: seed)
-    guard !held.isEmpty else {
-      return (
-        Choice(rate: rate, weightDecay: weightDecay), ["\(name): too few training images to try other rates on a part of them"]
-      )
-    }
+  ) throws -> Choice {
+    let (held, rest) = heldOut(material.set, seed)
+    guard !grid.isEmpty, !held.isEmpty else { return Choice(rate: rate, weightDecay: weightDecay) }
     let labels = held.map { material.set.labels[$0] }
     let values = held.flatMap { Array(material.centres.row($0)) }
     let features = try Features(dim: material.dim, values: values)
@@ -167,11 +161,18 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
     let found = try training.classifiers.map { try self.scores(of: features, $0, material).top(1, labels) }
     // Of equal ones the smaller rate, as the grid has them in that order.
     let best = found.indices.max { found[$0] < found[$1] || (found[$0] == found[$1] && $0 > $1) } ?? 0
-    let edge = grid[best].rate == grid.map(\.rate).min() || grid[best].rate == grid.map(\.rate).max()
-    let remarks =
-      edge && grid.count > 2
-      ? ["\(name): the best rate, \(grid[best].rate), is at the edge of those that were tried; others may be better"] : []
-    return (grid[best], remarks)
+    return grid[best]
+  }
+
+  private func heldOut(_ set: TrainingSet, _ seed: UInt64) -> (drawn: [Int], rest: [Int]) { set.split(share: 0.1, seed: seed) }
+
+  /// What there is to say of a choice, also of one that was made before an interruption.
+  private func remarks(on chosen: Choice, _ set: TrainingSet, _ seed: UInt64) -> [String] {
+    guard !grid.isEmpty else { return [] }
+    if heldOut(set, seed).drawn.isEmpty { return ["\(name): too few training images to try other rates on a part of them"] }
+    let rates = grid.map(\.rate)
+    guard grid.count > 2, chosen.rate == rates.min() || chosen.rate == rates.max() else { return [] }
+    return ["\(name): the best rate, \(chosen.rate), is at the edge of those that were tried; others may be better"]
   }
 
   /// A layer a choice, which learn on the same batches.
