@@ -1,3 +1,5 @@
+import SwAVEngine
+
 /// The kinds of picture, alphabetically as a folder lists them. They differ in texture, shape and layout only.
 public enum DemoClass: String, CaseIterable, Sendable {
   case bricks, cells, checkers, clouds, crosses, dots, mazes, rays, rings, spirals, stripes, triangles, waves

@@ -1,4 +1,5 @@
 import Foundation
+import SwAVEngine
 
 /// A point of the plane; `x` to the right, `y` down.
 typealias Point = SIMD2<Float>

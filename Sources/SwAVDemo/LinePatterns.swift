@@ -1,4 +1,5 @@
 import Foundation
+import SwAVEngine
 
 /// Parallel bands.
 struct Stripes: Pattern {

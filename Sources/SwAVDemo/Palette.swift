@@ -1,4 +1,5 @@
 import Foundation
+import SwAVEngine
 
 /// Red, green and blue as displayed (sRGB, 0...1); the fourth lane is unused.
 typealias Color = SIMD4<Float>

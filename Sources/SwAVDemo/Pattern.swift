@@ -1,3 +1,5 @@
+import SwAVEngine
+
 /// What a pattern leaves at one point.
 struct Ink {
   /// 0 is ground, 1 is figure.

@@ -1,4 +1,5 @@
 import Foundation
+import SwAVEngine
 
 /// One figure a cell, at a random place in it, of a random size and shade.
 struct Scatter: Sendable {

@@ -1,4 +1,5 @@
 import Foundation
+import SwAVEngine
 
 /// Everything about a picture that does not depend on its class: pose, bending, colours, light, clutter, grain.
 ///

@@ -1,3 +1,5 @@
+import SwAVEngine
+
 /// Two colours in turn.
 struct Checkers: Pattern {
   static let repetitions: ClosedRange<Float> = 6.2...8.9

@@ -79,7 +79,7 @@ extension Clustering {
     _ features: Features, clusters: Int, _ options: ClusteringOptions = .init(),
     progress: (Int, Int) -> Void = { _, _ in }
   ) throws -> Clustering {
-    let rows = try features.unit()
+    let rows = features.unit()
     let count = min(clusters, rows.count)
     var (centres, assigned) = ([Float](repeating: 0, count: count * rows.dim), [Int32](repeating: 0, count: rows.count))
     let status = withEngineProgress(progress) { report, context in
@@ -103,7 +103,7 @@ extension Clustering {
     if options.isBalanced { assignment = try Clustering.balanced(rows, centres) }
     let copies = try method == .prototypes ? Clustering.copies(centres) : Clustering.copies(centres, of: rows, assignment)
     if options.mergesDuplicates { assignment = assignment.map { copies[$0] ?? $0 } }
-    let unitCentres = try centres.unit()
+    let unitCentres = centres.unit()
     var (similarities, margins) = ([Float](), [Float]())
     for row in 0..<rows.count {
       let (own, best) = (assignment[row], nearest.of(row))
@@ -179,7 +179,7 @@ extension Clustering {
   private static func pairs(_ centres: Features) throws -> [(row: Int, other: Int, cosine: Float)] {
     let nearest = try centres.nearest(count: 8)
     return (0..<centres.count).flatMap { row in
-      nearest.neighbours == 0 ? [] : nearest.of(row).map { (row, $0.row, $0.cosine) }
+      nearest.of(row).map { (row, $0.row, $0.cosine) }
     }
   }
 

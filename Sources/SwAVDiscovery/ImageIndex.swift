@@ -52,8 +52,8 @@ public struct ImageIndex: Sendable {
   }
 
   /// Of rows that are at hand, of any norm.
-  public init(_ features: Features, names: [String], network: String = "") throws {
-    self.init(network: network, names: names, stamps: names.map { _ in "" }, features: try features.unit())
+  public init(_ features: Features, names: [String], network: String = "") {
+    self.init(network: network, names: names, stamps: names.map { _ in "" }, features: features.unit())
   }
 
   init(network: String, names: [String], stamps: [String], features: Features) {
@@ -79,7 +79,7 @@ public struct ImageIndex: Sendable {
 
   /// The rows nearest to each of the queries, of `count` at most.
   public func nearest(to queries: Features, count: Int) throws -> NearestRows {
-    try features.nearest(to: try queries.unit(), count: count, areUnit: true)
+    try features.nearest(to: queries.unit(), count: count, areUnit: true)
   }
 }
 

@@ -26,7 +26,7 @@ public struct ImageMap: Sendable, Equatable {
       throw EngineError(
         code: .limit, message: "a map of \(features.count) images; at most \(ImageMap.mostRows) are allowed")
     }
-    let rows = try features.unit()
+    let rows = features.unit()
     var plane = PrincipalAxes(rows).plane()
     // With fewer rows there are no neighbourhoods to keep.
     if rows.count >= 5 {

@@ -79,7 +79,7 @@ public struct LabelSpreading: Sendable, Equatable {
       guard !passed.contains(row) else { continue }
       chosen.append(row)
       // Its neighbours will be known from it.
-      if nearest.neighbours > 0 { passed.formUnion(nearest.of(row).map(\.row)) }
+      passed.formUnion(nearest.of(row).map(\.row))
     }
     return chosen
   }
@@ -87,13 +87,13 @@ public struct LabelSpreading: Sendable, Equatable {
 
 /// Neighbours both ways, with weights that sum to 1 at each row.
 private struct Graph {
-  private var edges: [[(row: Int, weight: Float)]]
+  private let edges: [[(row: Int, weight: Float)]]
   /// Sum of the weights before they were scaled: how close the neighbours are.
   let density: [Float]
 
   init(_ nearest: NearestRows, count: Int, temperature: Float) {
     var weights = [[Int: Float]](repeating: [:], count: count)
-    for row in 0..<count where nearest.neighbours > 0 {
+    for row in 0..<count {
       for other in nearest.of(row) {
         let weight = exp((other.cosine - 1) / temperature)
         weights[row][other.row] = weight

@@ -42,21 +42,6 @@ extension Features {
     return NearestRows(neighbours: limit, rows: rows.map(Int.init), cosines: cosines)
   }
 
-  /// The same rows with unit norm; rows of zeros stay.
-  public func unit() throws(EngineError) -> Features {
-    var scaled = values
-    scaled.withUnsafeMutableBufferPointer { values in
-      for row in 0..<count {
-        let place = row * dim..<(row + 1) * dim
-        let norm = place.reduce(0.0) { $0 + Double(values[$1]) * Double(values[$1]) }.squareRoot()
-        guard norm > 0 else { continue }
-        let factor = 1 / norm
-        for index in place { values[index] = Float(Double(values[index]) * factor) }
-      }
-    }
-    return try Features(dim: dim, values: scaled, samples: samples, contents: contents, bad: bad)
-  }
-
   /// Some of the rows, in the order of `rows`.
   public func selecting(_ rows: [Int]) throws(EngineError) -> Features {
     try Features(

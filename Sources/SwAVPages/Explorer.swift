@@ -141,7 +141,7 @@ public struct Explorer: Sendable {
       "title": title, "count": grouped(index.names.count), "hasReport": report != nil,
       "starts": starts.map { ["number": "\($0)", "name": index.names[$0]] },
     ]
-    let html = try Page().served("explore", title: title, view: view)
+    let html = try Page().served("explore", view: view)
     return Answer(status: 200, type: "text/html; charset=utf-8", body: Array(html.utf8))
   }
 

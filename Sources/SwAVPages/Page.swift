@@ -1,5 +1,6 @@
 import Foundation
 import Mustache
+import SwAVData
 
 /// The templates, which are part of the program.
 struct Page: Sendable {
@@ -44,7 +45,7 @@ struct Page: Sendable {
   }
 
   /// A page that a server of this program gives, whose answers carry the policy: parts of it are fetched.
-  func served(_ name: String, title: String, view: [String: Any]) throws -> String {
+  func served(_ name: String, view: [String: Any]) throws -> String {
     var view = view
     view["css"] = [PackageResources.page_css, PackageResources.explore_css].map { String(decoding: $0, as: UTF8.self) }.joined()
     view["script"] = String(decoding: PackageResources.explore_js, as: UTF8.self)
@@ -54,9 +55,9 @@ struct Page: Sendable {
 
   /// The same for the same page, so that reports can be compared; nobody who names a file knows it.
   private static func nonce(_ text: String) -> String {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    return String(hash, radix: 36)
+    var hash = FNV1a()
+    hash.combine(text.utf8)
+    return hash.hexadecimal
   }
 }
 

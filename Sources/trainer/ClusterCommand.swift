@@ -59,8 +59,7 @@ struct ClusterCommand: ParsableCommand {
   ) throws -> (Features, Clustering) {
     var options = ClusteringOptions()
     (options.isBalanced, options.mergesDuplicates, options.seed) = (balanced, mergeDuplicates, clusterSeed)
-    var reading = threads.reading
-    reading.decoding = try pictures.decoding()
+    let reading = try threads.reading(pictures)
     let prototypes = try k == nil ? network.prototypes() : nil
     guard k != nil || prototypes != nil, self.network.weights != "untrained" || k != nil else {
       throw DataError(.unusable, "weights \(self.network.weights): no prototypes that were learned; give --k for k-means")
@@ -82,13 +81,7 @@ struct ClusterCommand: ParsableCommand {
   private func show(
     _ clustering: Clustering, _ features: Features, _ source: any ImageSource, _ console: inout Console
   ) throws {
-    for bad in features.bad {
-      if out.json {
-        print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason]))
-      } else {
-        console.line("left out \(bad.name): \(bad.reason)")
-      }
-    }
+    for bad in features.bad { try console.tell(bad) }
     let living = clustering.living
     if out.json {
       let fields: [String: any Encodable] = [

@@ -35,17 +35,15 @@ struct CompareCommand: ParsableCommand {
         if let output, let bytes { print("page: \(output) (\(fixed(Double(bytes) / 1e6, 1)) MB)") }
         return
       }
+      let (figures, differences) = (comparison.figures, comparison.differences)
       func values(_ rows: [RunComparison.Row], _ run: Int) -> [String: String] {
         Dictionary(rows.map { ($0.name, $0.values[run]) }, uniquingKeysWith: { a, _ in a })
       }
       for (number, run) in runs.enumerated() {
         print(
-          try jsonRow(
-            "run",
-            Row(
-              run: run, figures: values(comparison.figures, number), settings: values(comparison.differences, number))))
+          try jsonRow("run", Row(run: run, figures: values(figures, number), settings: values(differences, number))))
       }
-      var fields: [String: any Encodable] = ["runs": runs.count, "differences": comparison.differences.map(\.name)]
+      var fields: [String: any Encodable] = ["runs": runs.count, "differences": differences.map(\.name)]
       if let output { fields["output"] = output }
       print(try jsonRow("result", command: "compare", fields: fields))
     }

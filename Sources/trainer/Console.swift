@@ -160,8 +160,14 @@ struct Console {
   }
 
   /// A line of its own, or an object of that type.
-  mutating func tell(_ type: String, _ text: String, json: Bool) throws {
+  mutating func tell(_ type: String, _ text: String) throws {
     if json { print(try jsonRow(type, [type: text])) } else { line("\(type): \(text)") }
+  }
+
+  /// An image that could not be read.
+  mutating func tell(_ bad: BadSample) throws {
+    guard json else { return line("left out \(bad.name): \(bad.reason)") }
+    print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason]))
   }
 
   mutating func finishBar() {

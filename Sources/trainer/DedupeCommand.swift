@@ -42,7 +42,7 @@ struct DedupeCommand: ParsableCommand {
         let source = try out.open(images)
         var console = Console(json: out.json)
         defer { console.finishBar() }
-        let features = try extracted(from: source, with: network, reading(), &console, json: out.json)
+        let features = try extracted(from: source, with: network, threads.reading(pictures), &console, json: out.json)
         var options = Lookalikes.Options()
         (options.similarity, options.deviations) = (similarity, deviations)
         let found = try Lookalikes(features, options) { console.showProgress("comparing", done: $0, total: $1) }
@@ -51,12 +51,6 @@ struct DedupeCommand: ParsableCommand {
         try show(found, features, source)
       }
     }
-  }
-
-  private func reading() throws -> ReadingOptions {
-    var reading = threads.reading
-    reading.decoding = try pictures.decoding()
-    return reading
   }
 
   private func table(_ found: Lookalikes, _ features: Features, _ source: any ImageSource) -> String {
@@ -115,13 +109,7 @@ func extracted(
   let features = try Features.extract(from: source, network: network, size: weights.size, options: reading) {
     view.showProgress("looking at images", done: $0, total: source.count)
   }
-  for bad in features.bad {
-    if json {
-      print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason]))
-    } else {
-      view.line("left out \(bad.name): \(bad.reason)")
-    }
-  }
+  for bad in features.bad { try view.tell(bad) }
   guard features.count > 0 else {
     let first = features.bad.first.map { "; \($0.name): \($0.reason)" } ?? ""
     throw DataError(.unusable, "none of \(features.bad.count) images could be read\(first)")

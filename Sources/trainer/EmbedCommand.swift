@@ -68,12 +68,6 @@ struct EmbedCommand: ParsableCommand {
     return settings
   }
 
-  private func reading() throws -> ReadingOptions {
-    var reading = threads.reading
-    reading.decoding = try pictures.decoding()
-    return reading
-  }
-
   private func layerOutput() throws -> Output {
     let choices: [String: Output] = [
       "features": .features, "backbone": .features, "embeddings": .embeddings, "head": .embeddings, "scores": .scores,
@@ -113,7 +107,8 @@ struct EmbedCommand: ParsableCommand {
   private func opened(for source: any ImageSource) throws -> Network {
     let opened = try network.open(json: out.json, says: output != "-")
     guard try inference.inference() == .int8 else { return opened }
-    return try opened.calibrated(on: try inference.calibration() ?? source, size: network.size, options: reading())
+    return try opened.calibrated(
+      on: try inference.calibration() ?? source, size: network.size, options: threads.reading(pictures))
   }
 
   private func write(_ settings: FeatureExport.Settings) throws {
@@ -132,20 +127,16 @@ struct EmbedCommand: ParsableCommand {
       (export, total) = (opening, source.count)
       var console = Console(json: out.json)
       defer { console.finishBar() }
-      if opening.resumedAt > 0 { try tell("note", "going on after \(opening.resumedAt) of \(total) images", &console) }
+      if opening.resumedAt > 0 { try console.tell("note", "going on after \(opening.resumedAt) of \(total) images") }
       if opening.replacedOther {
-        try tell("note", "\(output).partial was of another command; it is begun anew", &console)
+        try console.tell("note", "\(output).partial was of another command; it is begun anew")
       }
       do {
-        try opening.run(opened(for: source), reading: reading()) { done in
+        try opening.run(opened(for: source), reading: threads.reading(pictures)) { done in
           console.showProgress("embedding", done: done, total: total)
         } bad: { bad in
           badCount += 1
-          if out.json {
-            print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason]))
-          } else {
-            console.line("left out \(bad.name): \(bad.reason)")
-          }
+          try console.tell(bad)
         }
       } catch let error as FeatureFileError {
         console.finishBar()
@@ -156,10 +147,6 @@ struct EmbedCommand: ParsableCommand {
     }
     guard let export else { return }
     try report(export, bad: badCount, seconds: (ContinuousClock.now - start) / .seconds(1))
-  }
-
-  private func tell(_ type: String, _ text: String, _ console: inout Console) throws {
-    if out.json { print(try jsonRow(type, [type: text])) } else { console.line("\(type): \(text)") }
   }
 
   private func report(_ export: FeatureExport, bad: Int, seconds: Double) throws {
@@ -188,7 +175,7 @@ struct EmbedCommand: ParsableCommand {
       do {
         try Features.forEachBatch(
           of: source, network: network, size: self.network.size, output: layer, inference: try inference.inference(),
-          options: reading()
+          options: threads.reading(pictures)
         ) { batch in
           print(String(decoding: rows.encode(batch).data, as: UTF8.self), terminator: "")
           for image in batch.bad {

@@ -9,9 +9,9 @@ struct EvaluateCommand: ParsableCommand {
     discussion: """
       On frozen features, in seconds to minutes: knn, linear-features, retrieval,
       clusters, svm. Training, in hours on large sets: linear, transfer, semi,
-      finetune. docs/evaluation.md says what each is and what figures to expect.
-      Figures stand with the interval that holds for 95 % of other samples of as
-      many validation images.
+      finetune. docs/evaluation.md says what each is and what stands beside the
+      figures. Figures stand with the interval that holds for 95 % of other samples
+      of as many validation images.
       """,
     subcommands: [
       EvaluateKNN.self, EvaluateLinearFeatures.self, EvaluateRetrieval.self, EvaluateClusters.self, EvaluateSVM.self,
@@ -19,11 +19,11 @@ struct EvaluateCommand: ParsableCommand {
     ])
 }
 
-/// "20,200".
-private func numbers(_ text: String, _ flag: String) throws -> [Int] {
+/// Of a text as `example`.
+func numbers(_ text: String, _ flag: String, as example: String = "20,200") throws -> [Int] {
   let found = text.split(separator: ",").map { Int($0) }
   guard !found.isEmpty, found.allSatisfy({ $0 ?? 0 >= 1 }) else {
-    throw ValidationError("\(flag) is '\(text)'; numbers from 1 on with commas between them are needed, as 20,200")
+    throw ValidationError("\(flag) is '\(text)'; numbers from 1 on with commas between them are needed, as \(example)")
   }
   return found.compactMap { $0 }
 }
@@ -39,7 +39,7 @@ struct EvaluateKNN: ParsableCommand {
       """)
   @OptionGroup var options: EvaluationOptions
   @Option(help: ArgumentHelp("Neighbours that vote.", valueName: "n,n"))
-  var neighbours = "20,200"
+  var neighbours = NearestNeighbours.publishedCounts.map(String.init).joined(separator: ",")
   @Option(help: ArgumentHelp("Temperature of the votes.", valueName: "t"))
   var temperature = NearestNeighbours().temperature
   @Option(help: ArgumentHelp("exponential, equal or both.", valueName: "name"))

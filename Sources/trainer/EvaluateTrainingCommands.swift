@@ -6,7 +6,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Passes over the images; as published unless given.", valueName: "n"))
   var epochs: Int?
   @Option(help: ArgumentHelp("Images a step.", valueName: "n"))
-  var batch = 256
+  var batch = LinearTraining().batch
   @Option(help: ArgumentHelp("Epochs from which the rate is --gamma times it.", valueName: "n,n"))
   var decayEpochs: String?
   @Option(help: ArgumentHelp("That factor.", valueName: "x"))
@@ -23,22 +23,18 @@ struct TrainingOptions: ParsableArguments {
     if let gamma, !(gamma > 0 && gamma <= 1) {
       throw ValidationError("--gamma is \(gamma); above 0 and up to 1 is allowed")
     }
-    if let decayEpochs, points == nil {
-      throw ValidationError("--decay-epochs is '\(decayEpochs)'; numbers with commas between them are needed, as 60,80")
-    }
+    _ = try points()
   }
 
-  private var points: [Int]? {
-    let found = decayEpochs.map { $0.split(separator: ",").map { Int($0) } } ?? []
-    return found.contains { $0 ?? 0 < 1 } ? nil : found.compactMap { $0 }
-  }
+  private func points() throws -> [Int]? { try decayEpochs.map { try numbers($0, "--decay-epochs", as: "60,80") } }
 
   /// The published schedule, with what was given in its place. Says where that has no effect.
   func schedule(_ published: RateSchedule, epochs: Int, json: Bool) throws -> RateSchedule {
-    guard let points, !points.isEmpty || gamma != nil else { return published }
+    let points = try points()
+    guard points != nil || gamma != nil else { return published }
     var (shares, factor) = ([Double](), 0.1)
     if case .steps(let at, let by) = published { (shares, factor) = (at, by) }
-    if !points.isEmpty { shares = points.map { Double($0) / Double(epochs) } }
+    if let points { shares = points.map { Double($0) / Double(epochs) } }
     guard shares.isEmpty else { return .steps(at: shares, factor: gamma ?? factor) }
     let note = "--gamma has no effect: the rate follows a cosine; --decay-epochs gives it steps"
     print(json ? try jsonRow("note", ["note": note]) : "note: " + note)
@@ -117,8 +113,8 @@ struct EvaluateTransfer: ParsableCommand {
     commandName: "transfer",
     abstract: "The paper's linear protocol for Places and iNaturalist.",
     discussion: """
-      As evaluate linear, with a rate of 0.01 that is divided by 10 three times, decay
-      1e-4, and 28 (places) or 84 (inaturalist) epochs.
+      As evaluate linear, with a rate of 0.01 that is divided by 10 three times,
+      decay 1e-4, and 28 (places) or 84 (inaturalist) epochs.
       """)
   @OptionGroup var options: EvaluationOptions
   @OptionGroup var layer: LinearTrainingOptions
@@ -152,7 +148,7 @@ struct FineTuningOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Weight decay.", valueName: "x"))
   var decay = FineTuning.all().weightDecay
   @Option(help: ArgumentHelp("Label smoothing, 0 to less than 1.", valueName: "x"))
-  var smoothing: Float = 0
+  var smoothing = FineTuning.all().labelSmoothing
   @Flag(inversion: .prefixedNo, help: "Train from scratch as well.")
   var scratch = true
   @Flag(help: "Batch-norm keeps its statistics.")

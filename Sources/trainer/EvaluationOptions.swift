@@ -54,8 +54,7 @@ struct EvaluationOptions: ParsableArguments {
     evaluation.inference = try inference.inference()
     evaluation.calibration = try inference.calibration()
     evaluation.includesRawPixels = rawPixels
-    evaluation.reading = threads.reading
-    evaluation.reading.decoding = try pictures.decoding()
+    evaluation.reading = try threads.reading(pictures)
     return evaluation
   }
 

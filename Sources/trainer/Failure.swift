@@ -58,14 +58,7 @@ struct Failure: Error {
   }
 
   /// What the command ends with after any error.
-  static func exitCode(for error: any Error) -> Int32 {
-    switch error {
-    case let failure as Failure: failure.code.rawValue
-    case let code as ExitCode: code.rawValue
-    case is ValidationError: Code.usage.rawValue
-    default: code(for: error).rawValue
-    }
-  }
+  static func exitCode(for error: any Error) -> Int32 { (error as? ExitCode)?.rawValue ?? code(for: error).rawValue }
 
   static func code(for error: any Error) -> Code {
     switch error {

@@ -9,11 +9,7 @@ struct IndexOptions: ParsableArguments {
   @OptionGroup var pictures: PictureOptions
   @OptionGroup var threads: ThreadOptions
 
-  func reading() throws -> ReadingOptions {
-    var reading = threads.reading
-    reading.decoding = try pictures.decoding()
-    return reading
-  }
+  func reading() throws -> ReadingOptions { try threads.reading(pictures) }
 
   /// The index of `source`, up to date: the same for all verbs, so that one finds what another has made. `identity` is that of
   /// the weights.

@@ -1,5 +1,6 @@
 import Foundation
 import SwAV
+import SwAVData
 import SwAVDiscovery
 
 /// Where the index of some images for some weights is kept.
@@ -14,9 +15,9 @@ struct IndexPlace {
       return
     }
     let paths = images.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in paths.joined(separator: "\n").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    let name = "search-\(String(hash, radix: 36)).index"
+    var hash = FNV1a()
+    hash.combine(paths.joined(separator: "\n").utf8)
+    let name = "search-\(hash.hexadecimal).index"
     var isFolder: ObjCBool = false
     let isThere = FileManager.default.fileExists(atPath: weights, isDirectory: &isFolder)
     path = isThere && isFolder.boolValue ? weights + "/" + name : weights + "." + name
@@ -33,13 +34,7 @@ struct IndexPlace {
       path.flatMap { ImageIndex(at: $0) }, for: source, network: network, identity: identity.joined(separator: " "),
       size: size, reading: reading
     ) { console.showProgress("looking at new images", done: $0, total: $1) }
-    for bad in update.bad {
-      if json {
-        print(try jsonRow("bad_image", ["bad_image": bad.name, "reason": bad.reason]))
-      } else {
-        console.line("left out \(bad.name): \(bad.reason)")
-      }
-    }
+    for bad in update.bad { try console.tell(bad) }
     let count = update.index.names.count
     guard count > 0 else {
       let first = update.bad.first.map { "; \($0.name): \($0.reason)" } ?? ""

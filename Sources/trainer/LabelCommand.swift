@@ -38,15 +38,12 @@ struct LabelCommand: ParsableCommand {
         let source = try out.open(images)
         var console = Console(json: out.json)
         defer { console.finishBar() }
-        var reading = threads.reading
-        reading.decoding = try pictures.decoding()
-        let features = try extracted(from: source, with: network, reading, &console, json: out.json)
+        let features = try extracted(from: source, with: network, threads.reading(pictures), &console, json: out.json)
         let given = try GivenLabels(table, of: features, source, file: labels)
         if let first = given.unknown.first {
           try console.tell(
             "warning",
-            "\(given.unknown.count) rows of \(labels) name no image that is there and can be read; the first: \(first)",
-            json: out.json)
+            "\(given.unknown.count) rows of \(labels) name no image that is there and can be read; the first: \(first)")
         }
         var options = LabelSpreading.Options()
         options.asked = ask

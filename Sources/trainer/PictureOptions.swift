@@ -28,3 +28,12 @@ struct PictureOptions: ParsableArguments {
     return decoding
   }
 }
+
+extension ThreadOptions {
+  /// How `pictures` are read.
+  func reading(_ pictures: PictureOptions) throws -> ReadingOptions {
+    var options: ReadingOptions = reading
+    options.decoding = try pictures.decoding()
+    return options
+  }
+}

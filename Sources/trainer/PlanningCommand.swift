@@ -11,6 +11,8 @@ protocol PlanningCommand: SettingsCommand {
 
 /// Images and what is planned for them.
 struct PlannedImages {
+  /// As they were given.
+  var paths: [String]
   var source: any ImageSource
   /// What the plan is made for; the root's.
   var facts: DataFacts?
@@ -49,7 +51,7 @@ extension PlanningCommand {
         for: found, given: given, goingOnWith: run, on: .here(threads: running.threads), ranks: LaunchedRanks.group?.size ?? 1,
         measuring: measures ? measure : nil)
     }
-    return PlannedImages(source: source, facts: facts, plan: plan)
+    return PlannedImages(paths: paths, source: source, facts: facts, plan: plan)
   }
 
   /// Says what it measures, on standard output.

@@ -3,7 +3,7 @@ import Foundation
 import SwAV
 import SwAVPages
 
-struct PretrainCommand: PlanningCommand, RankedCommand {
+struct PretrainCommand: PlanningCommand {
   static let settings = Setting.all
 
   static let configuration = CommandConfiguration(
@@ -64,7 +64,7 @@ struct PretrainCommand: PlanningCommand, RankedCommand {
         pretraining.knnTraining = try given.text(of: "knn-train").map { try out.open([$0], labelled: true) }
         return pretraining
       }
-      pretraining.imagePaths = images.isEmpty ? [given.text(of: "images")].compactMap { $0 } : images
+      pretraining.imagePaths = planned.paths
       pretraining.validationPaths = given.text(of: "val").map { [$0] }
       pretraining.ranks = LaunchedRanks.group
       pretraining.remarks = planned.plan.reasons + planned.plan.kept + planned.plan.notes

@@ -39,10 +39,9 @@ struct ReportCommand: ParsableCommand {
         var report = try RunReport(ofRunAt: folder, images: images.map { [$0] }, validation: val)
         try requireWritable(path, json: out.json)
         report.limit = samples
-        report.reading = threads.reading
-        report.reading.decoding = try pictures.decoding()
+        report.reading = try threads.reading(pictures)
         var console = Console(json: out.json)
-        if let missing = report.missing { try console.tell("note", "no pictures on the page: \(missing)", json: out.json) }
+        if let missing = report.missing { try console.tell("note", "no pictures on the page: \(missing)") }
         let bytes = try report.write(to: path) { console.showProgress($0, done: $1, total: $2) }
         console.finishBar()
         if out.json { return print(try jsonRow("result", command: "report", fields: ["output": path, "bytes": bytes])) }

@@ -29,7 +29,7 @@ extension RunReport {
       }
     } catch {
       let reason = cancellation.isCancelled ? "stopped" : errorLine(error)
-      try console.tell("warning", "no report: \(reason); 'trainer report \(folder)' writes it later", json: json)
+      try console.tell("warning", "no report: \(reason); 'trainer report \(folder)' writes it later")
     }
   }
 }

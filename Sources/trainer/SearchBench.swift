@@ -32,15 +32,15 @@ struct SearchBench: ParsableCommand {
       }
       try Runtime.setThreads(threads)
       let features = try SearchBench.features(count, dim)
-      let folder = FileManager.default.temporaryDirectory.appendingPathComponent("swav-bench-\(getpid()).index")
-      defer { try? FileManager.default.removeItem(at: folder) }
+      let file = FileManager.default.temporaryDirectory.appendingPathComponent("swav-bench-\(getpid()).index")
+      defer { try? FileManager.default.removeItem(at: file) }
       let clusterSeconds = try seconds { _ = try Clustering.byKMeans(features, clusters: clusters) }
       let indexSeconds = try seconds {
-        try ImageIndex(features, names: (0..<count).map { "\($0).jpg" }).write(to: folder.path)
+        try ImageIndex(features, names: (0..<count).map { "\($0).jpg" }).write(to: file.path)
       }
       var index: ImageIndex?
-      let openSeconds = seconds { index = ImageIndex(at: folder.path) }
-      guard let index else { throw Failure(code: .io, message: "\(folder.path): not readable", json: out.json) }
+      let openSeconds = seconds { index = ImageIndex(at: file.path) }
+      guard let index else { throw Failure(code: .io, message: "\(file.path): not readable", json: out.json) }
       let times = try (0..<21).map { query in
         let asked = try features.selecting([query * 997 % count])
         return try seconds { _ = try index.nearest(to: asked, count: 10) }

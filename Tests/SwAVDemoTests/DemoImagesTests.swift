@@ -1,5 +1,6 @@
 import Foundation
 import SwAVAugmentation
+import SwAVEngine
 import Testing
 
 @testable import SwAVDemo

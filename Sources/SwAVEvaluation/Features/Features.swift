@@ -42,6 +42,21 @@ public struct Features: Sendable, Equatable {
 
   /// Row `index`, 0..<count.
   public func row(_ index: Int) -> ArraySlice<Float> { values[index * dim..<(index + 1) * dim] }
+
+  /// The same rows with unit norm; rows of zeros stay.
+  package func unit() -> Features {
+    var scaled = values
+    scaled.withUnsafeMutableBufferPointer { values in
+      for row in 0..<count {
+        let place = row * dim..<(row + 1) * dim
+        let norm = place.reduce(0.0) { $0 + Double(values[$1]) * Double(values[$1]) }.squareRoot()
+        guard norm > 0 else { continue }
+        let factor = 1 / norm
+        for index in place { values[index] = Float(Double(values[index]) * factor) }
+      }
+    }
+    return Features(unchecked: dim, scaled, samples, contents, bad)
+  }
 }
 
 /// Features of which every row has a class.

@@ -16,7 +16,7 @@ struct Bootstrap {
     self.images = images
     let affordable = Bootstrap.mostDraws / max(1, images)
     let wanted = Int(Double(Bootstrap.samples.upperBound) * share)
-    count = min(max(min(affordable, wanted), Bootstrap.samples.lowerBound), Bootstrap.samples.upperBound)
+    count = max(min(affordable, wanted), Bootstrap.samples.lowerBound)
   }
 
   /// The interval of each figure, which is computed from how often each image was drawn. Nil for fewer than 2 images.
@@ -39,7 +39,7 @@ struct Bootstrap {
   private func samples(of figures: [([Int32]) -> Double]) -> [[Double]?] {
     guard images > 1 else { return figures.map { _ in nil } }
     var found = figures.map { _ in [Double]() }
-    var generator = SplitMix64(seed: 0)
+    var generator = SplitMix64(state: 0)
     for _ in 0..<count {
       var draws = [Int32](repeating: 0, count: images)
       for _ in 0..<images { draws[generator.below(images)] += 1 }
@@ -64,22 +64,4 @@ struct Bootstrap {
       }
     ])[0]
   }
-}
-
-/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
-struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
-
-  /// 0..<count, below 2^32.
-  mutating func below(_ count: Int) -> Int { Int(((next() >> 32) &* UInt64(count)) >> 32) }
 }

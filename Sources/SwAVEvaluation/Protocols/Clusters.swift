@@ -1,4 +1,3 @@
-import CSwAV
 import SwAVEngine
 import SwAVModel
 
@@ -42,21 +41,14 @@ public struct Clusters: EvaluationProtocol, Equatable {
   /// The cluster of each row, by the best of the starts.
   func kmeans(_ features: Features, clusters: Int, progress: (Int, Int) -> Void) throws(EngineError) -> [Int32] {
     let rows = features.unit()
-    var best: (inertia: Double, clusters: [Int32]) = (.infinity, [])
+    var best: SphericalClusters?
     for start in 0..<starts {
-      var centres = [Float](repeating: 0, count: clusters * rows.dim)
-      var (found, inertia) = ([Int32](repeating: 0, count: rows.count), 0.0)
-      func tell(_ done: Int, _ total: Int) { progress(start * total + done, starts * total) }
-      let status = withEngineProgress(tell) { report, context in
-        var config = swav_kmeans_config_default()
-        (config.clusters, config.seed) = (Int32(clamping: clusters), seed &+ UInt64(start))
-        (config.unit_centres, config.progress, config.context) = (true, report, context)
-        return swav_kmeans(rows.values, Int64(rows.count), Int64(rows.dim), &config, &centres, &found, &inertia)
+      let found = try SphericalClusters(of: rows.values, dim: rows.dim, count: clusters, seed: seed &+ UInt64(start)) {
+        progress(start * $1 + $0, starts * $1)
       }
-      try check(status)
-      if inertia < best.inertia { best = (inertia, found) }
+      if found.inertia < best?.inertia ?? .infinity { best = found }
     }
-    return best.clusters
+    return best?.assignment ?? []
   }
 
   private func result(

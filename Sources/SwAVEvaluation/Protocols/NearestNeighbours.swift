@@ -22,9 +22,12 @@ public struct NearestNeighbours: FeatureProtocol, Equatable {
     self.weighting = weighting
   }
 
-  /// What the paper and DINO report, and the same with equal votes: 20 and 200 neighbours.
+  /// Neighbours that the paper and DINO report.
+  public static let publishedCounts = [20, 200]
+
+  /// What they report, and the same with equal votes.
   public static let published = Weighting.allCases.flatMap { weighting in
-    [20, 200].map { NearestNeighbours(neighbours: $0, weighting: weighting) }
+    publishedCounts.map { NearestNeighbours(neighbours: $0, weighting: weighting) }
   }
 
   public var name: String { "knn" }

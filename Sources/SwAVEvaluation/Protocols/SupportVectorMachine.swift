@@ -40,7 +40,7 @@ public struct SupportVectorMachine: FeatureProtocol, Equatable {
     _ train: Features, _ targets: [Int8], _ classes: Int, _ fit: ([Int8], [Double]) throws -> LinearClassifier
   ) throws -> [Double] {
     let count = train.count
-    var generator = SplitMix64(seed: seed)
+    var generator = SplitMix64(state: seed)
     let fold = (0..<count).map { _ in generator.below(max(2, folds)) }
     var sums = [[Double]](repeating: [Double](repeating: 0, count: costs.count), count: classes)
     for held in 0..<max(2, folds) {
@@ -75,7 +75,7 @@ public struct SupportVectorMachine: FeatureProtocol, Equatable {
   private func result(
     _ scores: [Float], _ val: LabelledFeatures, _ chosen: [Double], _ learned: LabelledFeatures
   ) -> EvaluationResult {
-    let (classes, count, targets) = (val.classes, val.count, val.targets)
+    let (classes, count, targets, learnedTargets) = (val.classes, val.count, val.targets, learned.targets)
     let precisions = (0..<classes).map { c in
       AveragePrecision(
         scores: (0..<count).map { scores[$0 * classes + c] }, targets: Array(targets[c * count..<(c + 1) * count]))
@@ -88,7 +88,7 @@ public struct SupportVectorMachine: FeatureProtocol, Equatable {
     let asked = precisions.count { $0.elevenPoint() != nil }
     var remarks: [String] = []
     if asked < classes { remarks.append("svm: \(classes - asked) classes have no validation image and no average precision") }
-    let known = (0..<classes).count { c in learned.targets[c * learned.count..<(c + 1) * learned.count].contains(1) }
+    let known = (0..<classes).count { c in learnedTargets[c * learned.count..<(c + 1) * learned.count].contains(1) }
     if known < classes { remarks.append("svm: \(classes - known) classes have no training image") }
     if costs.count > 1, chosen.contains(costs[costs.count - 1]) {
       remarks.append("svm: the largest cost, \(costs[costs.count - 1]), was best for some class; larger ones may be better")
@@ -100,20 +100,5 @@ public struct SupportVectorMachine: FeatureProtocol, Equatable {
           name: "svm_map", title: "mean average precision", value: mean(nil), unit: .percent, interval: interval),
         EvaluationFigure(name: "svm_cost", title: "median cost", value: chosen.sorted()[chosen.count / 2], unit: .number),
       ], remarks: remarks)
-  }
-}
-
-extension Features {
-  /// Rows scaled to unit norm; rows of zeros stay.
-  func unit() -> Features {
-    var values = values
-    for row in 0..<count {
-      var square = 0.0
-      for index in row * dim..<(row + 1) * dim { square += Double(values[index]) * Double(values[index]) }
-      guard square > 0 else { continue }
-      let factor = 1 / square.squareRoot()
-      for index in row * dim..<(row + 1) * dim { values[index] = Float(Double(values[index]) * factor) }
-    }
-    return Features(unchecked: dim, values, samples, contents, bad)
   }
 }

@@ -77,24 +77,23 @@ public struct EvaluationImages: Sendable {
   /// Features of `train` with their classes. Throws `.unusable` where there are none, or a sample has no class.
   public func labelled(train features: Features) throws -> LabelledFeatures {
     guard let train else { throw DataError(.unusable, "train: there are no training images") }
-    return try labelled(features, of: train, "train") { Int32(clamping: $0) }
+    return try labelled(features, of: train, "train", targets?.train) { Int32(clamping: $0) }
   }
 
   /// The same of `val`.
   public func labelled(val features: Features) throws -> LabelledFeatures {
-    try labelled(features, of: val, "val") { classOfVal[$0] }
+    try labelled(features, of: val, "val", targets?.val) { classOfVal[$0] }
   }
 
   private func labelled(
-    _ features: Features, of source: any ImageSource, _ name: String, _ mapped: (Int) -> Int32
+    _ features: Features, of source: any ImageSource, _ name: String, _ targets: [[Int8]]?, _ mapped: (Int) -> Int32
   ) throws -> LabelledFeatures {
     guard features.count > 0 else {
       let first = features.bad.first.map { "; \($0.name): \($0.reason)" } ?? ""
       throw DataError(.unusable, "\(name): none of \(features.bad.count) images could be read\(first)")
     }
     if let targets {
-      let side = name == "val" ? targets.val : targets.train
-      let columns = classNames.indices.flatMap { c in features.samples.map { side[$0][c] } }
+      let columns = classNames.indices.flatMap { c in features.samples.map { targets[$0][c] } }
       return try LabelledFeatures(features, targets: columns, classes: classNames.count)
     }
     let labels = try features.samples.map { sample in
