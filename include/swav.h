@@ -772,6 +772,12 @@ swav_status swav_trainer_tensor_health(swav_trainer *trainer, int32_t index, swa
  * SWAV_ERROR_ARGUMENT. */
 swav_status swav_trainer_read_gradient(const swav_trainer *trainer, int64_t index, float *values, int64_t count);
 
+/* Backbone features of the first crop in the last step, before the head: [images][feature_dim], with micro-batches those of the
+ * first one, of several ranks this one's; batch-norm as in the step. Gradients do not flow through what is read: a classifier
+ * that learns from it tells what is learned without changing it. `count`: all numbers. SWAV_ERROR_ARGUMENT before the first
+ * step. */
+swav_status swav_trainer_read_features(const swav_trainer *trainer, float *values, int64_t count);
+
 /* Where the last step spent its time, in seconds. What is left of `step` is other. */
 typedef struct swav_step_times {
   double step;

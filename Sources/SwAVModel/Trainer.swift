@@ -189,6 +189,15 @@ extension Trainer {
     }
   }
 
+  /// Backbone features of the first crop in the last step, [images][feature dim]: of all images of this process, with micro-batches
+  /// of the first one. Throws `.argument` before the first step.
+  public func features() throws(EngineError) -> [Float] {
+    let images = configuration.microBatch > 0 ? configuration.microBatch : ownBatch
+    var values = [Float](repeating: 0, count: images * (try network.info().featureDim))
+    try check(swav_trainer_read_features(handle, &values, Int64(values.count)))
+    return values
+  }
+
   func checkShape(of crops: borrowing CropBatch) throws(EngineError) {
     let channels = try network.info().configuration.channels
     let (given, needed) = (crops.groups, configuration.groups)

@@ -20,6 +20,8 @@ struct Chart: Sendable {
   var hasDots = false
   /// The vertical axis begins at 0.
   var fromZero = false
+  /// The vertical axis ends there at most, as percent do at 100.
+  var most = Double.infinity
 
   private static let (width, height) = (360.0, 210.0)
   private static let (left, right, top, bottom) = (46.0, 10.0, 12.0, 34.0)
@@ -42,7 +44,7 @@ struct Chart: Sendable {
     var ys = shown.flatMap { $0.points.map(\.y) }
     if let reference { ys.append(reference.value) }
     if fromZero { ys.append(0) }
-    let (x, y) = (Axis(xs, ticks: 5), Axis(ys, ticks: 4))
+    let (x, y) = (Axis(xs, ticks: 5), Axis(ys, ticks: 4, most: most))
     func placeX(_ value: Double) -> Double { Chart.left + x.share(value) * (Chart.width - Chart.left - Chart.right) }
     func placeY(_ value: Double) -> Double {
       Chart.height - Chart.bottom - y.share(value) * (Chart.height - Chart.top - Chart.bottom)
@@ -121,11 +123,11 @@ struct Axis {
   let ticks: [Double]
   private let step: Double
 
-  init(_ values: [Double], ticks count: Int) {
+  init(_ values: [Double], ticks count: Int, most: Double = .infinity) {
     var (low, high) = (values.min() ?? 0, values.max() ?? 1)
     if high <= low {
       let room = low == 0 ? 1 : abs(low) * 0.1
-      (low, high) = (low - room, high + room)
+      (low, high) = (low - room, min(most, high + room))
     }
     let raw = (high - low) / Double(count)
     let power = pow(10, log10(raw).rounded(.down))

@@ -17,6 +17,13 @@ struct RunCharts {
     [Chart.Series(name: history.name, points: history.evaluations.map { (Double($0.epoch), $0.knn20) })]
   }
 
+  private var probe: [Chart.Series] {
+    let learned = history.probes.map { (Double($0.epoch), $0.probeRight) }
+    let asked = history.evaluations.compactMap { one in one.probe.map { (Double(one.epoch), $0) } }
+    return [Chart.Series(name: "training", points: learned), Chart.Series(name: "validation", points: asked)]
+      .filter { !$0.points.isEmpty }
+  }
+
   private var charts: [Chart] {
     let guess = history.evaluations.last?.majorityShare
     let prototypes = Double(history.configuration.prototypes.first ?? 0)
@@ -26,7 +33,10 @@ struct RunCharts {
         unit: "loss / ln K", series: curve { $0.loss / $0.lnK }, reference: (1, "guessing")),
       Chart(
         title: "kNN accuracy", caption: "Validation pictures whose class their 20 nearest neighbours tell.", unit: "%",
-        series: accuracy, reference: guess.map { ($0, "largest class") }, hasDots: true),
+        series: accuracy, reference: guess.map { ($0, "largest class") }, hasDots: true, most: 100),
+      Chart(
+        title: "Linear probe", caption: "Pictures whose class a linear layer tells that learns beside the training.", unit: "%",
+        series: probe, reference: guess.map { ($0, "largest class") }, most: 100),
       Chart(title: "Learning rate", caption: "Warm-up, then a cosine.", series: curve(\.lr), fromZero: true),
       Chart(
         title: "Pictures a second", caption: "Loading included.", unit: "images/s", series: curve(\.imagesPerSecond),

@@ -107,7 +107,7 @@ public struct RunComparison: Sendable {
         title: "kNN accuracy", caption: "Of the validation pictures.", unit: "%",
         series: zip(names, runs).map { name, run in
           Chart.Series(name: name, points: run.evaluations.map { (Double($0.epoch), $0.knn20) })
-        }, hasDots: true),
+        }, hasDots: true, most: 100),
       Chart(title: "Learning rate", caption: "", series: curves(\.lr), fromZero: true),
       Chart(title: "Score spread", caption: "Near 0 is collapse.", series: curves(\.scoreSpread), fromZero: true),
       Chart(

@@ -33,12 +33,15 @@ struct Console {
     case .started(let start): showStart(start)
     case .step(let step): showStep(step)
     case .evaluated(let evaluation):
+      let probe = evaluation.report.value(of: "probe").map { ", linear probe \(fixed($0, 1)) %" } ?? ""
       line(
         "epoch \(evaluation.epoch): kNN \(fixed(evaluation.knn20, 1)) % "
-          + "(best \(fixed(evaluation.bestKnn20, 1)) % at epoch \(evaluation.bestEpoch))")
+          + "(best \(fixed(evaluation.bestKnn20, 1)) % at epoch \(evaluation.bestEpoch))\(probe)")
     case .scored(let score):
       line(
         "epoch \(score.epoch): \(fixed(score.viewAgreement, 1)) % of \(score.images) images are known again by another view")
+    case .probed(let probe):
+      line("epoch \(probe.epoch): the linear probe knew \(fixed(probe.probeRight, 1)) % of \(probe.images) images")
     case .checkpoint, .replanned, .health: break
     case .badSample(let bad): line("bad image \(bad.name): \(bad.reason); another takes its place")
     case .warning(let text): line("warning: " + text)
@@ -120,6 +123,7 @@ struct Console {
     case .initialized(let initial): print(try jsonRow("initialized", initial))
     case .advice(let advice): print(try jsonRow("advice", ["advice": advice.text(Console.flag)]))
     case .scored(let score): print(try jsonRow("score", score))
+    case .probed(let probe): print(try jsonRow("probe", probe))
     case .replanned(let step, let total): print(try jsonRow("replanned", ["step": step, "total_steps": total]))
     case .checkpoint(let step): print(try jsonRow("checkpoint", ["checkpoint": step]))
     case .started(let start):

@@ -184,8 +184,16 @@ static void training(swav_network *network, const char *path) {
   WITH(swav_step_input, input, learning_rate, NAN, REFUSED("rate is nan", swav_trainer_step(trainer, &changed, &report)));
   WITH(swav_step_input, input, learning_rate, -1, REFUSED("rate is -1", swav_trainer_step(trainer, &changed, &report)));
   REFUSED("", swav_trainer_health(trainer, &health)); /* before the first step */
+  const int64_t features = 2 * 32;                    /* images, feature_dim */
   REFUSED("before the first step", swav_trainer_read_gradient(trainer, 0, results, 4 * 3 * 9));
+  REFUSED("before the first step", swav_trainer_read_features(trainer, results, features));
   WORKS(swav_trainer_step(trainer, &input, &report));
+  WORKS(swav_trainer_read_features(trainer, results, features));
+  REFUSED("trainer is NULL", swav_trainer_read_features(NULL, results, features));
+  REFUSED("values is NULL", swav_trainer_read_features(trainer, NULL, features));
+  for (int i = 0; i < WRONG_COUNTS; ++i) {
+    REFUSED("count is ", swav_trainer_read_features(trainer, results, wrong_counts[i]));
+  }
   REFUSED("trainer is NULL", swav_trainer_read_gradient(NULL, 0, results, 4 * 3 * 9));
   REFUSED("values is NULL", swav_trainer_read_gradient(trainer, 0, NULL, 4 * 3 * 9));
   REFUSED("index is -1", swav_trainer_read_gradient(trainer, -1, results, 1));

@@ -32,14 +32,16 @@ struct MemorySource: ImageSource {
     return try Loader(source, configuration)
   }
 
-  /// Every batch: its position and all its pixels.
-  private func drain(_ loader: Loader, pause: Bool = false) throws -> [(position: Loader.Position, pixels: [Float])] {
-    var batches: [(Loader.Position, [Float])] = []
+  /// Every batch: its position, all its pixels, and its samples.
+  private func drain(
+    _ loader: Loader, pause: Bool = false
+  ) throws -> [(position: Loader.Position, pixels: [Float], samples: [Int])] {
+    var batches: [(Loader.Position, [Float], [Int])] = []
     while true {
       let next = try loader.withNextBatch { batch in
         // A slow consumer lets the workers run into the bound.
         if pause { Thread.sleep(forTimeInterval: 0.005) }
-        return (batch.position, batch.crops.groups.indices.flatMap { batch.crops.values(ofGroup: $0) })
+        return (batch.position, batch.crops.groups.indices.flatMap { batch.crops.values(ofGroup: $0) }, batch.samples)
       }
       guard let next else { return batches }
       batches.append(next)
@@ -63,6 +65,7 @@ struct MemorySource: ImageSource {
     #expect(batches.count == 1)
     for item in 0..<4 {
       let sample = EpochOrder.sample(seed: 11, epoch: 0, count: 4, position: item)
+      #expect(batches[0].samples[item] == sample)
       let crops = try recipe.crops(of: source.pictures[sample], seed: 11, epoch: 0, sample: sample)
       let pixels = batches[0].pixels
       // Row v * batch + b of the first group, then the second group after all of the first.
@@ -108,6 +111,8 @@ struct MemorySource: ImageSource {
         good[batch].pixels[item * large..<(item + 1) * large]
         == replaced[batch].pixels[item * large..<(item + 1) * large]
       #expect(same == (index != position), "position \(index)")
+      let sample = replaced[batch].samples[item]
+      #expect((sample == good[batch].samples[item]) == (index != position) && sample != 6)
     }
   }
 

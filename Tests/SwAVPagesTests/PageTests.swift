@@ -46,6 +46,7 @@ import Testing
     let small = Axis([0.00031, 0.00092], ticks: 4)
     #expect(small.ticks.map(small.text) == ["0.0004", "0.0006", "0.0008"])
     #expect(Axis([0, 0], ticks: 4).share(0) > 0)
+    #expect(Axis([100, 100], ticks: 4, most: 100).ticks.allSatisfy { $0 <= 100 })
   }
 
   @Test func aChartHasATitleUnitsAndATableAndLeavesOutWhatIsNotFinite() throws {

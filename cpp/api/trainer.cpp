@@ -154,6 +154,17 @@ swav_status swav_trainer_read_gradient(const swav_trainer* trainer, int64_t inde
   });
 }
 
+swav_status swav_trainer_read_features(const swav_trainer* trainer, float* values, int64_t count) {
+  return api::computed([&] {
+    api::check_pointers("swav_trainer_read_features", {{"trainer", trainer}, {"values", values}});
+    const int64_t needed = trainer->trainer.feature_count();
+    SWAV_REQUIRE(count == needed, "count is %lld; the features are %lld numbers", (long long)count, (long long)needed);
+    const float* features = trainer->trainer.features();
+    SWAV_REQUIRE(features != nullptr, "swav_trainer_read_features: there are no features before the first step");
+    std::copy(features, features + needed, values);
+  });
+}
+
 swav_status swav_trainer_step_times(const swav_trainer* trainer, swav_step_times* times) {
   return api::computed([&] {
     api::check_pointers("swav_trainer_step_times", {{"trainer", trainer}, {"times", times}});

@@ -36,6 +36,10 @@ class Trainer {
   const swav_memory_plan& memory() const { return plan_.bytes(); }
   // Of the last step, with the parameters' offsets; NULL before the first one.
   const float* gradients() const { return has_gradients_ ? plan_.gradients : nullptr; }
+  // Backbone features of the first crop in the last step, [images_at_once][feature_dim]: with micro-batches those of the first
+  // one. NULL before the first step.
+  const float* features() const { return stepped_ ? plan_.features : nullptr; }
+  int64_t feature_count() const { return settings_.images_at_once() * network_.description().feature_dim; }
 
   // -- report.cpp: figures of the last step, and where its time went --
   // Throws SWAV_ERROR_ARGUMENT before the first step. Collective.

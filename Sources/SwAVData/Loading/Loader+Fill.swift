@@ -10,6 +10,8 @@ final class CropSlots: @unchecked Sendable {
   private let recipe: Recipe
   private let batch: Int
   private let base: UnsafeMutablePointer<Float>
+  /// Of the images of each slot.
+  private let sampleNumbers: UnsafeMutablePointer<Int>
   /// Floats of one slot.
   private let stride: Int
   /// Where each group begins in a slot.
@@ -25,9 +27,14 @@ final class CropSlots: @unchecked Sendable {
     (stride, groupOffsets) = (offset, offsets)
     base = UnsafeMutablePointer<Float>.allocate(capacity: max(1, stride * count))
     base.initialize(repeating: 0, count: max(1, stride * count))
+    sampleNumbers = UnsafeMutablePointer<Int>.allocate(capacity: max(1, batch * count))
+    sampleNumbers.initialize(repeating: 0, count: max(1, batch * count))
   }
 
-  deinit { base.deallocate() }
+  deinit {
+    base.deallocate()
+    sampleNumbers.deallocate()
+  }
 
   var memory: Int { stride * count * MemoryLayout<Float>.size }
 
@@ -38,6 +45,11 @@ final class CropSlots: @unchecked Sendable {
       groups: recipe.groups.map { CropBatch.Group(count: $0.count, size: $0.size) }, images: batch,
       channels: recipe.channels)
   }
+
+  /// The sample of each image of the batch in `slot`.
+  func samples(of slot: Int) -> [Int] { Array(UnsafeBufferPointer(start: sampleNumbers + slot * batch, count: batch)) }
+
+  func note(sample: Int, slot: Int, item: Int) { sampleNumbers[slot * batch + item] = sample }
 
   /// Where the V crops of image `item` of the batch in `slot` go: crop-major, row v * batch + item in its group.
   func outputs(slot: Int, item: Int) -> [UnsafeMutablePointer<Float>?] {
@@ -80,6 +92,7 @@ struct Filler: Sendable {
           try Recipe.multicrop(
             bytes, recipe: &recipe, options: &options, seed: seed, epoch: epoch, sample: draw, outputs: outputs)
         }
+        slots.note(sample: candidate, slot: slot, item: item)
         return
       } catch let error as EngineError where error.code == .memory || error.code == .internal || error.code == .argument {
         throw error

@@ -51,6 +51,8 @@ public final class Loader {
   public struct Batch: ~Copyable {
     public let position: Position
     public let crops: CropBatch
+    /// The sample of each image: those that took the places of bad ones included.
+    public let samples: [Int]
   }
 
   /// Seconds. A busy network file system answers within it.
@@ -92,7 +94,7 @@ public final class Loader {
   public func withNextBatch<R>(_ body: (borrowing Batch) throws -> R) throws -> R? {
     try pipeline.withNext { batch, slot in
       let position = Position(epoch: batch / batchesPerEpoch, batch: batch % batchesPerEpoch)
-      return try body(Batch(position: position, crops: try slots.crops(of: slot)))
+      return try body(Batch(position: position, crops: try slots.crops(of: slot), samples: slots.samples(of: slot)))
     }
   }
 

@@ -43,7 +43,7 @@ extension TrainingLoop {
         let start = clock()
         try cancellation.watching {
           network = try shown(&work, report)
-          outcome = try measure(network, evaluated, since: start)
+          outcome = try measure(network, evaluated, try work.probe?.judge(), since: start)
         }
       } catch let error as EngineError where error.code == .cancelled {
         throw error
@@ -108,9 +108,11 @@ extension TrainingLoop {
     var seconds: Double
   }
 
-  /// kNN accuracy of the network as it is shown.
-  private func measure(_ network: Network, _ images: EvaluationImages, since start: Double) throws -> Measured {
-    var evaluation = Evaluation([NearestNeighbours()])
+  /// kNN accuracy of the network as it is shown, and that of the probe.
+  private func measure(
+    _ network: Network, _ images: EvaluationImages, _ probe: ClassifierJudge?, since start: Double
+  ) throws -> Measured {
+    var evaluation = Evaluation([NearestNeighbours()] + [probe].compactMap { $0 })
     evaluation.trainLimit = TrainingLoop.bankLimit
     evaluation.includesRawPixels = false
     evaluation.reading = configuration.reading

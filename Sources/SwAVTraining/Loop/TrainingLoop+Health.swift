@@ -48,6 +48,7 @@ extension TrainingLoop {
       return try work.loader.withNextBatch { batch in
         isAgreed = true
         try agreeToStep(control, trouble: nil, isDue: isCheckpointDue(pace))
+        if work.probe != nil { work.samples = batch.samples }
         return try TrainingLoop.attempt(&work.trainer, batch.crops, input, step: step, configuration, path)
       }
     } catch {

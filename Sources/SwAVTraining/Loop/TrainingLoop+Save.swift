@@ -103,6 +103,10 @@ extension TrainingLoop {
     }
     work.records?.flush(into: &state)
     try pretraining.ranks.agree { try work.trainer.save(to: files.checkpoint, note: try state.note) }
+    // After the checkpoint that it goes with, and no reason to be without that.
+    do { try work.probe?.save(to: files.probe, step: state.step) } catch {
+      try tell(.warning("the linear probe was not saved: \(errorLine(error))"), &work, report)
+    }
     savedStep = state.step
     // Nobody should take weights of an earlier step for the newest.
     if state.weightsStep != state.step, pretraining.ranks.isRoot { unlink(files.weights) }

@@ -46,6 +46,10 @@ struct TrainingLoop: ~Copyable {
     let loader: Loader
     /// The root's.
     var records: RunRecords?
+    /// The root's, where one is asked for.
+    let probe: OnlineProbe?
+    /// Of the last step, where there is a probe.
+    var samples: [Int] = []
     /// What evaluations remarked and was told.
     var remarks: Set<String> = []
     /// What the network of a step looks like in files; see ``TrainingLoop/shown(_:_:)``.
@@ -118,7 +122,14 @@ extension TrainingLoop.Work {
     guard var trainer = made.take() else { throw EngineError(code: .internal, message: "no trainer was made") }
     let resumed = isResumed ? try ranks.agree { try trainer.load(files.checkpoint) } : nil
     var records: RunRecords?
+    var probe: OnlineProbe?
     try ranks.doOnRoot {
+      if configuration.probes {
+        let made = try OnlineProbe(
+          images, dim: try network.info().featureDim, batch: trainer.ownBatch, seed: configuration.seed)
+        if isResumed { try made.load(files.probe, step: state.step) }
+        probe = made
+      }
       let environment = try RunEnvironment(pretraining, images: state.data)
       // First of all: by it the folder is known as that of a run.
       try replaceFile(files.configuration, with: configuration.yaml)
@@ -138,6 +149,7 @@ extension TrainingLoop.Work {
     (self.network, self.loader) = (network, loader)
     self.trainer = trainer
     self.records = records
+    self.probe = probe
     self.resumed = resumed
     self.initial = initial
   }
@@ -177,6 +189,9 @@ extension TrainingLoop {
     try tell(.started(try start(work)), &work, report)
     if let lockRemark { try tell(.warning(lockRemark), &work, report) }
     if let warning = work.resumed?.warning { try tell(.warning(warning), &work, report) }
+    if state.step > 0, work.probe?.isNew == true {
+      try tell(.warning("the linear probe begins anew: what it had learned is not there"), &work, report)
+    }
     for remark in pretraining.images.remarks where remark.concernsSamples { work.records?.log("images: " + remark.text) }
     guard state.step == 0 else { return }
     for remark in pretraining.remarks { work.records?.log(remark) }
@@ -205,6 +220,7 @@ extension TrainingLoop {
         monitor = HealthMonitor(configuration)
         continue
       }
+      try work.learnClasses()
       pace.tick(waited: work.loader.waited)
       state.advance(stepsPerEpoch: stepsPerEpoch, seconds: pace.secondsInAll)
       lastLoss = found.loss
@@ -217,6 +233,7 @@ extension TrainingLoop {
       if state.position.batch == 0 {
         if !hasAdvised { try tell(.advice(advice(work, pace)), &work, report) }
         hasAdvised = true
+        try tellProbe(afterEpoch: epoch + 1, &work, report)
         if isEvaluationDue(afterEpoch: epoch) {
           if evaluated == nil { try score(&work, &pace, report) } else { state.owesEvaluation = true }
         }

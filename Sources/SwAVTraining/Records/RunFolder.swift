@@ -19,6 +19,8 @@ struct RunFolder: Sendable {
   var weights: String { path + "/weights.safetensors" }
   /// Of the epoch with the best kNN accuracy.
   var bestWeights: String { path + "/weights-best.safetensors" }
+  /// The linear layer that learns beside the training.
+  var probe: String { path + "/probe" }
   /// A step that failed as a value was not finite.
   var failedStep: String { path + "/failed-step" }
   var lock: String { path + "/.lock" }

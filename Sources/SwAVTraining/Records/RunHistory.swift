@@ -12,6 +12,7 @@ public struct RunHistory: Sendable {
   public let configuration: PretrainConfiguration
   public let steps: [StepProgress]
   public let evaluations: [Evaluation]
+  public let probes: [ProbeProgress]
   /// nil where environment.json is not there, or of another kind.
   public let environment: RunEnvironment?
   /// Lines of the log after "warning: " and "advice: ", each once, in their order.
@@ -26,6 +27,8 @@ public struct RunHistory: Sendable {
     public var epoch: Int
     /// Percent right, 0...100.
     public var knn20: Double
+    /// Of the linear layer that learns beside the training, where there was one.
+    public var probe: Double?
     public var evaluationSeconds: Double
     public var majorityShare: Double?
     public var valImages: Int?
@@ -51,6 +54,9 @@ public struct RunHistory: Sendable {
     }
     evaluations = rows.filter { $0.contains("\"evaluation_seconds\"") }.compactMap {
       try? decoder.decode(Evaluation.self, from: Data($0.utf8))
+    }
+    probes = rows.filter { $0.contains("\"probe_right\"") }.compactMap {
+      try? decoder.decode(ProbeProgress.self, from: Data($0.utf8))
     }
     environment = FileManager.default.contents(atPath: files.environment).flatMap {
       try? decoder.decode(RunEnvironment.self, from: $0)

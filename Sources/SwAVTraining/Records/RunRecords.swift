@@ -61,6 +61,10 @@ struct RunRecords: ~Copyable {
       addRow { try jsonRow("score", score) }
       addScalars([("score/view_agreement", score.viewAgreement)], step: score.step)
       log("epoch \(score.epoch): view agreement \(decimals(score.viewAgreement, 2)) of \(score.images) images")
+    case .probed(let probe):
+      addRow { try jsonRow("probe", probe) }
+      addScalars([("train/probe", probe.probeRight)], step: probe.step)
+      log("epoch \(probe.epoch): probe \(decimals(probe.probeRight, 2)) of \(probe.images) training images")
     case .replanned(let step, let total): log("planned anew at step \(step): \(total) steps in all")
     case .checkpoint(let step): log("checkpoint at step \(step)")
     case .badSample(let bad): log("bad image \(bad.name): \(bad.reason); another takes its place")

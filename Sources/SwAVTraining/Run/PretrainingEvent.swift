@@ -15,6 +15,8 @@ public enum PretrainingEvent: Sendable {
   case evaluated(EvaluationProgress)
   /// What the features are worth where there are no validation images.
   case scored(ScoreProgress)
+  /// After an epoch: what the linear layer beside the training knows.
+  case probed(ProbeProgress)
   /// A checkpoint with so many steps is on the disk.
   case checkpoint(step: Int)
   /// An image that was replaced by another one; each is named once.
@@ -80,6 +82,17 @@ public struct ScoreProgress: Codable, Sendable, Equatable {
   public var epoch: Int
   /// Percent of images that are known again by another view.
   public var viewAgreement: Double
+  public var images: Int
+}
+
+/// The linear layer that learns classes beside the training, after an epoch; also a row of `metrics.jsonl`.
+public struct ProbeProgress: Codable, Sendable, Equatable {
+  /// Steps done.
+  public var step: Int
+  /// Epochs done.
+  public var epoch: Int
+  /// Percent of the epoch's images, as cropped for training, whose class it knew before it learned from them.
+  public var probeRight: Double
   public var images: Int
 }
 

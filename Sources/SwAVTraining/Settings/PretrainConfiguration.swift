@@ -116,6 +116,9 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var checkpointMinutes = 5.0
   /// kNN accuracy every so many epochs where there is a validation set; 0: at the end only.
   public var knnEvery = 1
+  /// Whether a linear layer learns the classes of the training images from the features of every step, cut from the gradient; its
+  /// accuracy is told after each epoch.
+  public var probes = false
   /// Whether weights are written, and their kNN accuracy is measured, with batch-norm buffers re-estimated on centre crops of the
   /// training images. The checkpoint keeps those of training.
   public var recalibrates = true

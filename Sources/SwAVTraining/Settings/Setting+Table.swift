@@ -225,6 +225,9 @@ extension Setting {
     number("checkpoint-minutes", \.checkpointMinutes, .from(0))
       .says("Checkpoint every so many minutes; 0: never by time.", value: "m"),
     integer("knn-every", \.knnEvery, 0...1_000_000).says("kNN accuracy every so many epochs, if val is given; 0: at the end."),
+    toggle("probe", \.probes)
+      .says("on: a linear layer learns the folders' classes beside the training.", value: "which")
+      .mistaken(for: "linear-probe", "online-probe"),
     toggle("recalibrate", \.recalibrates)
       .says("on, or off: batch-norm of centre crops in what is written and measured.", value: "which"),
     integer("keep-every", \.keepEvery, 0...1_000_000).says("Keep the weights of every so many epochs; 0: none.")
