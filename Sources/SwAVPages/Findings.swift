@@ -54,8 +54,8 @@ struct Findings: Sendable {
         : change > 0
           ? "up from \(percent(accuracy.before)) before training"
           : "down from \(percent(accuracy.before)) before training"
-      return "By their 20 nearest neighbours it tells the class of \(percent(accuracy.after)) of \(grouped(accuracy.images)) "
-        + "pictures right, \(words); always naming the largest class would be right for \(percent(accuracy.majorityShare))."
+      return "By their 20 nearest neighbours among \(grouped(accuracy.bank)) pictures it tells the class of "
+        + "\(percent(accuracy.after)) of \(grouped(accuracy.images)) right, \(words)\(whole(accuracy)); always naming the largest class would be right for \(percent(accuracy.majorityShare))."
     }
     guard let look else {
       return history.evaluations.last.map {
@@ -66,6 +66,14 @@ struct Findings: Sendable {
     let largest = living.map(\.size).max() ?? 0
     return "The \(grouped(look.after.count)) pictures looked at fall into \(living.count) of \(look.clustering.clusters.count) "
       + "clusters, of \(count(largest, "picture")) at most; the gallery below shows what each is about."
+  }
+
+  /// The run's own figure, where that is of more pictures than were looked at.
+  private func whole(_ accuracy: LabelledLook) -> String {
+    guard let last = history.evaluations.last,
+      (last.trainImages ?? 0) > accuracy.bank || (last.valImages ?? 0) > accuracy.images
+    else { return "" }
+    return " (with all pictures of the run it is \(percent(last.knn20)))"
   }
 
   private var health: String {

@@ -111,6 +111,8 @@ struct LabelledLook: Sendable {
   /// Share of the largest class, 0...100.
   let majorityShare: Double
   let images: Int
+  /// Among which their neighbours were looked for.
+  let bank: Int
   /// Of these: such as are learned from as well, byte for byte.
   let alsoLearned: Int
   /// After training: pictures of class [true] that were taken for class [predicted].
@@ -136,6 +138,7 @@ struct LabelledLook: Sendable {
     classNames = images.classNames
     majorityShare = later.labels.majorityShare
     self.images = later.found.count
+    bank = train?.after.count ?? val.after.count - 1
     let known = Set(train?.after.contents ?? [])
     alsoLearned = val.after.contents.count { known.contains($0) }
     var confusion = [[Int]](repeating: [Int](repeating: 0, count: classNames.count), count: classNames.count)

@@ -31,6 +31,7 @@ public struct RunHistory: Sendable {
     public var probe: Double?
     public var evaluationSeconds: Double
     public var majorityShare: Double?
+    public var trainImages: Int?
     public var valImages: Int?
     public var classes: Int?
   }
