@@ -92,6 +92,11 @@ typedef struct swav_runtime_info {
  * avx512_bf16, avx512 (with VNNI), avx2 (with FMA), baseline. It is read once; another name is an error of every call. */
 swav_status swav_runtime(swav_runtime_info *info);
 
+/* Bytes of memory that this process may still take: what the machine has without swapping, what its container and the limits on
+ * address space leave, less a sixteenth; what plans have reserved counts as taken. INT64_MAX: nothing limits. Plans of the
+ * engine are compared with it by themselves; this is for what a host keeps beside them. */
+swav_status swav_memory_room(int64_t *bytes);
+
 /* Multiplications and additions of float32 a second (1e9), at most, of the team with the kernels in use: measured for
  * about a tenth of a second. */
 swav_status swav_measure_peak(double *gflops);

@@ -44,6 +44,14 @@ public enum Runtime {
       fastBFloat16: info.fast_bfloat16)
   }
 
+  /// Bytes of memory that this process may still take: by the machine, its container and the limits on address space, less a
+  /// sixteenth; what plans have reserved counts as taken. `Int.max`: nothing limits.
+  public static func memoryRoom() throws(EngineError) -> Int {
+    var bytes: Int64 = 0
+    try check(swav_memory_room(&bytes))
+    return Int(bytes)
+  }
+
   /// Float32 operations a second (1e9), at most, of the team with the kernels in use: measured now, in about a tenth of a
   /// second.
   public static func measurePeak() throws(EngineError) -> Double {

@@ -24,6 +24,7 @@ void expect(const char *file, int line, const char *call, swav_status status, sw
 
 static void runtime(void) {
   REFUSED("info is NULL", swav_runtime(NULL));
+  REFUSED("bytes is NULL", swav_memory_room(NULL));
   REFUSED("gflops is NULL", swav_measure_peak(NULL));
   REFUSED("threads is -1", swav_set_threads(-1));
   REFUSED("threads is 4097", swav_set_threads(4097));
@@ -32,6 +33,9 @@ static void runtime(void) {
   WORKS(swav_set_caller_threads(0, NULL));
   swav_runtime_info info;
   WORKS(swav_runtime(&info));
+  int64_t room = -1;
+  WORKS(swav_memory_room(&room));
+  if (room < 0) ++failures;
   double gflops = 0;
   WORKS(swav_measure_peak(&gflops));
   if (swav_version() != SWAV_VERSION || info.version != SWAV_VERSION || gflops <= 0) ++failures;

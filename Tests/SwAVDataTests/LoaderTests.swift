@@ -128,6 +128,24 @@ struct MemorySource: ImageSource {
     #expect(all?.description.contains("all 4 images are bad") == true)
   }
 
+  @Test func whereMemoryIsShortThereAreFewerBatchesInItAndTheSamePixels() throws {
+    let source = try MemorySource(count: 7)
+    let bytes = 3 * (2 * 16 * 16 + 8 * 8) * 3 * 4
+    func loader(_ memory: Int) throws -> Loader {
+      var configuration = Loader.Configuration(recipe: recipe, seed: 11, batch: 3, epochs: 2, workers: 2)
+      configuration.memory = memory
+      return try Loader(source, configuration)
+    }
+    let usual = try drain(try loader(.max))
+    for count in 1...2 {
+      let short = try loader(count * bytes + bytes / 2)
+      #expect(short.memory == count * bytes)
+      #expect(try drain(short).map(\.pixels) == usual.map(\.pixels))
+    }
+    let error = #expect(throws: DataError.self) { try loader(bytes - 1) }
+    #expect(error?.description.contains("a batch of 2 would fit") == true)
+  }
+
   @Test func fewerImagesThanABatchAreAnError() throws {
     let error = #expect(throws: DataError.self) { try loader(try MemorySource(count: 2), batch: 3) }
     #expect(error?.description.contains("batch is 3, but there are 2 images") == true)

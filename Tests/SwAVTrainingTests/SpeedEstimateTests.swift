@@ -16,5 +16,9 @@ import Testing
     let rate = 1 / (1 / speed.loadingImagesPerSecond + 1 / speed.trainingImagesPerSecond)
     // Two batches of four make an epoch. A handful of operations, each rounded by half an ulp.
     #expect(abs(speed.epochSeconds * rate - 8) <= 8 * 10 * Double.ulpOfOne)
+    // In micro-batches an epoch has as many images.
+    plan.microBatch = 2
+    let parts = try SpeedEstimate.measure(ImageFolder(folder.path), configuration: plan, seconds: 0.02)
+    #expect(abs(parts.epochSeconds * parts.imagesPerSecond - 8) <= 8 * 10 * Double.ulpOfOne)
   }
 }

@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "base/cpu.h"
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "base/stopwatch.h"
 #include "kernels/tiles.h"
@@ -48,6 +49,13 @@ swav_status swav_runtime(swav_runtime_info* info) {
 #elif defined(__GNUC__)
     std::snprintf(info->build, sizeof info->build, "gcc %d.%d", __GNUC__, __GNUC_MINOR__);
 #endif
+  });
+}
+
+swav_status swav_memory_room(int64_t* bytes) {
+  return api::guarded([&] {
+    api::check_pointers("swav_memory_room", {{"bytes", bytes}});
+    *bytes = memory_room().smallest();
   });
 }
 

@@ -17,14 +17,24 @@ final class CropSlots: @unchecked Sendable {
   /// Where each group begins in a slot.
   private let groupOffsets: [Int]
 
-  init(recipe: Recipe, batch: Int, count: Int) {
-    (self.recipe, self.batch, self.count) = (recipe, batch, count)
+  /// As many as the memory holds, at most so many; throws `.unusable` where it holds none.
+  init(recipe: Recipe, batch: Int, most: Int, memory: Int) throws(DataError) {
+    (self.recipe, self.batch) = (recipe, batch)
     var (offset, offsets) = (0, [Int]())
     for group in recipe.groups {
       offsets.append(offset)
       offset += group.count * batch * group.size * group.size * recipe.channels
     }
     (stride, groupOffsets) = (offset, offsets)
+    let bytes = max(1, stride * MemoryLayout<Float>.size)
+    count = min(most, memory / bytes)
+    guard count > 0 else {
+      func gib(_ bytes: Int) -> String { decimals(Double(bytes) / 1_073_741_824, 2) }
+      throw DataError(
+        .unusable,
+        "the crops of a batch of \(batch) need \(gib(bytes)) GiB, and there are \(gib(memory)) GiB for them; a batch of "
+          + "\(batch * memory / bytes) would fit, or smaller or fewer crops")
+    }
     base = UnsafeMutablePointer<Float>.allocate(capacity: max(1, stride * count))
     base.initialize(repeating: 0, count: max(1, stride * count))
     sampleNumbers = UnsafeMutablePointer<Int>.allocate(capacity: max(1, batch * count))

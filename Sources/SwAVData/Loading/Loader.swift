@@ -31,8 +31,11 @@ public final class Loader {
     public var start = Position(epoch: 0, batch: 0)
     /// Threads that decode and crop.
     public var workers: Int
-    /// Batches in memory: the one in use and those ahead of it.
+    /// Batches in memory at most: the one in use and those ahead of it.
     public var slots = 3
+    /// Bytes that batches in memory may take; where they need more there are fewer of them, and with a single one loading waits for
+    /// the step.
+    public var memory = Int.max
     /// Share of samples, 0...1, that may be bad before loading ends with an error: of those that were tried so far, and of
     /// 1000 (or all) while they are fewer.
     public var maxBadShare: Double
@@ -66,7 +69,8 @@ public final class Loader {
   private let slots: CropSlots
   private let pipeline: SlotPipeline
 
-  /// Allocates the slots and starts the workers. Throws `.unusable` when there are fewer samples than a batch has.
+  /// Allocates the slots and starts the workers. Throws `.unusable` when there are fewer samples than a batch has, or a batch needs
+  /// more memory than it may take.
   public init(_ source: any ImageSource, _ configuration: Configuration) throws(DataError) {
     let draws = source.drawCount
     guard configuration.batch > 0, draws >= configuration.batch else {
@@ -79,7 +83,8 @@ public final class Loader {
     bad = BadSamples(known: configuration.knownBad, count: source.count, share: configuration.maxBadShare, tried: tried)
     reads = TimedReads(source, seconds: configuration.readTimeout)
     let share = configuration.share ?? 0..<configuration.batch
-    slots = CropSlots(recipe: configuration.recipe, batch: share.count, count: max(2, configuration.slots))
+    slots = try CropSlots(
+      recipe: configuration.recipe, batch: share.count, most: max(1, configuration.slots), memory: configuration.memory)
     let start = configuration.start.epoch * batchesPerEpoch + configuration.start.batch
     let end = max(start, configuration.epochs * batchesPerEpoch)
     let filler = Filler(

@@ -11,6 +11,8 @@ public final class RankGroup: @unchecked Sendable {
   public let size: Int
   /// Names the hosts of the ranks, in their order.
   public let hosts: [String]
+  /// Ranks that share this one's host.
+  public var ranksOnHost: Int { hosts.count { $0 == hosts[rank] } }
   /// The communicator for the engine.
   package let functions: swav_communicator
   private let bridge: CommunicatorBridge?

@@ -145,6 +145,8 @@ extension TrainingLoop.Work {
     loading.start = state.position
     loading.knownBad = state.badSamples
     loading.share = ranks?.share(ofBatch: configuration.batch)
+    // After the trainer, whose memory counts as taken. What pictures and evaluations need for a while has a quarter.
+    loading.memory = try Runtime.memoryRoom() / (ranks?.ranksOnHost ?? 1) / 4 * 3
     let loader = try ranks.agree { try Loader(images, loading) }
     (self.network, self.loader) = (network, loader)
     self.trainer = trainer

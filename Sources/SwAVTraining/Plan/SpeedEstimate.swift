@@ -32,8 +32,11 @@ public struct SpeedEstimate: Codable, Sendable, Equatable {
     }
   }
 
+  /// Images of a batch that is measured at most: the time of an image hardly depends on it, and one of 4096 takes minutes.
+  private static let mostImages = 64
+
   /// Measures for about `seconds`, half of it loading; at least one step after one that warms up. A network and its plan of
-  /// memory are made and freed.
+  /// memory are made and freed: those of a part of the batch, where that is large.
   public static func measure(
     _ source: any ImageSource, configuration: PretrainConfiguration, seconds: Double = 4
   ) throws -> SpeedEstimate {
@@ -45,14 +48,15 @@ public struct SpeedEstimate: Codable, Sendable, Equatable {
     _ source: any ImageSource, _ configuration: PretrainConfiguration, seconds: Double
   ) throws -> SpeedEstimate {
     let network = try Network(configuration.network, seed: configuration.seed)
+    let (whole, configuration) = (configuration, configuration.part(ofAtMost: mostImages))
     var trainer = try Trainer(network, configuration.trainer)
     let workers = configuration.workers > 0 ? configuration.workers : availableCores()
     // As many epochs as the measurement may need, and no end for bad files: the report names them.
-    let loader = try Loader(
-      source,
-      Loader.Configuration(
-        recipe: configuration.recipe, seed: configuration.seed, batch: configuration.batch, epochs: 1_000_000,
-        workers: workers, maxBadShare: 1))
+    var loading = Loader.Configuration(
+      recipe: configuration.recipe, seed: configuration.seed, batch: configuration.batch, epochs: 1_000_000, workers: workers,
+      maxBadShare: 1)
+    loading.memory = try Runtime.memoryRoom()
+    let loader = try Loader(source, loading)
     defer { loader.stop() }
     // The first batches fill the loader's slots; from then on batches come as fast as they are made.
     for _ in 0..<loader.configuration.slots { _ = try loader.withNextBatch { _ in } }
@@ -70,9 +74,13 @@ public struct SpeedEstimate: Codable, Sendable, Equatable {
     }
     guard let step else { throw DataError(.unusable, "the loader ended early") }
     let size = Double(configuration.batch)
+    // Activations of all micro-batches but one are computed twice: four thirds of a step's work, of which a third is forward.
+    let microBatches = whole.microBatch > 0 ? Double(whole.batch) / Double(whole.microBatch) : 1
+    let work = 1 + (microBatches - 1) / microBatches / 3
     var estimate = SpeedEstimate(
-      loadingImagesPerSecond: Double(batches) * size / loadingSeconds, trainingImagesPerSecond: size / step, epochSeconds: 0)
-    estimate.epochSeconds = Double(source.drawCount / configuration.batch * configuration.batch) / estimate.imagesPerSecond
+      loadingImagesPerSecond: Double(batches) * size / loadingSeconds, trainingImagesPerSecond: size / step / work,
+      epochSeconds: 0)
+    estimate.epochSeconds = Double(source.drawCount / whole.batch * whole.batch) / estimate.imagesPerSecond
     return estimate
   }
 
@@ -93,6 +101,15 @@ public struct SpeedEstimate: Codable, Sendable, Equatable {
 }
 
 extension PretrainConfiguration {
+  /// The same with a batch of no more than so many images, at once and without a queue.
+  fileprivate func part(ofAtMost most: Int) -> PretrainConfiguration {
+    var part = self
+    part.batch = min(most, microBatch > 0 ? microBatch : batch)
+    part.microBatch = 0
+    if part.batch < batch { part.queue = 0 }
+    return part
+  }
+
   /// Seconds of one of up to four measurements of the speed: little beside the run.
   public var measuringSeconds: Double { min(5, max(0.5, 0.01 * (budget ?? Planner.defaultBudget))) }
 }
