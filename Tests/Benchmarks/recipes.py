@@ -65,8 +65,10 @@ class Table:
     def threads(self):
         return ["--threads", str(self.args.threads), "--workers", str(self.args.threads)] if self.args.threads else []
 
-    def seconds_per_image(self, flags, data):
+    def seconds_per_image(self, settings, data):
         """Processor seconds of training an image: two short runs, so that starting up cancels."""
+        # Shorter than any warm-up.
+        flags = flags_of(settings | {"warmup-epochs": 0})
         images = sum(len(files) for _, _, files in os.walk(self.folder(data, "train")))
         batch = int(flags[flags.index("--batch") + 1])
         times = []
@@ -83,13 +85,14 @@ class Table:
         key = f"{name}/{data}/{seed}/{minutes:g}"
         if key in self.results:
             return
-        flags = flags_of(self.base | self.settings[name])
+        settings = self.base | self.settings[name]
+        flags = flags_of(settings)
         output = os.path.join(self.args.work, key.replace("/", "-"))
         plan_path = output + ".json"
         if os.path.exists(plan_path):
             plan = json.load(open(plan_path))
         else:
-            cost, images = self.seconds_per_image(flags, data)
+            cost, images = self.seconds_per_image(settings, data)
             plan = {"images_per_core_second": 1 / cost, "epochs": max(2, round(minutes * 60 * self.args.cores / cost / images))}
             json.dump(plan, open(plan_path, "w"))
         say(f"{key}: {plan['images_per_core_second']:.0f} images a second and core, {plan['epochs']} epochs")
