@@ -67,40 +67,32 @@ test-report: setup  ## The pages of runs and of explore in headless Chromium, at
 	swift build --product trainer
 	Tests/Scripts/report_test.py "$$(swift build --show-bin-path)/trainer"
 
-# A Python with torch, torchvision, timm, safetensors, pillow and numpy, and perhaps onnx, onnxruntime and openvino; without one an
-# environment is made in build/interop. TORCH names the wheel. INTEROP_WIDE=1 adds the wide networks: some minutes, 12 GiB of memory.
+# INTEROP_PYTHON, or python3 where it has the packages, else an environment in build/interop with the versions of
+# Tests/Interop/versions.txt: pip takes them from where it is configured to (a PyTorch for CPUs alone is a tenth of the other).
+# INTEROP_WIDE=1 adds the wide networks: some minutes, 12 GiB of memory.
 INTEROP_PYTHON =
 INTEROP_WIDE =
 INTEROP_TESTS =
 SWAV_TEST_DATA ?= ../shared/data
 test-interop: setup  ## What others write is read here, and what is written here by others: PyTorch, timm, ONNX Runtime, OpenVINO
+	$(call install-packages,python3-venv)
 	swift build --product trainer
 	cmake -S . -B build -G Ninja
 	cmake --build build --target swav
 	cmake --install build --prefix build/interop/prefix > /dev/null
 	@python="$(INTEROP_PYTHON)"; \
-	if [ -z "$$python" ]; then \
-	  python=$$PWD/build/interop/python/bin/python; \
-	  [ -x "$$python" ] || python3 -m venv build/interop/python; \
-	  timeout 400 "$$python" -m pip install -q $(TORCH) torchvision timm safetensors pillow numpy || \
-	    { echo "test-interop: left out: no PyTorch can be installed here" >&2; exit 0; }; \
-	  for package in onnx onnxruntime openvino; do \
-	    timeout 120 "$$python" -m pip install -q $$package || echo "test-interop: left out: $$package cannot be installed here" >&2; \
-	  done; \
-	fi; \
+	[ -n "$$python" ] || python=$$(Tests/Interop/environment.sh build/interop/python 600 \
+	  torch torchvision timm safetensors pillow numpy -- onnx onnxruntime openvino) || \
+	  { echo "test-interop: left out: no PyTorch can be installed here" >&2; exit 0; }; \
 	"$$python" Tests/Interop/interop.py --trainer "$$(swift build --show-bin-path)/trainer" --prefix build/interop/prefix \
 	  --photos "$(SWAV_TEST_DATA)" $(if $(INTEROP_WIDE),--wide) $(INTEROP_TESTS)
 
-# A minute, of which half is an environment of some 100 MB in build/interop; where none can be made it is left out.
-test-interop-light: setup  ## The part of test-interop that needs no PyTorch: exports in ONNX Runtime
+test-interop-light: setup  ## The part of test-interop that needs no PyTorch and takes seconds: exports in ONNX Runtime
+	$(call install-packages,python3-venv)
 	swift build --product trainer
 	@python="$(INTEROP_PYTHON)"; \
-	if [ -z "$$python" ]; then \
-	  python=$$PWD/build/interop/light/bin/python; \
-	  [ -x "$$python" ] || python3 -m venv build/interop/light || { echo "test-interop-light: left out: no venv" >&2; exit 0; }; \
-	  timeout 120 "$$python" -m pip install -q numpy safetensors onnxruntime || \
-	    { echo "test-interop-light: left out: ONNX Runtime cannot be installed here" >&2; exit 0; }; \
-	fi; \
+	[ -n "$$python" ] || python=$$(Tests/Interop/environment.sh build/interop/light 60 numpy safetensors onnxruntime) || \
+	  { echo "test-interop-light: left out: ONNX Runtime cannot be installed here" >&2; exit 0; }; \
 	"$$python" Tests/Interop/light.py --trainer "$$(swift build --show-bin-path)/trainer"
 
 SANITIZED = -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1"

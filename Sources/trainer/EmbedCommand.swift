@@ -202,7 +202,8 @@ extension WeightsOptions {
 
   /// The same of files alone.
   static func identity(of weights: String) -> [String] {
-    let files = [weights, weights + "/weights.safetensors", weights + "/weights-best.safetensors", weights + "/checkpoint"]
+    let inFolder = ["weights.safetensors", "weights-best.safetensors", "checkpoint"] + WeightsFile.exported
+    let files = [weights] + inFolder.map { weights + "/" + $0 }
     return files.compactMap { file in
       guard let found = try? FileManager.default.attributesOfItem(atPath: file),
         found[.type] as? FileAttributeType == .typeRegular

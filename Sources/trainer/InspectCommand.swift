@@ -7,13 +7,13 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Show what a file of weights holds, and loads as.",
     discussion: """
-      Any file that --weights takes: safetensors, X.safetensors.index.json with its
+      Whatever --weights takes: safetensors, X.safetensors.index.json with its
       parts beside it, a PyTorch checkpoint (nothing in it is executed), a
-      checkpoint of a run. Mean, deviation, smallest and largest are of the values
-      that are finite.
+      checkpoint, the folder of a run or of an export. Mean, deviation, smallest and
+      largest are of the values that are finite.
       """)
 
-  @Argument(help: ArgumentHelp("The file.", valueName: "file"))
+  @Argument(help: ArgumentHelp("The file, or a run.", valueName: "file"))
   var file: String
   @OptionGroup var choice: PrefixOptions
   @OptionGroup var out: OutputOptions
@@ -32,6 +32,7 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     try Failure.reporting(json: out.json) {
+      let file = try WeightsFile(at: self.file).path
       let weights = try TensorFile(file)
       var result = Result(
         file: file, format: weights.format, tensors: weights.tensorCount, numbers: 0, nonFinite: 0, metadata: weights.metadata)

@@ -108,12 +108,21 @@ class PublishedFilesLoad(Case):
         loads = trainer("inspect", self.path("weights.pth"))
         self.assertIn("0 of them not finite", loads)
         # With 32 pixels a side the last map is one pixel: its mean is the map itself.
+        errors = {}
         for size in (32, 224):
             with torch.no_grad():
                 expected = network(self.images(size))
             for layer, values in expected.items():
                 with self.subTest(layer=layer, size=size):
-                    self.assertClose(self.embedded(self.path("weights.pth"), layer, size), values)
+                    rows = self.embedded(self.path("weights.pth"), layer, size)
+                    errors[f"{layer} {size}"] = relative_error(rows, values)
+                    self.assertClose(rows, values)
+        features = self.embedded(self.path("weights.pth"), size=32)
+        network.save(self.path("weights.pth"), stream=True)
+        self.assertTrue(np.array_equal(features, self.embedded(self.path("weights.pth"), size=32)), "the stream loads as the zip does")
+        count = sum(parameter.numel() for parameter in network.parameters())
+        print(f"interop: {self.id().split('test_')[-1]}, {count / 1e6:.1f} M parameters, relative errors: " +
+              ", ".join(f"{name} {error:.1e}" for name, error in errors.items()), flush=True)
 
     def test_resnet18(self):
         self.check(Network(18))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The part of the comparison with others that takes seconds: without PyTorch, on committed files that it wrote. By hand.
+"""The part of the comparison with others that takes seconds: without PyTorch, on committed files that it wrote.
 
     make test-interop-light                               # in an environment that it makes itself
     light.py --trainer PATH

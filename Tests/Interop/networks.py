@@ -44,9 +44,11 @@ class Network(nn.Module):
         return {"features": features, "embeddings": embeddings,
                 "scores": embeddings @ F.normalize(self.prototypes.weight).T}
 
-    def save(self, path):
-        """As the published files: keys of a wrapped module, those of the backbone without a prefix of their own."""
-        torch.save({"module." + key.removeprefix("backbone."): value for key, value in self.state_dict().items()}, path)
+    def save(self, path, stream=False):
+        """As the published files: keys of a wrapped module, those of the backbone without a prefix of their own; in the zip archive
+        of today or the stream of torch before 1.6."""
+        torch.save({"module." + key.removeprefix("backbone."): value for key, value in self.state_dict().items()}, path,
+                   _use_new_zipfile_serialization=not stream)
 
 
 def relative_error(found, expected):

@@ -131,6 +131,10 @@ import Testing
     let broken = try run(["broken", "-o", "f.csv"])
     #expect(broken.code == 65 && broken.errors == "error: none of 1 images could be read\n", "\(broken.errors)")
     #expect(!isThere("f.csv") && !isThere("f.csv.partial"))
+    let refused = try TrainerProcess.run(
+      ["embed", "images", "--weights", "broken/a.jpg", "-o", "g.npy"], in: folder.path)
+    #expect(refused.code == 65, "\(refused.errors)")
+    for name in ["", ".partial", ".names.txt.partial", ".partial.json"] { #expect(!isThere("g.npy" + name), "\(name)") }
     for (output, text) in [("nowhere/f.csv", "No such file or directory"), ("images", "a name that ends in .csv, .jsonl")] {
       let outcome = try run(["images", "-o", output])
       #expect(outcome.code == (output == "images" ? 64 : 74) && outcome.errors.contains(text), "\(outcome.errors)")

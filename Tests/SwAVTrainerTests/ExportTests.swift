@@ -32,6 +32,9 @@ import Testing
       "CC BY 4.0", "batch-norm folded", "scores",
     ] { #expect(card.contains(part), "\(part)") }
     #expect(!card.contains(folder.path))
+    let inspected = try run("inspect", "run").output
+    #expect(inspected.hasPrefix("run/weights.safetensors: safetensors\n"))
+    #expect(inspected.contains("\nloads as: resnet18b8, as its metadata says "))
 
     let continued = try pretrain("next", "--init-from", "run", "--init-prototypes", "kmeans", "--prototypes", "5")
     #expect(continued.code == 0, "\(continued.errors)")

@@ -17,4 +17,11 @@ import Testing
     let plain = try info(["OMP_NUM_THREADS": "", "OMP_THREAD_LIMIT": ""])
     #expect(plain.text.contains("threads: \(plain.threads ?? 0) (\(plain.from ?? ""))\n"))
   }
+
+  @Test func aCapThatIsNoneIsAnErrorAndNotTheSameAsNoCap() throws {
+    let mistyped = try TrainerProcess.run(["info"], environment: ["SWAV_MAX_ISA": "avx51"])
+    #expect(mistyped.code == 64)
+    #expect(mistyped.errors == "error: SWAV_MAX_ISA is \"avx51\"; amx, avx512_bf16, avx512, avx2 or baseline is allowed\n")
+    #expect(try TrainerProcess.run(["info"], environment: ["SWAV_MAX_ISA": ""]).code == 0)
+  }
 }

@@ -52,7 +52,7 @@ import Testing
   }
 
   @Test func whatIsNoFileOfWeightsEndsWithItsExitCode() throws {
-    #expect(try inspect("nowhere").code == 74)
+    #expect(try inspect("nowhere").code == 66)
     #expect(try inspect("torch/numpy.npz").code == 65)
     let attack = try inspect("torch/attack_stream.pth")
     #expect(attack.code == 65 && attack.errors.contains("posix.system"))

@@ -166,6 +166,9 @@ import Testing
     #expect(continued.baseLR == fresh.baseLR / 2 && continued.finalLR == fresh.finalLR / 2)
     #expect(try planned(free + [("init-from", path("w.safetensors")), ("base-lr", "0.5")]).baseLR == 0.5)
     let random = try planned(free + [("init-from", path("w.safetensors")), ("init-prototypes", "random")])
-    #expect(random.freezeEpochs == fresh.freezeEpochs)
+    #expect(random.freezeEpochs == fresh.freezeEpochs && fresh.freezeEpochs > 0)
+    for fitting in ["keep", "kmeans"] {
+      #expect(try planned(free + [("init-from", path("w.safetensors")), ("init-prototypes", fitting)]).freezeEpochs == 0)
+    }
   }
 }

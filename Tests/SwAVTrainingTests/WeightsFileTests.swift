@@ -33,6 +33,17 @@ import Testing
     #expect(try WeightsFile(at: folder + "/weights.safetensors").progress == nil)
   }
 
+  @Test func aFolderOfAnExportGivesItsWeights() throws {
+    let folder = try TemporaryFolder()
+    let network = try Network(TinyRun().configuration.network, seed: 3)
+    for name in WeightsFile.exported.reversed() where !name.hasSuffix(".json") {
+      try network.save(to: folder.path + "/" + name)
+      let found = try WeightsFile(at: folder.path)
+      #expect(found.path == folder.path + "/" + name && found.progress == nil && !found.isCheckpoint)
+      #expect(try found.open().network.tensor(at: 0) == network.tensor(at: 0))
+    }
+  }
+
   @Test func whatIsNotThereOrDamagedIsNamed() throws {
     let run = try TinyRun()
     let folder = run.folder.path + "/run"
@@ -46,7 +57,7 @@ import Testing
     }
     #expect(message(folder).hasPrefix("weights \(folder): not there"))
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    #expect(message(folder).hasSuffix("neither weights.safetensors nor checkpoint"))
+    #expect(message(folder).contains("neither weights.safetensors nor checkpoint, as a run's does, nor model.safetensors, "))
     _ = try run.interrupt("run", after: 2)
     try run.file("run", "checkpoint").prefix(100).write(to: URL(fileURLWithPath: folder + "/checkpoint"))
     #expect(message(folder).contains("\(folder)/weights.safetensors is there as well, perhaps of an earlier step"))

@@ -77,9 +77,10 @@ public final class FeatureExport {
       && (!state.settings.format.hasNamesBeside || length(path + ".names.txt") >= state.nameBytes)
   }
 
-  /// Carries the export out, once, on the calling thread. `progress` gets the number of images done, `bad` each image that has no row.
+  /// Carries the export out, once, on the calling thread; where `opened` throws nothing is left behind. `progress` gets the
+  /// number of images done, `bad` each image that has no row.
   public func run(
-    _ network: Network, reading: ReadingOptions, progress: (Int) throws -> Void = { _ in },
+    _ opened: @autoclosure () throws -> Network, reading: ReadingOptions, progress: (Int) throws -> Void = { _ in },
     bad: (BadSample) throws -> Void = { _ in }
   ) throws {
     defer {
@@ -87,13 +88,17 @@ public final class FeatureExport {
       names?.release()
     }
     let settings = state.settings
-    dim = try network.length(of: settings.output)
+    let network = try keepingOrClearing {
+      let network = try opened()
+      dim = try network.length(of: settings.output)
+      return network
+    }
     let rows = FeatureRows(
       settings.format, of: source, title: settings.output.rawValue, dim: dim,
       element: settings.element, normalizes: settings.normalizes)
     var reading = reading
     reading.batch = settings.batch
-    do {
+    try keepingOrClearing {
       if state.bytes == 0 {
         try data.append(rows.header(rows: 0))
         state.bytes = data.length
@@ -116,9 +121,6 @@ public final class FeatureExport {
         }
         try progress(state.done)
       }
-    } catch {
-      keepOrClear()
-      throw error
     }
     try finish(rows)
   }
@@ -129,13 +131,10 @@ public final class FeatureExport {
       clear()
       throw DataError(.unusable, "none of \(state.done) images could be read")
     }
-    do {
+    try keepingOrClearing {
       if state.settings.format.hasNamesBeside { try data.write(rows.header(rows: state.rows), at: 0) }
       try data.flush()
       try names?.flush()
-    } catch {
-      keepOrClear()
-      throw error
     }
     for name in state.settings.format.hasNamesBeside ? [path + ".names.txt", path] : [path] {
       guard rename(name + ".partial", name) == 0 else { throw FeatureFileError(name, errno) }
@@ -143,10 +142,15 @@ public final class FeatureExport {
     unlink(stateFile)
   }
 
-  /// After an error: says on the disk how far it came, or leaves nothing behind where it came nowhere.
-  private func keepOrClear() {
-    if state.done > 0 { try? save() }
-    if kept == 0 { clear() }
+  /// Where `body` throws, says on the disk how far it came, or leaves nothing behind where it came nowhere.
+  private func keepingOrClearing<Value>(_ body: () throws -> Value) throws -> Value {
+    do {
+      return try body()
+    } catch {
+      if state.done > 0 { try? save() }
+      if kept == 0 { clear() }
+      throw error
+    }
   }
 
   private func clear() {

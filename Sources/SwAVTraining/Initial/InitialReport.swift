@@ -22,7 +22,7 @@ public struct InitialReport: Codable, Sendable, Equatable {
 
 extension PretrainConfiguration {
   /// What a run wants otherwise that begins with learned weights: a rate that does not undo them, and prototypes that may learn at
-  /// once where they were learned with the rest.
+  /// once where they fit the weights.
   mutating func planContinuation(_ given: PretrainSettings) -> [String: Planner.Reason] {
     guard given.isGiven("init-from") else { return [:] }
     var reasons: [String: Planner.Reason] = [:]
@@ -35,10 +35,15 @@ extension PretrainConfiguration {
         reasons["final-lr"] = Planner.Reason(text: "in proportion to base-lr")
       }
     }
-    let keepsPrototypes = given.text(of: "init-prototypes") == InitialPrototypes.keep.rawValue
-    if keepsPrototypes && !given.isGiven("freeze-epochs") && !given.isGiven("freeze-steps") {
+    let fitting: String? =
+      switch given.text(of: "init-prototypes").flatMap(InitialPrototypes.init(rawValue:)) {
+      case .keep: "the prototypes were learned together with the weights"
+      case .kmeans: "the prototypes are clusters of what the weights make of these images"
+      case .random, nil: nil
+      }
+    if let fitting, !given.isGiven("freeze-epochs"), !given.isGiven("freeze-steps") {
       freezeEpochs = 0
-      reasons["freeze-epochs"] = Planner.Reason(text: "the prototypes were learned together with the weights")
+      reasons["freeze-epochs"] = Planner.Reason(text: fitting)
     }
     return reasons
   }

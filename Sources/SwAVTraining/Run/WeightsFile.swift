@@ -12,8 +12,11 @@ public struct WeightsFile: Encodable, Sendable, Equatable {
   public let totalSteps: Int?
   public let epoch: Int?
 
-  /// Finds weights by path: a safetensors file, a checkpoint, or the folder of a run, of which the newest weights are taken:
-  /// those of the checkpoint, from weights.safetensors where that is of the same step.
+  /// Names of weights in a folder that is no run's: what exports write, and hubs hold.
+  package static let exported = ["model.safetensors", "model.safetensors.index.json", "model.pth", "pytorch_model.bin"]
+
+  /// Finds weights by path: a file of weights, a checkpoint, the folder of a run, of which the newest weights are taken (those of
+  /// the checkpoint, from weights.safetensors where that is of the same step), or the folder of an export.
   public init(at path: String) throws { self = try WeightsFile.find(at: path) }
 
   private static func find(at path: String) throws -> WeightsFile {
@@ -28,10 +31,14 @@ public struct WeightsFile: Encodable, Sendable, Equatable {
     let files = RunFolder(path: path)
     let hasWeights = fileExists(files.weights)
     guard files.hasCheckpoint else {
-      guard hasWeights else {
-        throw DataError(.missing, "weights \(path): the folder holds neither weights.safetensors nor checkpoint")
+      if hasWeights { return WeightsFile(files.weights, isCheckpoint: false, state: nil) }
+      guard let name = exported.first(where: { fileExists("\(path)/\($0)") }) else {
+        throw DataError(
+          .missing,
+          "weights \(path): the folder holds neither weights.safetensors nor checkpoint, as a run's does, nor "
+            + exported.joined(separator: ", ") + ", as exports do")
       }
-      return WeightsFile(files.weights, isCheckpoint: false, state: nil)
+      return WeightsFile("\(path)/\(name)", isCheckpoint: false, state: nil)
     }
     let state = try runState(of: files, hasWeights: hasWeights)
     // Before the step of the weights was noted, they were written with the last checkpoint of a process.
