@@ -26,6 +26,7 @@ extension Benchmark {
     public var crops: String
     public var batch: Int
     public var threads: Int
+    public var precision: TrainingPrecision
     public var isa: String
     /// Operations a second (1e9) that the cores can do at most, measured in the same run.
     public var peakGflops: Double
@@ -33,9 +34,11 @@ extension Benchmark {
   }
 
   /// The convolutions of training steps on random pixels.
-  public static func layers(arch: Architecture, crops: [CropGroup], batch: Int, steps: Int) throws -> Layers {
+  public static func layers(
+    arch: Architecture, crops: [CropGroup], batch: Int, steps: Int, precision: TrainingPrecision = .float32
+  ) throws -> Layers {
     var runs: [[LayerTimes]] = []
-    _ = try run(steps, arch: arch, crops: crops, batch: batch, prototypes: 100, optimizer: .sgd) {
+    _ = try run(steps, arch: arch, crops: crops, batch: batch, prototypes: 100, optimizer: .sgd, precision: precision) {
       runs.append(try $2.layerTimes())
     }
     let peak = try Runtime.measurePeak()
@@ -48,7 +51,7 @@ extension Benchmark {
     }
     let info = try Runtime.info()
     return Layers(
-      arch: arch.rawValue, crops: CropGroup.describe(crops), batch: batch, threads: info.threads, isa: info.isa,
-      peakGflops: peak, layers: layers)
+      arch: arch.rawValue, crops: CropGroup.describe(crops), batch: batch, threads: info.threads, precision: precision,
+      isa: info.isa, peakGflops: peak, layers: layers)
   }
 }

@@ -12,6 +12,7 @@ public enum Benchmark {
     public var batch: Int
     public var threads: Int
     public var optimizer: String
+    public var precision: TrainingPrecision
     public var isa: String
     public var seconds: Double
     /// Codes and loss included, as in the script.
@@ -28,18 +29,18 @@ public enum Benchmark {
   /// Training steps on random pixels.
   public static func step(
     arch: Architecture, crops: [CropGroup], batch: Int, prototypes: Int, optimizer: OptimizerKind, steps: Int,
-    profiled: Bool = false
+    precision: TrainingPrecision = .float32, profiled: Bool = false
   ) throws -> Step {
     var rows: [(total: Double, report: StepReport, times: StepTimes)] = []
     let trainer = try run(
-      steps, arch: arch, crops: crops, batch: batch, prototypes: prototypes, optimizer: optimizer
+      steps, arch: arch, crops: crops, batch: batch, prototypes: prototypes, optimizer: optimizer, precision: precision
     ) { rows.append(($0, $1, try $2.stepTimes())) }
     let info = try Runtime.info()
     let seconds = median(rows.map(\.total))
     let middle = rows.sorted { $0.total < $1.total }[rows.count / 2]
     return Step(
       arch: arch.rawValue, crops: CropGroup.describe(crops), batch: batch, threads: info.threads,
-      optimizer: optimizer.rawValue, isa: info.isa, seconds: seconds,
+      optimizer: optimizer.rawValue, precision: precision, isa: info.isa, seconds: seconds,
       forward: median(rows.map { $0.report.forwardSeconds + $0.report.objectiveSeconds }),
       backward: median(rows.map(\.report.backwardSeconds)), update: median(rows.map(\.report.updateSeconds)),
       imagesPerSecond: Double(batch) / seconds, peakRssGib: peakResidentGiB(),
@@ -49,11 +50,12 @@ public enum Benchmark {
   /// Takes `steps` training steps on random pixels after one that warms up; calls `visit` with the seconds of each.
   static func run(
     _ steps: Int, arch: Architecture, crops: [CropGroup], batch: Int, prototypes: Int, optimizer: OptimizerKind,
-    visit: (Double, StepReport, borrowing Trainer) throws -> Void
+    precision: TrainingPrecision, visit: (Double, StepReport, borrowing Trainer) throws -> Void
   ) throws -> Trainer {
     let network = try Network(NetworkConfiguration(architecture: arch, prototypes: [prototypes]), seed: 0)
     var configuration = TrainerConfiguration.published
     (configuration.crops, configuration.batch, configuration.optimizer) = (crops, batch, optimizer)
+    configuration.precision = precision
     var trainer = try Trainer(network, configuration)
     let groups = crops.map { NoiseBuffer(count: $0.count * batch * $0.size * $0.size * 3) }
     let pixels = try CropBatch(

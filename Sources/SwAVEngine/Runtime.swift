@@ -30,6 +30,16 @@ public enum Runtime {
     public var bfloat16: String
     /// Whether they are faster than products of float32.
     public var fastBFloat16: Bool
+
+    /// Both for people, and why an automatic precision is what it is: "products of bfloat16 are faster than float32 here, in tiles
+    /// (AMX)".
+    public var bfloat16Remark: String { Runtime.remark(bfloat16: bfloat16, isFast: fastBFloat16) }
+  }
+
+  /// ``Info/bfloat16Remark`` of any machine.
+  package static func remark(bfloat16 body: String, isFast: Bool) -> String {
+    let how = ["amx": "in tiles (AMX)", "avx512_bf16": "in vectors (AVX512-BF16)"][body] ?? "without instructions for them"
+    return "products of bfloat16 are \(isFast ? "faster" : "no faster") than float32 here, \(how)"
   }
 
   /// Reads the state of the engine. The environment variable `SWAV_MAX_ISA` caps the extensions in use: amx, avx512_bf16, avx512,

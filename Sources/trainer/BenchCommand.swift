@@ -33,6 +33,15 @@ private func requirePositive(_ flags: (name: String, value: Int)...) throws {
   }
 }
 
+/// The value of `--precision` of training.
+private func trainingPrecision(_ name: String) throws -> TrainingPrecision {
+  if name == "auto" { return try .automatic() }
+  guard let precision = TrainingPrecision(rawValue: name) else {
+    throw ValidationError("--precision is '\(name)'; float32, bfloat16 or auto is needed")
+  }
+  return precision
+}
+
 struct StepBench: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "step", abstract: "Training steps on random pixels.")
   @Option var arch = "resnet50"
@@ -41,6 +50,7 @@ struct StepBench: ParsableCommand {
   @Option var prototypes = 3000
   @Option var steps = 5
   @Option var optimizer = "sgd"
+  @Option(help: "float32, bfloat16 or auto.") var precision = "float32"
   @Option(help: "0: one for each core.") var threads = 0
   @Flag(help: "Say where the time of the step went.") var profile = false
   @OptionGroup var out: OutputOptions
@@ -54,7 +64,7 @@ struct StepBench: ParsableCommand {
       try Runtime.setThreads(threads)
       let result = try Benchmark.step(
         arch: architecture(arch), crops: CropGroup.parse(crops), batch: batch, prototypes: prototypes, optimizer: optimizer,
-        steps: steps, profiled: profile)
+        steps: steps, precision: trainingPrecision(precision), profiled: profile)
       try show(result, json: out.json)
     }
   }
@@ -67,6 +77,7 @@ struct LayersBench: ParsableCommand {
   @Option var crops = "2x224+6x96"
   @Option var batch = 8
   @Option var steps = 5
+  @Option(help: "float32, bfloat16, auto, or both, one after the other.") var precision = "both"
   @Option(help: "0: one for each core.") var threads = 0
   @OptionGroup var out: OutputOptions
 
@@ -74,9 +85,11 @@ struct LayersBench: ParsableCommand {
     try Failure.reporting(json: out.json) {
       try requirePositive(("batch", batch), ("steps", steps))
       try Runtime.setThreads(threads)
-      let result = try Benchmark.layers(arch: architecture(arch), crops: CropGroup.parse(crops), batch: batch, steps: steps)
-      if out.json { return print(try jsonRow("result", result)) }
-      print(LayersTable.text(result))
+      for precision in precision == "both" ? TrainingPrecision.allCases : [try trainingPrecision(precision)] {
+        let result = try Benchmark.layers(
+          arch: architecture(arch), crops: CropGroup.parse(crops), batch: batch, steps: steps, precision: precision)
+        print(out.json ? try jsonRow("result", result) : LayersTable.text(result) + "\n")
+      }
     }
   }
 }

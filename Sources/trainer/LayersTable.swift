@@ -6,8 +6,8 @@ enum LayersTable {
   static func text(_ result: Benchmark.Layers) -> String {
     let peak = result.peakGflops
     var lines = [
-      "\(result.arch), \(result.crops), batch \(result.batch), \(result.threads) threads, \(result.isa). The cores do at most "
-        + String(format: "%.0f GFLOP/s.", peak),
+      "\(result.arch), \(result.crops), batch \(result.batch), \(result.threads) threads, \(result.isa), \(result.precision.rawValue). The cores do at most "
+        + String(format: "%.0f GFLOP/s of float32.", peak),
       "GFLOP/s by the direct method's count, and as a share of that: winograd does a quarter of the multiplications.",
       "",
       row("layer", "map", "weights", "algorithm", ["forward", "backward-data", "-weights"], "ms"),

@@ -94,8 +94,7 @@ struct InferenceOptions: ParsableArguments {
   /// What `auto` stood for.
   func chosen() throws -> String? {
     guard precision == "auto" else { return nil }
-    let isFast = try Runtime.info().fastBFloat16
-    return "precision: \(try inference().rawValue), as this processor multiplies bfloat16 \(isFast ? "faster" : "no faster")"
+    return "precision \(try inference().rawValue): \(try Runtime.info().bfloat16Remark)"
   }
 
   func calibration() throws -> (any ImageSource)? { try calibrate.map { try openImages($0) } }

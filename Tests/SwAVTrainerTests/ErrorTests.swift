@@ -63,6 +63,7 @@ import Testing
       ("embed images --weights untrained --output f.txt", 64, "--output is 'f.txt'; a name that ends in .csv, .jsonl"),
       ("embed images --weights untrained --size 32 --layer top --output f.csv", 64, "--layer is 'top'"),
       ("bench step --crops 2x", 64, "crops '2x': '2x' is not COUNTxSIZE"),
+      ("bench step --precision int8", 64, "--precision is 'int8'; float32, bfloat16 or auto is needed"),
       ("bench data --list nowhere.txt", 66, "nowhere.txt: No such file"),
       ("bench embed --batch 0", 64, "--batch is 0; a number from 1 on"),
     ]

@@ -125,11 +125,72 @@ import Testing
     #expect(forecast.planned.isMeasured && forecast.others.allSatisfy { !$0.isMeasured } && forecast.others.count >= 4)
     #expect(abs(forecast.planned.seconds - 0.93 * 1800) < 1 && forecast.planned.memory ?? 0 > 1 << 20)
     // A choice takes time in proportion to its operations.
-    for other in forecast.others {
+    for other in forecast.others.dropLast() {
       let ratio = other.operationsPerImage / forecast.planned.operationsPerImage
       #expect(abs(other.seconds / forecast.planned.seconds / ratio - 1) < 1e-9, "\(other.name)")
     }
     #expect(forecast.others[0].name == "two views alone, 2x48")
+  }
+
+  @Test func theForecastCountsThePrecision() throws {
+    let facts = DataFacts(images: 4000, shortSide: 50)
+    let machine = machine("avx512_bf16", isFast: false)
+    func forecast(_ precision: String) throws -> Forecast {
+      var given = PretrainSettings()
+      for (name, value) in [("precision", precision), ("epochs", "2")] { try given.set(name, to: value) }
+      return try Forecast(
+        PretrainConfiguration.planned(for: facts, given: given, on: machine), facts: facts, machine: machine)
+    }
+    let (floats, halves) = (try forecast("float32"), try forecast("bfloat16"))
+    #expect(floats.planned.precision == .float32 && halves.planned.precision == .bfloat16)
+    let (whole, less) = (try #require(floats.planned.memory), try #require(halves.planned.memory))
+    #expect(less < whole)
+    // Each is the last of the other's choices, with the same memory to the byte.
+    let (other, back) = (try #require(floats.others.last), try #require(halves.others.last))
+    #expect(other.name == "as planned, in bfloat16" && other.memory == less)
+    #expect(back.name == "as planned, in float32" && back.memory == whole)
+    // Vectors that are no faster: slower than float32, as was measured.
+    #expect(abs(other.imagesPerSecond / floats.planned.imagesPerSecond - 0.68) < 1e-9)
+    #expect(halves.others.dropLast().allSatisfy { $0.precision == .bfloat16 })
+  }
+
+  @Test func automaticPrecisionFollowsTheInstructionSetAndSaysWhy() throws {
+    for (body, isFast, chosen, why) in [
+      ("amx", true, TrainingPrecision.bfloat16, "products of bfloat16 are faster than float32 here, in tiles (AMX)"),
+      ("avx512_bf16", true, .bfloat16, "products of bfloat16 are faster than float32 here, in vectors (AVX512-BF16)"),
+      ("avx512_bf16", false, .float32, "products of bfloat16 are no faster than float32 here, in vectors (AVX512-BF16)"),
+      ("vector_order", false, .float32, "products of bfloat16 are no faster than float32 here, without instructions for them"),
+    ] {
+      for preset in ["auto", "imagenette"] {
+        var given = PretrainSettings()
+        for (name, value) in [("precision", "auto"), ("preset", preset)] { try given.set(name, to: value) }
+        let plan = try PretrainConfiguration.planned(for: data, given: given, on: machine(body, isFast: isFast))
+        #expect(plan.configuration.precision == chosen && plan.configuration.trainer.precision == chosen)
+        #expect(plan.reasons.contains("precision \(chosen.rawValue): auto: \(why)"), "\(plan.reasons)")
+        // What a run is recorded with is what was chosen.
+        #expect(plan.configuration.yaml.contains("precision: \(chosen.rawValue)\n"))
+      }
+    }
+  }
+
+  @Test func automaticPrecisionOfARunThatGoesOnIsThatItBeganIn() throws {
+    var given = PretrainSettings()
+    try given.set("precision", to: "auto")
+    func resumed(_ yaml: String, isFast: Bool) throws -> PretrainPlan {
+      try PretrainConfiguration.planned(
+        for: data, given: given, goingOnWith: PretrainSettings(yaml: yaml, path: "config.yaml"),
+        on: machine("avx512_bf16", isFast: isFast))
+    }
+    let half = try resumed("precision: bfloat16", isFast: false)
+    #expect(half.configuration.precision == .bfloat16)
+    #expect(half.reasons.contains("precision bfloat16: the run began in bfloat16"))
+    #expect(try resumed("precision: float32", isFast: true).configuration.precision == .float32)
+    // From before there was a choice.
+    #expect(try resumed("batch: 64", isFast: true).configuration.precision == .float32)
+  }
+
+  private func machine(_ bfloat16: String, isFast: Bool) -> MachineFacts {
+    MachineFacts(cores: 2, isa: "avx512", bfloat16: bfloat16, fastBFloat16: isFast)
   }
 
   @Test func everySettingHasADecisionWithItsReason() throws {

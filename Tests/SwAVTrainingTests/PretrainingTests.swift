@@ -97,6 +97,24 @@ import Testing
     #expect(try run.file("stopped") == run.file("off"))
   }
 
+  @Test func aRunInBFloat16IsKeptAtAResumeAndIsNotGoneOnWithInFloat32() throws {
+    var run = try TinyRun()
+    _ = try run.pretraining("float32").run()
+    run.configuration.precision = .bfloat16
+    _ = try run.pretraining("bfloat16").run()
+    #expect(try run.file("float32") != run.file("bfloat16"))
+    let losses = try run.rows("bfloat16").compactMap { $0["loss"] as? Double }
+    #expect(losses.count == 9 && losses.allSatisfy { $0.isFinite && $0 > 0 } && Set(losses).count == 9)
+    #expect(try PretrainSettings.ofRun(at: run.folder.path + "/bfloat16")?.text(of: "precision") == "bfloat16")
+    #expect(try run.interrupt("stopped", after: 4).outcome == .interrupted)
+    run.configuration.precision = .float32
+    let error = #expect(throws: PretrainingError.self) { try run.pretraining("stopped").run() }
+    #expect(error?.description.contains("precision bfloat16 -> float32") == true)
+    run.configuration.precision = .bfloat16
+    #expect(try run.pretraining("stopped").run().outcome == .finished)
+    #expect(try run.file("stopped") == run.file("bfloat16"))
+  }
+
   @Test func runsFromBeforeASettingExistedGoOn() throws {
     let run = try TinyRun()
     _ = try run.pretraining("whole").run()

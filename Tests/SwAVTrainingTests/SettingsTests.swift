@@ -74,6 +74,14 @@ import Testing
     #expect(try plan([("augmentation-precision", "exact")]).recipe.precision == .exact)
   }
 
+  @Test func precisionIsFloat32UnlessAskedForAndAutoIsWhatIsFaster() throws {
+    #expect(try plan([]).trainer.precision == .float32)
+    for preset in Preset.all { #expect(PretrainConfiguration(preset: preset.name).precision == .float32, "\(preset.name)") }
+    #expect(try plan([("precision", "bfloat16")]).trainer.precision == .bfloat16)
+    #expect(try plan([("precision", "auto")]).precision == .automatic())
+    #expect(message([("precision", "int8")]) == "precision is 'int8'; float32, bfloat16 or auto is needed")
+  }
+
   @Test func winogradIsOnUnlessSwitchedOff() throws {
     #expect(try plan([]).trainer.usesWinograd && plan([("winograd", "on")]) == plan([]))
     #expect(try !plan([("winograd", "off")]).trainer.usesWinograd)

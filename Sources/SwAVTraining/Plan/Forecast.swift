@@ -1,6 +1,6 @@
 import SwAVAugmentation
 public import SwAVInspection
-import SwAVModel
+public import SwAVModel
 
 /// What a run would take, and what other choices would: operations, memory, speed, time.
 public struct Forecast: Codable, Sendable, Equatable {
@@ -8,6 +8,7 @@ public struct Forecast: Codable, Sendable, Equatable {
   public struct Choice: Codable, Sendable, Equatable {
     /// "planned", "resnet18 of base width 64, 2x96+4x48".
     public var name: String
+    public var precision: TrainingPrecision
     /// Multiplications and additions of one image in a step, forward and backward.
     public var operationsPerImage: Double
     /// Loading included.
@@ -28,7 +29,7 @@ public struct Forecast: Codable, Sendable, Equatable {
   public var stepsPerEpoch: Int
   public var steps: Int
   public var planned: Choice
-  /// Other sizes of network and views, the smallest first, and two views alone.
+  /// Two views alone, other sizes of network and views, the smallest first, and the other precision.
   public var others: [Choice]
 
   /// Makes the plan of memory of every choice and frees it.
@@ -41,7 +42,8 @@ public struct Forecast: Codable, Sendable, Equatable {
     (images, self.stepsPerEpoch, self.steps) = (facts.draws, stepsPerEpoch, steps)
     func choice(_ name: String, _ configuration: PretrainConfiguration, rate: Double, isMeasured: Bool) -> Choice {
       Choice(
-        name: name, operationsPerImage: configuration.operationsPerImage, imagesPerSecond: rate, isMeasured: isMeasured,
+        name: name, precision: configuration.precision, operationsPerImage: configuration.operationsPerImage,
+        imagesPerSecond: rate, isMeasured: isMeasured,
         memory: Forecast.memory(configuration), epochSeconds: Double(facts.draws) / rate,
         epochs: seconds * rate / Double(facts.draws), seconds: seen / rate)
     }
@@ -68,6 +70,9 @@ public struct Forecast: Codable, Sendable, Equatable {
       let name = "\(size.arch.rawValue) of base width \(size.baseWidth), \(CropGroup.describe(other.crops))"
       if !found.contains(where: { $0.name == name }) { found.append((name, other)) }
     }
+    var other = planned
+    other.precision = planned.precision == .float32 ? .bfloat16 : .float32
+    found.append(("as planned, in \(other.precision.rawValue)", other))
     return found
   }
 

@@ -1,3 +1,4 @@
+import SwAVEngine
 public import SwAVInspection
 import SwAVModel
 
@@ -22,6 +23,7 @@ extension PretrainConfiguration {
     var layers = try PretrainSettings(preset: preset)
     layers.merge(given)
     layers = try layers.joiningCropLists()
+    let automatic = layers.decidePrecision(on: machine, goingOnWith: run)
     try layers.requireImages(facts, ranks: ranks)
     var (configuration, reasons) = (PretrainConfiguration(), [String: Planner.Reason]())
     // A run that goes on is as fast as it is: nothing of it depends on that any more.
@@ -46,6 +48,10 @@ extension PretrainConfiguration {
         text: "what fits into the time; planned anew while the run goes on", evidence: found.text)
     }
     try configuration.validate(for: facts, given: layers, ranks: ranks)
+    if let automatic {
+      reasons["precision"] = automatic
+      layers.keep { $0.name != "precision" }
+    }
     var plan = PretrainPlan(configuration: configuration, speed: found)
     plan.decisions = configuration.decisions(given: layers, preset: preset, planned: reasons)
     plan.notes = layers.notes + configuration.remarks(on: facts, given: layers)
@@ -117,6 +123,19 @@ extension PretrainSettings {
     var configuration = PretrainConfiguration()
     try apply(to: &configuration, only: ["budget"])
     return configuration.budget ?? (isGiven("epochs") || isGiven("steps") ? nil : Planner.defaultBudget)
+  }
+
+  /// Puts what it stands for in the place of "auto", and says why; nil where that was not asked for. A run stays in the precision
+  /// that it began in.
+  fileprivate mutating func decidePrecision(
+    on machine: MachineFacts, goingOnWith run: PretrainSettings?
+  ) -> Planner.Reason? {
+    guard text(of: "precision") == Setting.automatic else { return nil }
+    let began = run.map { $0.text(of: "precision") ?? PretrainConfiguration().precision.rawValue }
+    replace("precision", by: began ?? TrainingPrecision.automatic(machine.fastBFloat16).rawValue)
+    return Planner.Reason(
+      text: began.map { "the run began in \($0)" }
+        ?? "auto: \(Runtime.remark(bfloat16: machine.bfloat16, isFast: machine.fastBFloat16))")
   }
 
   /// Before anything is measured: that there are images for the batch.

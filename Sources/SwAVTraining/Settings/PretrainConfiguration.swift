@@ -86,6 +86,8 @@ public struct PretrainConfiguration: Sendable, Equatable {
   // Arithmetic.
   /// See ``TrainerConfiguration/usesWinograd``.
   public var usesWinograd = TrainerConfiguration.published.usesWinograd
+  /// See ``TrainerConfiguration/precision``.
+  public var precision = TrainerConfiguration.published.precision
 
   // Weights.
   /// Pixels a side of the images that the weights are meant for afterwards; nil: the largest crop.
@@ -203,6 +205,7 @@ extension PretrainConfiguration {
     trainer.weightDecay = weightDecay
     trainer.usesWinograd = usesWinograd
     trainer.microBatch = microBatch
+    trainer.precision = precision
     return trainer
   }
 

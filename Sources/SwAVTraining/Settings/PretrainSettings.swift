@@ -55,6 +55,9 @@ public struct PretrainSettings: Sendable, Equatable {
   /// Lines for the person who gave them: what a published spelling means here, what has no effect.
   public var notes: [String] { remarks + [PublishedProgram.remark(on: ignored)].compactMap { $0 } }
 
+  /// Another text, from where the first one came.
+  mutating func replace(_ name: String, by text: String) { values[name]?.text = text }
+
   mutating func keep(where isKept: (Setting) -> Bool) {
     values = values.filter { name, _ in Setting.named(name).map(isKept) ?? false }
   }

@@ -118,6 +118,9 @@ extension Setting {
       .says("Pictures of more pixels are refused.").common().mistaken(for: "max-image-pixels"),
   ].about(.views)
 
+  /// The precision that a plan chooses for the machine.
+  static let automatic = "auto"
+
   static let objectiveSettings: [Setting] = [
     list("assign", \.assign, "\(few(EngineLimits.assignmentCrops)) different crop numbers, separated by commas") {
       EngineLimits.assignmentCrops.contains($0.count) && Set($0).count == $0.count && $0.allSatisfy { $0 >= 0 }
@@ -180,7 +183,13 @@ extension Setting {
       configuration.seed = value
       return true
     }.says("All random decisions follow from it.").common(),
-    // It changes how sums are rounded, and so the weights.
+    // These change how sums are rounded, and so the weights.
+    Setting("precision", allowed: "float32, bfloat16 or \(automatic)", show: { $0.precision.rawValue }) { configuration, text in
+      // A plan has put something in the place of auto.
+      guard let precision = TrainingPrecision(rawValue: text) else { return false }
+      configuration.precision = precision
+      return true
+    }.says("float32; bfloat16: half the memory; auto: that where it is faster.", value: "name").mistaken(for: "amp", "dtype"),
     toggle("winograd", \.usesWinograd).says("on, or off: plain sums, slower; rules its rounding out.", value: "which"),
     Setting(
       "sync-batch-norm", allowed: "all, off, or how many neighbouring processes share statistics",
