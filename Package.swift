@@ -110,7 +110,8 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .target(
-      name: "SwAVTestSupport", dependencies: ["SwAVAugmentation"], path: "Tests/SwAVTestSupport", swiftSettings: swiftSettings),
+      name: "SwAVTestSupport", dependencies: ["SwAVAugmentation", "SwAVModel"], path: "Tests/SwAVTestSupport",
+      swiftSettings: swiftSettings),
     tests("SwAVAugmentationTests", ["SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVDataTests", ["SwAVData", "SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),
     tests("SwAVModelTests", ["SwAVModel", "SwAVAugmentation", "SwAVEngine", "SwAVTestSupport"]),

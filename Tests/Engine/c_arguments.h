@@ -10,7 +10,8 @@
 
 extern int failures;
 
-/* Counts a failure unless the call gave `wanted` with a message of one line that has `part` in it; part may be NULL. */
+/* Counts a failure unless the call gave `wanted` with a message of one line that has `part` in it, which says
+ * something; part may be NULL. */
 void expect(const char *file, int line, const char *call, swav_status status, swav_status wanted, const char *part);
 
 /* The call is refused, and the message has `part` in it. */

@@ -18,7 +18,7 @@ static void retrieval(void) {
   for (int i = 0; i < WRONG_COUNTS; ++i) {
     REFUSED("count is ", RETRIEVE(labels, wrong_counts[i], 4, 2));
     REFUSED("query_count is ", RETRIEVE(labels, 4, wrong_counts[i], 2));
-    REFUSED("", RETRIEVE(labels, 4, 4, wrong_counts[i]));
+    REFUSED("bank's features ", RETRIEVE(labels, 4, 4, wrong_counts[i]));
   }
   swav_retrieval_config alone = swav_retrieval_config_default();
   alone.leave_one_out = true;

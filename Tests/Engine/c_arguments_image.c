@@ -25,7 +25,7 @@ static void images(void) {
 
   REFUSED("bytes is NULL", swav_image_probe(NULL, 9, &info));
   REFUSED("info is NULL", swav_image_probe(picture, picture_size, NULL));
-  expect(__FILE__, __LINE__, "no bytes", swav_image_probe(NULL, 0, &info), SWAV_ERROR_FORMAT, "");
+  expect(__FILE__, __LINE__, "no bytes", swav_image_probe(NULL, 0, &info), SWAV_ERROR_FORMAT, "the file is empty");
   WORKS(swav_image_probe(picture, picture_size, &info));
   REFUSED("bytes is NULL", swav_image_decode(NULL, 9, NULL, &image));
   REFUSED("image is NULL", swav_image_decode(picture, picture_size, NULL, NULL));
@@ -97,14 +97,14 @@ static void recipes(void) {
   REFUSED("plan is NULL", swav_crop_plan_sample(&recipe, 1, 0, 0, 0, SIDE, SIDE, NULL));
   REFUSED("crop is -1", swav_crop_plan_sample(&recipe, 1, 0, 0, -1, SIDE, SIDE, &plan));
   REFUSED("crop is 3", swav_crop_plan_sample(&recipe, 1, 0, 0, 3, SIDE, SIDE, &plan));
-  REFUSED("", swav_crop_plan_sample(&recipe, 1, 0, 0, 0, 0, SIDE, &plan));
-  REFUSED("", swav_crop_plan_sample(&recipe, 1, 0, 0, 0, SIDE, -1, &plan));
+  REFUSED("image is 0 x 16 pixels", swav_crop_plan_sample(&recipe, 1, 0, 0, 0, 0, SIDE, &plan));
+  REFUSED("image is 16 x -1 pixels", swav_crop_plan_sample(&recipe, 1, 0, 0, 0, SIDE, -1, &plan));
   REFUSED("plan is NULL", swav_crop_plan_centre(SIDE, SIDE, SIDE, NULL));
   REFUSED("size is 0", swav_crop_plan_centre(0, SIDE, SIDE, &plan));
-  REFUSED("", swav_crop_plan_centre(SIDE, -1, SIDE, &plan));
+  REFUSED("image is -1 x 16 pixels", swav_crop_plan_centre(SIDE, -1, SIDE, &plan));
   REFUSED("plan is NULL", swav_crop_plan_whole(SIDE, SIDE, SIDE, NULL));
   REFUSED("size is -1", swav_crop_plan_whole(-1, SIDE, SIDE, &plan));
-  REFUSED("", swav_crop_plan_whole(SIDE, SIDE, 0, &plan));
+  REFUSED("image is 16 x 0 pixels", swav_crop_plan_whole(SIDE, SIDE, 0, &plan));
   if (swav_epoch_order(1, 0, 0, 5) != 0 || swav_epoch_order(1, 0, 10, 5) >= 10) ++failures;
 
   float *outputs[3] = {pixels, pixels + PIXELS, pixels + 2 * PIXELS};

@@ -183,8 +183,8 @@ static void training(swav_network *network, const char *path) {
   crops[1] = pixels;
   WITH(swav_step_input, input, learning_rate, NAN, REFUSED("rate is nan", swav_trainer_step(trainer, &changed, &report)));
   WITH(swav_step_input, input, learning_rate, -1, REFUSED("rate is -1", swav_trainer_step(trainer, &changed, &report)));
-  REFUSED("", swav_trainer_health(trainer, &health)); /* before the first step */
-  const int64_t features = 2 * 32;                    /* images, feature_dim */
+  REFUSED("none has been made", swav_trainer_health(trainer, &health));
+  const int64_t features = 2 * 32; /* images, feature_dim */
   REFUSED("before the first step", swav_trainer_read_gradient(trainer, 0, results, 4 * 3 * 9));
   REFUSED("before the first step", swav_trainer_read_features(trainer, results, features));
   WORKS(swav_trainer_step(trainer, &input, &report));
@@ -205,8 +205,8 @@ static void training(swav_network *network, const char *path) {
   REFUSED("health is NULL", swav_trainer_health(trainer, NULL));
   REFUSED("trainer is NULL", swav_trainer_tensor_health(NULL, 0, &tensor_health));
   REFUSED("health is NULL", swav_trainer_tensor_health(trainer, 0, NULL));
-  REFUSED("", swav_trainer_tensor_health(trainer, -1, &tensor_health));
-  REFUSED("", swav_trainer_tensor_health(trainer, INT32_MAX, &tensor_health));
+  REFUSED("index is -1", swav_trainer_tensor_health(trainer, -1, &tensor_health));
+  REFUSED("index is 2147483647", swav_trainer_tensor_health(trainer, INT32_MAX, &tensor_health));
   REFUSED("trainer is NULL", swav_trainer_step_times(NULL, &times));
   REFUSED("times is NULL", swav_trainer_step_times(trainer, NULL));
   REFUSED("trainer is NULL", swav_trainer_layer_times(NULL, 0, &layer));
@@ -266,7 +266,7 @@ static void neighbours(void) {
   for (int i = 0; i < WRONG_COUNTS; ++i) {
     REFUSED("count is ", KNN(labels, wrong_counts[i], 4, 2, 2));
     REFUSED("query_count is ", KNN(labels, 4, wrong_counts[i], 2, 2));
-    REFUSED("", KNN(labels, 4, 4, wrong_counts[i], 2));
+    REFUSED("features ", KNN(labels, 4, 4, wrong_counts[i], 2));
   }
   REFUSED("count is 0", KNN(labels, 0, 4, 2, 2));
   REFUSED("is 2; 0 to 1", KNN(above, 4, 4, 2, 2));

@@ -29,6 +29,9 @@ Doubles logits_of(const Doubles& features, const Doubles& weights, int64_t dim, 
 
 Doubles doubles(const Floats& x) { return Doubles(x.begin(), x.end()); }
 
+// Of a weight after so many steps, each of which rounds sums of some ten products of about 1, as often up as down.
+double weight_error(uint64_t steps) { return 10 * double(FLT_EPSILON) * std::sqrt(10 * double(steps)); }
+
 // SGD with momentum in double on features, as torch.optim.SGD states it.
 struct LayerTwin {
   Doubles weights, momentum;
@@ -52,6 +55,17 @@ struct LayerTwin {
     return loss.loss;
   }
 };
+
+// Of the logits of features [rows][dim]: the root of the mean square over the rows, of sums of dim + 1 products and of weights
+// that are a weight_error off, as often up as down.
+double logit_error(const Floats& values, const LayerTwin& twin, uint64_t steps) {
+  double square = 0;
+  for (float x : values) square += double(x) * double(x);
+  const double dim = double(twin.dim), rows = double(values.size()) / dim, length = std::sqrt(square / rows + 1);
+  double largest = 0;
+  for (double w : twin.weights) largest = std::max(largest, std::abs(w));
+  return length * (weight_error(steps) + std::sqrt(dim + 1) * double(FLT_EPSILON) * largest);
+}
 
 }  // namespace
 
@@ -98,13 +112,14 @@ TEST_CASE("a layer on features learns as SGD in double does, batches that are no
     const size_t rows = t % 3 == 0 ? 4 : 6;
     values.resize(rows * size_t(config.dim));
     labels.resize(rows);
-    const double rate = t < 5 ? 0.5 : 0.1, loss = twin.step(values, labels, config, rate);
+    const double rate = t < 5 ? 0.5 : 0.1, tolerance = 2 * logit_error(values, twin, t) + 4e-7;
+    const double loss = twin.step(values, labels, config, rate);
     REQUIRE_MESSAGE(bench.step_on(values, labels, 1e9, rate) == SWAV_OK, swav_error_message());
-    CHECK(bench.report.loss == doctest::Approx(loss).epsilon(1e-5));
+    // The loss has a slope of at most 2 in all logits together; the 4e-7 are those of a probability, above.
+    CHECK(std::abs(bench.report.loss - loss) <= tolerance);
   }
-  // Ten steps, each of sums of some ten products of about 1.
   const Floats end = bench.weights();
-  for (size_t i = 0; i < end.size(); ++i) CHECK(std::abs(double(end[i]) - twin.weights[i]) <= 10 * 10 * double(FLT_EPSILON));
+  for (size_t i = 0; i < end.size(); ++i) CHECK(std::abs(double(end[i]) - twin.weights[i]) <= weight_error(10));
 }
 
 // As in gradient_test.cpp: the slope along random signs of a tensor, each scaled by 1 / |g|, against the gradient's.
@@ -138,13 +153,26 @@ TEST_CASE("gradients of a classifier are the slopes of network and layer in doub
       Twin twin(inside.description(), inside.parameters());
       Doubles weights = doubles(bench.weights());
       const int64_t dim = inside.description().feature_dim;
-      const auto loss = [&] {
-        const Doubles features = twin.features(images, config.batch, config.size, !frozen);
+      const auto loss_of = [&](const Floats& pixels) {
+        const Doubles features = twin.features(pixels, config.batch, config.size, !frozen);
         return LossTwin(logits_of(features, weights, dim, config.classes), labels, config.classes, 0.1).loss;
       };
+      const auto loss = [&] { return loss_of(images); };
       const double now = loss();
       REQUIRE_MESSAGE(bench.step_on(images, labels, 0, 0) == SWAV_OK, swav_error_message());
-      CHECK(std::abs(bench.report.loss - now) < 1e-4);
+      // Each layer rounds by an eps, as often up as down, and what follows it amplifies that, batch-norm over few pixels most
+      // of all: so many times as the loss in double says where the images are rounded so, of which each layer does its part.
+      double square = 0, sum = 0;
+      for (uint64_t draw = 0; draw < 4; ++draw) {
+        Random random(draw, Purpose::test);
+        Floats moved = images;
+        for (float& x : moved) x *= random.next_bits() & 1 ? 1 + FLT_EPSILON : 1 - FLT_EPSILON;
+        square += std::pow((loss_of(moved) - now) / double(FLT_EPSILON), 2) / 4;
+      }
+      for (int l = 1; l <= depth; ++l) sum += std::pow(square, double(l) / depth);
+      const double tolerance = 3 * double(FLT_EPSILON) * std::sqrt(sum);
+      CHECK(tolerance < 1e-4);
+      CHECK(std::abs(bench.report.loss - now) <= tolerance);
       const auto check = [&](const std::string& name, Doubles& values, const float* g, size_t stride, size_t skip) {
         double square = 0;
         for (size_t i = 0; i < values.size(); ++i) square += double(g[i]) * double(g[i]);
@@ -227,7 +255,8 @@ TEST_CASE("frozen batch-norms keep their statistics and learn their weights, and
     REQUIRE(alone.step_on(image, {labels[size_t(i)]}, 0, 0) == SWAV_OK);
     sum += alone.report.loss / config.batch;
   }
-  CHECK(whole.report.loss == doctest::Approx(sum).epsilon(1e-5));
+  // As above: 18 layers may sum in another order for one image.
+  CHECK(std::abs(whole.report.loss - sum) < 3 * 2 * std::sqrt(18.0) * double(FLT_EPSILON));
 }
 
 TEST_CASE("a classifier gives the same bits on 1 and on 3 threads") {

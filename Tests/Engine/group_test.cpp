@@ -2,12 +2,15 @@
 // checkpoints that another number of ranks goes on with. Ranks are threads here; make test-mpi runs processes.
 #include <doctest/doctest.h>
 
+#include <cfloat>
+#include <cmath>
 #include <cstring>
 
 #include "api/trainer_config.h"
 #include "base/status.h"
 #include "comm/on_root.h"
 #include "comm/process_group.h"
+#include "rank_share.h"
 #include "temporary_folder.h"
 #include "thread_group.h"
 #include "training_bench.h"
@@ -73,6 +76,15 @@ swav_trainer_config queue_training() {
   return config;
 }
 
+// How far the loss of the same images may be off where sums have another order: each of 20 layers rounds, as often up as down,
+// by an eps; and weights that `moved` so many steps of LARC since they were the same differ by a twentieth of a step, as
+// ranks_test.cpp has it of gradients. A score, a cosine, moves by as much; the loss by 2 / temperature times it, and by its
+// codes by 2 / epsilon times the loss, which is about the logarithm of the 12 prototypes.
+double loss_error(const swav_trainer_config& config, double moved) {
+  const double step = 0.1 * double(config.trust) / 20, score = std::sqrt(20.0) * (double(FLT_EPSILON) + moved * step);
+  return score * (2 / double(config.temperature) + 2 / double(config.codes.epsilon) * std::log(12.0));
+}
+
 // What training leaves on each rank: the values of all tensors.
 struct Run {
   swav_group_config group = swav_group_config_default();
@@ -121,12 +133,7 @@ struct Run {
   Floats crops_of(int step, int32_t g, int rank, const swav_trainer_config& own) const {
     const int64_t image = int64_t(config.crop_sizes[g]) * config.crop_sizes[g] * 3;
     const Floats whole = normals(uint64_t(100 + 10 * step + g), config.crop_counts[g] * config.batch * image);
-    Floats part;
-    for (int64_t v = 0; v < config.crop_counts[g]; ++v) {
-      const auto begin = whole.begin() + (v * config.batch + rank * own.batch) * image;
-      part.insert(part.end(), begin, begin + own.batch * image);
-    }
-    return part;
+    return share_of(whole, config.crop_counts[g], config.batch, rank, config.batch / own.batch);
   }
 };
 
@@ -246,14 +253,16 @@ TEST_CASE("a checkpoint holds the queue of one process, and ranks of another num
     other.save = folder / ("again" + std::to_string(ranks)).c_str();
     other.run(ranks);
     CHECK(std::string(other.info.warning).find("written by 2 processes") != std::string::npos);
-    for (size_t t = 0; t < 2; ++t) CHECK(other.losses[t] == doctest::Approx(whole.losses[t + 2]).epsilon(1e-3));
+    for (size_t t = 0; t < 2; ++t)
+      CHECK(std::abs(other.losses[t] - whole.losses[t + 2]) <= loss_error(other.config, t == 0 ? 0 : 1));
     // And back again from what they saved.
     Run back;
     back.load = other.save;
     back.first = 4;
     back.steps = 1;
     back.run(2);
-    CHECK(back.losses[0] == doctest::Approx(longer.losses[4]).epsilon(1e-3));
+    // Two steps' movements, of which the first goes on with the momentum in the second.
+    CHECK(std::abs(back.losses[0] - longer.losses[4]) <= loss_error(other.config, 2 + double(other.config.momentum)));
   }
 }
 

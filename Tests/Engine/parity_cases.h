@@ -51,14 +51,13 @@ struct Golden {
 
 struct Case {
   std::map<std::string, Doubles> settings;
-  double room = 1;                                           // times the tolerance
   std::vector<Golden> losses, gradients, tensors, features;  // a loss: norm is its value
 
   double operator[](const char* key) const { return settings.at(key).at(0); }
   uint64_t seed() const { return uint64_t((*this)["seed"]); }
   bool direct() const { return settings.count("direct") == 0 || (*this)["direct"] != 0; }
   // F(4x4, 3x3) against a direct sum of 9 products for each channel: winograd_test.cpp derives the 97, as the script says.
-  double rounding() const { return room * (direct() ? 1.0 : 97.0 / 9); }
+  double rounding() const { return direct() ? 1.0 : 97.0 / 9; }
   bool bfloat16() const { return settings.count("bfloat16") > 0; }
 };
 
@@ -226,6 +225,43 @@ inline const Golden& find(const std::vector<Golden>& rows, const std::string& na
   const auto row = std::find_if(rows.begin(), rows.end(), [&](const Golden& g) { return g.name == name; });
   REQUIRE_MESSAGE(row != rows.end(), "PyTorch has no ", name);
   return *row;
+}
+
+// The network of the case, with the script's weights.
+inline Network network_of(const Case& c) {
+  swav_network* handle = nullptr;
+  const swav_network_config config = network_config(c);
+  require(swav_network_create(&config, 1, &handle));
+  Network network(handle);
+  for (const Placed& tensor : tensors_of(network.get())) {
+    if (tensor.kind != SWAV_TENSOR_PARAMETER) continue;
+    require(swav_network_write_tensor(network.get(), tensor.index, filled(c, tensor).data(), tensor.count));
+  }
+  return network;
+}
+
+// Compares all tensors, but for those whose name begins with one of `without`; gives how many it compared.
+inline size_t check_tensors(const Case& c, swav_network* network, const std::vector<std::string>& without = {}) {
+  const double median = median_relative_error(c.tensors);
+  size_t compared = 0;
+  for (const Placed& tensor : tensors_of(network)) {
+    const std::string name = tensor.name;
+    const auto begins = [&](const std::string& start) { return name.rfind(start, 0) == 0; };
+    if (std::any_of(without.begin(), without.end(), begins)) continue;
+    const Golden& golden = find(c.tensors, name);
+    CAPTURE(name);
+    ++compared;
+    if (tensor.kind == SWAV_TENSOR_COUNTER) {
+      int64_t counted = -1;
+      require(swav_network_read_tensor(network, tensor.index, &counted, 1));
+      CHECK(double(counted) == golden.norm);
+    } else {
+      Floats values(size_t(tensor.count));
+      require(swav_network_read_tensor(network, tensor.index, values.data(), tensor.count));
+      CHECK(projection_error(c, golden, values.data(), tensor.count) <= tolerance(c, golden, median));
+    }
+  }
+  return compared;
 }
 
 }  // namespace swav::test::parity

@@ -6,6 +6,7 @@
 
 #include "api/trainer_config.h"
 #include "base/status.h"
+#include "rank_share.h"
 #include "thread_group.h"
 #include "training_bench.h"
 
@@ -13,17 +14,6 @@ using namespace swav;
 using namespace swav::test;
 
 namespace {
-
-// The images of one rank: `batch` of each crop, from number `first` on, of crops [count][all][side][side][3].
-Floats part_of(const Floats& crops, int64_t count, int64_t all, int64_t first, int64_t batch, int64_t side) {
-  const int64_t image = side * side * 3;
-  Floats part;
-  for (int64_t v = 0; v < count; ++v) {
-    const auto begin = crops.begin() + (v * all + first) * image;
-    part.insert(part.end(), begin, begin + batch * image);
-  }
-  return part;
-}
 
 // What some steps leave behind: reports and, by tensor, the first step's gradients and the last values.
 struct Outcome {
@@ -70,7 +60,7 @@ class Ranks {
                         ordered.begin() + (v * config.batch + b) * image);
           }
         }
-        crops.push_back(part_of(ordered, count, config.batch, group.rank() * own.batch, own.batch, side));
+        crops.push_back(share_of(ordered, count, config.batch, group.rank(), group.size()));
       }
       for (const Floats& part : crops) pointers.push_back(part.data());
       swav_step_report report;

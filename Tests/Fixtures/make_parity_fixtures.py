@@ -324,9 +324,15 @@ def projections(name, values):
     return np.array([np.dot(stream(flat.size, PROJECTION, hashed(name), j), flat) for j in range(PROJECTIONS)])
 
 
-def rows(kind, exact, rounded):
+def root_mean_square(values):
+    return math.sqrt(sum(float(x)**2 for x in values) / len(values))
+
+
+def rows(kind, exact, *rounded):
+    """The error is the root mean square of those of the rounded runs."""
     for name in exact:
-        error = np.linalg.norm(rounded[name] - exact[name]) / math.sqrt(3)  # directions in [-1, 1) have variance 1/3
+        # directions in [-1, 1) have variance 1/3
+        error = root_mean_square([np.linalg.norm(one[name] - exact[name]) for one in rounded]) / math.sqrt(3)
         numbers = " ".join(f"{x:.11e}" for x in projections(name, exact[name]))
         yield f"{kind} {name} {np.linalg.norm(exact[name]):.6e} {error:.3e} {numbers}\n"
 

@@ -15,25 +15,9 @@ import Testing
   init() throws {
     folder = try TemporaryFolder()
     for kind in 0..<3 {
-      for number in 0..<5 { try folder.write("train/class\(kind)/\(number).jpg", coloured(kind, number)) }
-      for number in 5..<7 { try folder.write("val/class\(kind)/\(number).jpg", coloured(kind, number)) }
+      for number in 0..<5 { try folder.write("train/class\(kind)/\(number).jpg", colouredPicture(kind: kind, number: number)) }
+      for number in 5..<7 { try folder.write("val/class\(kind)/\(number).jpg", colouredPicture(kind: kind, number: number)) }
     }
-  }
-
-  /// A picture that is mostly red, green or blue: the kind; the number moves an edge.
-  private func coloured(_ kind: Int, _ number: Int) throws -> [UInt8] {
-    let samples = (0..<40 * 40).flatMap { place -> [UInt8] in
-      let bright: UInt8 = place % 40 < 10 + 2 * number ? 230 : 170
-      return (0..<3).map { $0 == kind ? bright : 30 }
-    }
-    return try Image.encodeJPEG(samples, width: 40, height: 40, channels: 3)
-  }
-
-  private func network() throws -> Network {
-    let network = try Network(
-      NetworkConfiguration(architecture: .resnet18, stem: .small, baseWidth: 8, hidden: 16, dim: 8, prototypes: [5]), seed: 3)
-    try network.describeInput(InputDescription(size: 32, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]))
-    return network
   }
 
   private func source(_ name: String) throws -> ImageFolder { try ImageFolder(folder.path + "/" + name) }
@@ -47,7 +31,7 @@ import Testing
     // Any features tell colours apart, by nearest neighbours and linearly.
     let images = try EvaluationImages(train: source("train"), val: source("val"))
     var evaluation = Evaluation([NearestNeighbours(neighbours: 3), LinearProbe()])
-    let report = try evaluation.run(images, network: try network())
+    let report = try evaluation.run(images, network: try smallNetwork())
     #expect(report.trainImages == 15 && report.valImages == 6 && report.classes == 3 && report.bad.isEmpty)
     for name in ["knn3", "knn3_class_mean", "linear", "raw_knn3", "raw_linear", "raw_linear_class_mean"] {
       let percent = try #require(report.value(of: name), "\(name)")
@@ -57,7 +41,7 @@ import Testing
     #expect(report.value(of: "knn3_voters") == 3 && report.remarks.isEmpty)
     evaluation.protocols = [NearestNeighbours(neighbours: 3)]
     (evaluation.inference, evaluation.includesRawPixels) = (.int8, false)
-    let integers = try evaluation.run(images, network: try network())
+    let integers = try evaluation.run(images, network: try smallNetwork())
     #expect(try #require(integers.value(of: "knn3")) > 80 && integers.rawResults.isEmpty, "\(integers)")
   }
 
@@ -65,15 +49,15 @@ import Testing
     let images = try EvaluationImages(train: nil, val: source("train"))
     var evaluation = Evaluation([NearestNeighbours(neighbours: 3)])
     evaluation.includesRawPixels = false
-    let report = try evaluation.run(images, network: try network())
+    let report = try evaluation.run(images, network: try smallNetwork())
     #expect(report.trainImages == nil && report.valImages == 15)
     #expect(report.lines[0] == "15 validation images, each asked about among the others, 3 classes")
-    let features = try images.labelled(val: Features.extract(from: source("train"), network: network()))
+    let features = try images.labelled(val: Features.extract(from: source("train"), network: smallNetwork()))
     let alone = try NearestNeighbours(neighbours: 3).predictLeavingOneOut(features)
     let right = zip(alone, features.labels).count { $0 == $1 }
     #expect(report.value(of: "knn3") == 100 * Double(right) / 15)
     evaluation.protocols = [LinearProbe()]
-    #expect(throws: DataError.self) { try evaluation.run(images, network: try network()) }
+    #expect(throws: DataError.self) { try evaluation.run(images, network: try smallNetwork()) }
   }
 
   @Test func fewerNeighboursThanAskedForAreSaid() throws {
@@ -92,18 +76,18 @@ import Testing
   }
 
   @Test func theSamePicturesOnBothSidesAreSaid() throws {
-    try folder.write("val/class1/again.jpg", coloured(1, 2))
+    try folder.write("val/class1/again.jpg", colouredPicture(kind: 1, number: 2))
     var evaluation = Evaluation([NearestNeighbours(neighbours: 3)])
     evaluation.includesRawPixels = false
-    let both = try evaluation.run(EvaluationImages(train: source("train"), val: source("val")), network: try network())
+    let both = try evaluation.run(EvaluationImages(train: source("train"), val: source("val")), network: try smallNetwork())
     #expect(
       both.remarks == [
         "1 of 7 validation images are among the training images as well, byte for byte (class1/2.jpg is class1/again.jpg): "
           + "the figures are too good"
       ])
     #expect(both.lines.last == "warning: " + both.remarks[0] && both.fields["remarks"] is [String])
-    try folder.write("val/class0/twin.jpg", coloured(1, 2))
-    let alone = try evaluation.run(EvaluationImages(train: nil, val: source("val")), network: try network())
+    try folder.write("val/class0/twin.jpg", colouredPicture(kind: 1, number: 2))
+    let alone = try evaluation.run(EvaluationImages(train: nil, val: source("val")), network: try smallNetwork())
     #expect(
       alone.remarks == [
         "1 of 8 validation images stand there more than once, byte for byte (class0/twin.jpg is class1/again.jpg): "
@@ -114,13 +98,13 @@ import Testing
   @Test func imagesThatCannotBeReadAreReported() throws {
     try folder.write("val/class0/broken.jpg", Array("gone".utf8))
     let images = try EvaluationImages(train: source("train"), val: source("val"))
-    let report = try Evaluation([NearestNeighbours()]).run(images, network: try network())
+    let report = try Evaluation([NearestNeighbours()]).run(images, network: try smallNetwork())
     #expect(report.bad.map(\.name) == ["class0/broken.jpg"] && report.valImages == 6)
     #expect(report.fields["bad_images"] as? Int == 1)
     for kind in 0..<3 { try folder.write("gone/class\(kind)/1.jpg", Array("gone".utf8)) }
     let error = #expect(throws: DataError.self) {
       try Evaluation([NearestNeighbours()]).run(
-        EvaluationImages(train: source("train"), val: source("gone")), network: try network())
+        EvaluationImages(train: source("train"), val: source("gone")), network: try smallNetwork())
     }
     #expect(error?.description.hasPrefix("val: none of 3 images could be read; class0/1.jpg: ") == true, "\(error as Any)")
   }
@@ -210,7 +194,7 @@ import Testing
 
   @Test func everyFigureOfARowHasAUnit() throws {
     let images = try EvaluationImages(train: source("train"), val: source("val"))
-    let report = try Evaluation([NearestNeighbours(), LinearProbe()]).run(images, network: try network())
+    let report = try Evaluation([NearestNeighbours(), LinearProbe()]).run(images, network: try smallNetwork())
     let units = try #require(report.fields["units"] as? [String: String])
     #expect(units.count == report.figures.count && units.count == 11)
     for (name, unit) in units { #expect(report.fields[name] is Double && (unit == "percent" || unit == "images"), "\(name)") }
@@ -221,7 +205,7 @@ import Testing
     var evaluation = Evaluation([NearestNeighbours(), LinearProbe()])
     (evaluation.recalibrates, evaluation.inference, evaluation.reading.batch) = (true, .int8, 4)
     var last: [String: Int] = [:]
-    _ = try evaluation.run(images, network: try network()) { title, done, total in
+    _ = try evaluation.run(images, network: try smallNetwork()) { title, done, total in
       #expect(done >= last[title] ?? 0 && done <= total, "\(title)")
       last[title] = done
     }
@@ -236,7 +220,7 @@ import Testing
 
   @Test func anEvaluationIsCalledOff() throws {
     let images = try EvaluationImages(train: source("train"), val: source("val"))
-    let (cancellation, network) = (Cancellation(), try network())
+    let (cancellation, network) = (Cancellation(), try smallNetwork())
     let error = #expect(throws: EngineError.self) {
       try cancellation.watching {
         try Evaluation([NearestNeighbours()]).run(images, network: network) { title, _, _ in

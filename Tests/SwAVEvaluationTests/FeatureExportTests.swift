@@ -15,9 +15,7 @@ import Testing
     folder = try TemporaryFolder()
     try folder.writePictures("images", classes: 2, perClass: 7)
     try folder.write("images/class0/3.jpg", Array("gone".utf8))
-    network = try Network(
-      NetworkConfiguration(architecture: .resnet18, stem: .small, baseWidth: 8, hidden: 16, dim: 8, prototypes: [5]), seed: 3)
-    try network.describeInput(InputDescription(size: 32, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]))
+    network = try smallNetwork()
   }
 
   private func source() throws -> ImageFolder { try ImageFolder(folder.path + "/images") }

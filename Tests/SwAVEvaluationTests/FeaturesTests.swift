@@ -17,15 +17,8 @@ import Testing
     try folder.writePictures("val", classes: 3, perClass: 2)
   }
 
-  private func network() throws -> Network {
-    let network = try Network(
-      NetworkConfiguration(architecture: .resnet18, stem: .small, baseWidth: 8, hidden: 16, dim: 8, prototypes: [5]), seed: 3)
-    try network.describeInput(InputDescription(size: 32, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]))
-    return network
-  }
-
   @Test func areThoseOfEachImageInOrder() throws {
-    let (source, network) = (try ImageFolder(folder.path + "/train"), try network())
+    let (source, network) = (try ImageFolder(folder.path + "/train"), try smallNetwork())
     let features = try Features.extract(from: source, network: network, options: ReadingOptions(workers: 3, batch: 4))
     #expect(features.count == 15 && features.dim == 64 && features.values.count == 15 * 64)
     #expect(features.samples == Array(0..<15) && Set(features.contents).count == 15)
@@ -41,11 +34,11 @@ import Testing
   @Test func damagedImagesAreLeftOutAndNamed() throws {
     try folder.write("train/class0/2.jpg", Array("gone".utf8))
     let source = try ImageFolder(folder.path + "/train")
-    let whole = try Features.extract(from: source, network: try network(), options: ReadingOptions(workers: 2, batch: 4))
+    let whole = try Features.extract(from: source, network: try smallNetwork(), options: ReadingOptions(workers: 2, batch: 4))
     #expect(whole.count == 14 && whole.bad.map(\.name) == ["class0/2.jpg"])
     #expect(whole.samples == [0, 1] + Array(3..<15) && whole.contents.count == 14)
     let others = try Features.extract(
-      from: source, samples: whole.samples, network: try network(), options: ReadingOptions(workers: 1, batch: 4))
+      from: source, samples: whole.samples, network: try smallNetwork(), options: ReadingOptions(workers: 1, batch: 4))
     // Packing moves rows, it does not change them; a batch of another size may round differently.
     let scale = whole.values.map(abs).max() ?? 0
     #expect(zip(others.values, whole.values).allSatisfy { abs($0 - $1) <= 9 * 576 * Float.ulpOfOne * scale })
@@ -75,7 +68,7 @@ import Testing
   }
 
   @Test func recalibrationChangesACopyOnly() throws {
-    let (source, network) = (try ImageFolder(folder.path + "/train"), try network())
+    let (source, network) = (try ImageFolder(folder.path + "/train"), try smallNetwork())
     let before = try (0..<(try network.info().tensorCount)).map { try network.tensor(at: $0) }
     let recalibrated = try network.recalibrated(on: source, options: ReadingOptions(workers: 2, batch: 8))
     let after = try (0..<before.count).map { try network.tensor(at: $0) }
@@ -89,7 +82,7 @@ import Testing
   }
 
   @Test func integersPointWhereFloatsDo() throws {
-    let (source, network) = (try ImageFolder(folder.path + "/train"), try network())
+    let (source, network) = (try ImageFolder(folder.path + "/train"), try smallNetwork())
     let exact = try Features.extract(from: source, network: network)
     let calibrated = try network.calibrated(on: source, limit: 6)
     let features = try Features.extract(from: source, network: calibrated, inference: .int8)
@@ -108,7 +101,7 @@ import Testing
   }
 
   @Test func bfloatsAreNearFloats() throws {
-    let (source, network) = (try ImageFolder(folder.path + "/train"), try network())
+    let (source, network) = (try ImageFolder(folder.path + "/train"), try smallNetwork())
     let exact = try Features.extract(from: source, network: network)
     let features = try Features.extract(from: source, network: network, inference: .bfloat16)
     #expect(features.samples == exact.samples && features.values != exact.values)

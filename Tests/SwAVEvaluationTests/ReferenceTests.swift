@@ -118,7 +118,7 @@ import Testing
   }
 
   @Test func kMeansIsNoWorseThanScikitLearns() throws {
-    // On rows of unit norm both minimise nearly the same; the best of 20 starts is found or missed by a hair.
+    // On rows of unit norm both minimise the same, with centroids as they are or scaled to unit norm.
     let features = try data().val.features
     let found = try Clusters(.kmeans(), starts: 20).kmeans(features, clusters: samples.classes) { _, _ in }
     func cosine(_ clusterOf: [Int32]) -> Double {
@@ -132,14 +132,17 @@ import Testing
         total + sums[k * samples.dim..<(k + 1) * samples.dim].reduce(0) { $0 + $1 * $1 }.squareRoot()
       } / Double(unit.count)
     }
-    #expect(cosine(found) >= cosine(expected.clusters.clusters) - 1e-3)
+    // A row goes to the wrong one of two centroids only where its cosines, sums of dim products, differ by less than their roundings.
+    let rounding = Double(samples.dim) * Double(Float.ulpOfOne)
+    #expect(cosine(found) >= cosine(expected.clusters.clusters) - rounding)
   }
 
   @Test func theLinearLayerBySGDIsThatOfPyTorch() throws {
-    // The same batches: all rows each time. Ours starts from weights of 0.01, the reference from 0.
+    // The same batches, all rows each time, from weights of 0.
     let train = try #require(data().train)
-    let classifier = try Classifier(
-      dim: samples.dim, ClassifierConfiguration(classes: samples.classes, batch: train.count, weightDecay: 1e-6))
+    var configuration = ClassifierConfiguration(classes: samples.classes, batch: train.count, weightDecay: 1e-6)
+    configuration.deviation = 0
+    let classifier = try Classifier(dim: samples.dim, configuration)
     let schedule = RateSchedule.cosine
     var loss = 0.0
     for epoch in 0..<100 {
@@ -152,7 +155,10 @@ import Testing
     let scores = Scores(values: try layer.scores(data().val.features), classes: samples.classes)
     let top = scores.top(1, samples.valLabels)
     #expect(abs(top - (expected.linearSGD["linear_sgd"] ?? 0)) <= tolerance, "\(top)")
-    #expect(abs(loss - (expected.linearSGD["loss"] ?? 0)) < 2e-3, "\(loss)")
+    // Each of 100 steps rounds weights and the sums of dim + 1 products that logits of about 1 are, as often up as down, by an eps;
+    // the loss has a slope of at most 2 in them.
+    let rounding = 2 * (100 * Double(samples.dim + 1)).squareRoot() * Double(Float.ulpOfOne)
+    #expect(abs(loss - (try #require(expected.linearSGD["loss"]))) < rounding, "\(loss)")
   }
 
   @Test func supportVectorMachinesAreThoseOfScikitLearn() throws {
@@ -164,8 +170,13 @@ import Testing
       #expect(
         abs(result.figures[0].value - precision) <= tolerance, "C = \(cost): \(result.figures[0].value), not \(precision)")
     }
-    // The costs that are chosen are no worse than the middle of those by more than chance.
+    // The costs that are chosen are no worse than the best one for all classes by more than the figure would move with other images.
     let chosen = try SupportVectorMachine().evaluate(several) { _, _ in }.figures[0]
-    #expect(chosen.value > 75 && chosen.interval?.contains(chosen.value) == true, "\(chosen)")
+    let alone = try SupportVectorMachine().costs.map { cost in
+      try SupportVectorMachine(costs: [cost]).evaluate(several) { _, _ in }.figures[0].value
+    }
+    let (interval, best) = (try #require(chosen.interval), try #require(alone.max()))
+    #expect(interval.contains(chosen.value) && best <= interval.upperBound, "\(chosen), alone \(alone)")
+    #expect(chosen.value > (try #require(alone.min())), "\(chosen), alone \(alone)")
   }
 }

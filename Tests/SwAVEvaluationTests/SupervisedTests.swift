@@ -15,26 +15,9 @@ import Testing
   init() throws {
     folder = try TemporaryFolder()
     for kind in 0..<3 {
-      for number in 0..<10 { try folder.write("train/class\(kind)/\(number).jpg", coloured(kind, number)) }
-      for number in 20..<26 { try folder.write("val/class\(kind)/\(number).jpg", coloured(kind, number)) }
+      for number in 0..<10 { try folder.write("train/class\(kind)/\(number).jpg", colouredPicture(kind: kind, number: number)) }
+      for number in 20..<26 { try folder.write("val/class\(kind)/\(number).jpg", colouredPicture(kind: kind, number: number)) }
     }
-  }
-
-  /// A picture that is mostly red, green or blue: the kind; the number moves an edge.
-  private func coloured(_ kind: Int, _ number: Int) throws -> [UInt8] {
-    let samples = (0..<40 * 40).flatMap { place -> [UInt8] in
-      let bright: UInt8 = place % 40 < 10 + number ? 230 : 170
-      return (0..<3).map { $0 == kind ? bright : 30 }
-    }
-    return try Image.encodeJPEG(samples, width: 40, height: 40, channels: 3)
-  }
-
-  private func network(seed: UInt64 = 3) throws -> Network {
-    let network = try Network(
-      NetworkConfiguration(architecture: .resnet18, stem: .small, baseWidth: 8, hidden: 16, dim: 8, prototypes: [5]), seed: seed
-    )
-    try network.describeInput(InputDescription(size: 32, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]))
-    return network
   }
 
   private func images() throws -> EvaluationImages {
@@ -45,7 +28,7 @@ import Testing
     var evaluation = Evaluation([judge])
     evaluation.includesRawPixels = false
     evaluation.reading.workers = workers
-    return try evaluation.run(images(), network: network ?? self.network())
+    return try evaluation.run(images(), network: network ?? smallNetwork())
   }
 
   @Test func theLinearProtocolLearnsAndTellsTheLastAndTheBestEpoch() throws {
@@ -56,8 +39,11 @@ import Testing
     #expect(best >= last && best > 60, "\(report.lines)")
     let epoch = try #require(report.value(of: "linear_sgd_best_epoch"))
     #expect(epoch >= 1 && epoch <= 8 && report.value(of: "linear_sgd_rate") == 10)
-    // The same bits with other workers; other boxes with another seed.
+    // The same bits with other workers; other weights, order and boxes with another seed.
     #expect(try run(judge, workers: 1).results == report.results)
+    judge.seeds = [1]
+    let other = try run(judge)
+    #expect(other.results != report.results, "\(report.lines), \(other.lines)")
     judge.augments = false
     let centres = try run(judge)
     #expect(try #require(centres.value(of: "linear_sgd_best")) > 60, "\(centres.lines)")
@@ -66,7 +52,7 @@ import Testing
   }
 
   @Test func theNetworkThatIsJudgedStaysAsItIs() throws {
-    let (network, fresh) = (try network(), try network())
+    let (network, fresh) = (try smallNetwork(), try smallNetwork())
     let pixels = (0..<32 * 32 * 3).map { Float($0 % 7) / 7 }
     let before = try fresh.embed(images: pixels, count: 1, height: 32, width: 32)
     var (linear, tuning) = (LinearTraining(), FineTuning.all())
@@ -96,7 +82,18 @@ import Testing
     for name in ["semi40", "semi40_scratch"] {
       let value = try #require(report.value(of: name))
       #expect(value > 34, "\(name): \(value), guessing has 33.3")
-      #expect(try #require(report.value(of: name + "_deviation")) >= 0)
+    }
+    var alone: [EvaluationReport] = []
+    for seed in judge.seeds {
+      var one = judge
+      one.seeds = [seed]
+      alone.append(try run(one))
+    }
+    for name in ["semi40", "semi40_scratch"] {
+      let (a, b) = (try #require(alone[0].value(of: name)), try #require(alone[1].value(of: name)))
+      // Of two: the root of half the squared difference. Percentages of 18 images.
+      #expect(abs(try #require(report.value(of: name)) - (a + b) / 2) < 1e-9, "\(name)")
+      #expect(abs(try #require(report.value(of: name + "_deviation")) - abs(a - b) / 2.0.squareRoot()) < 1e-9, "\(name)")
     }
     #expect(try run(judge, workers: 1).results == report.results)
     #expect(report.confusion?.classes == 3)
@@ -138,7 +135,7 @@ import Testing
       var done = 0
       let error = #expect(throws: (any Error).self) {
         try cancellation.watching {
-          _ = try Evaluation([judge]).run(images(), network: network()) { title, count, total in
+          _ = try Evaluation([judge]).run(images(), network: smallNetwork()) { title, count, total in
             guard title.contains(", epoch "), count >= total else { return }
             done += 1
             if done == passes { cancellation.cancel() }
@@ -203,7 +200,7 @@ import Testing
   }
 
   @Test func threeImagesAreEnoughToTrainOn() throws {
-    for kind in 0..<3 { try folder.write("few/class\(kind)/1.jpg", coloured(kind, 1)) }
+    for kind in 0..<3 { try folder.write("few/class\(kind)/1.jpg", colouredPicture(kind: kind, number: 1)) }
     let images = try EvaluationImages(train: ImageFolder(folder.path + "/few"), val: ImageFolder(folder.path + "/val"))
     var (linear, tuning) = (LinearTraining(), FineTuning(semi: .percent(1)))
     (linear.epochs, linear.grid, tuning.epochs, tuning.comparesScratch) = (2, LinearTraining.standardGrid, 2, false)
@@ -212,7 +209,7 @@ import Testing
     {
       var evaluation = Evaluation([judge])
       evaluation.includesRawPixels = false
-      let report = try evaluation.run(images, network: network())
+      let report = try evaluation.run(images, network: smallNetwork())
       #expect(report.trainImages == 3 && report.results[0].figures[0].value.isFinite, "\(judge.name)")
     }
   }
@@ -226,9 +223,9 @@ import Testing
     let images = try EvaluationImages(train: set, val: set)
     var evaluation = Evaluation([SupportVectorMachine()])
     evaluation.includesRawPixels = false
-    let report = try evaluation.run(images, network: network())
+    let report = try evaluation.run(images, network: smallNetwork())
     #expect(try #require(report.value(of: "svm_map")) > 50 && report.majorityShare == 50, "\(report.lines)")
     evaluation.protocols = [NearestNeighbours()]
-    #expect(throws: DataError.self) { try evaluation.run(images, network: network()) }
+    #expect(throws: DataError.self) { try evaluation.run(images, network: smallNetwork()) }
   }
 }

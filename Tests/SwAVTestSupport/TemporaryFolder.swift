@@ -45,3 +45,12 @@ public func picture(kind: Int, number: Int, side: Int = 40) throws -> [UInt8] {
   }
   return try Image.encodeJPEG(samples, width: side, height: side, channels: 3)
 }
+
+/// One picture as JPEG, 40 pixels a side: mostly red, green or blue, which is its kind; the number, up to 29, moves an edge.
+public func colouredPicture(kind: Int, number: Int) throws -> [UInt8] {
+  let samples = (0..<40 * 40).flatMap { place -> [UInt8] in
+    let bright: UInt8 = place % 40 < 10 + number ? 230 : 170
+    return (0..<3).map { $0 == kind ? bright : 30 }
+  }
+  return try Image.encodeJPEG(samples, width: 40, height: 40, channels: 3)
+}

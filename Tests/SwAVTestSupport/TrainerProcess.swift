@@ -55,17 +55,22 @@ public struct TrainerProcess {
       errors: try String(contentsOfFile: errorPath, encoding: .utf8))
   }
 
+  /// The flags of a network with random weights, for pictures of 32 pixels.
+  public static let untrained = ["--weights", "untrained", "--stem", "small", "--size", "32"]
+
   /// Where mpirun is installed; nil where it is not.
   public static let mpirun: String? = ["/usr/bin/mpirun", "/usr/local/bin/mpirun"].first {
     FileManager.default.isExecutableFile(atPath: $0)
   }
 
   /// Runs the command as so many ranks on this machine, by Open MPI's launcher. Its own checks of cores and users are for clusters.
+  /// `script`: what bash does in each of them, with the command in "$@".
   public static func ranks(
-    _ count: Int, _ arguments: [String], environment: [String: String] = [:], in folder: String,
+    _ count: Int, _ arguments: [String], script: String? = nil, environment: [String: String] = [:], in folder: String,
     whileRunning: (Process) throws -> Void = { _ in }
   ) throws -> Outcome {
-    let launcher = [mpirun ?? "mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "\(count)"]
+    var launcher = [mpirun ?? "mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", "\(count)"]
+    if let script { launcher += ["bash", "-c", script, "rank"] }
     // One copy between processes needs a right that containers take away.
     let open = ["OMPI_MCA_btl_vader_single_copy_mechanism": "none", "OMPI_MCA_mpi_yield_when_idle": "1"]
     return try run(

@@ -4,7 +4,7 @@ import Testing
 
 @Suite(.serialized) struct ClusterTests {
   let folder: TemporaryFolder
-  let base = ["--weights", "untrained", "--stem", "small", "--size", "32"]
+  let base = TrainerProcess.untrained
 
   init() throws {
     folder = try TemporaryFolder()

@@ -5,7 +5,7 @@ import Testing
 /// `embed` in pipes, stopped half way, with nothing to read.
 @Suite(.serialized) struct EmbedTests {
   let folder: TemporaryFolder
-  let base = ["--weights", "untrained", "--stem", "small", "--size", "32"]
+  let base = TrainerProcess.untrained
 
   init() throws {
     folder = try TemporaryFolder()

@@ -5,7 +5,7 @@ import Testing
 /// What `knn`, `linear` and `pretrain --val` measure, as a person reads it.
 @Suite(.serialized) struct EvaluateTests {
   let folder: TemporaryFolder
-  let base = ["--weights", "untrained", "--stem", "small", "--size", "32"]
+  let base = TrainerProcess.untrained
 
   init() throws {
     folder = try TemporaryFolder()

@@ -5,7 +5,7 @@ import Testing
 /// `search`, `dedupe` and `label`.
 @Suite(.serialized) struct SearchTests {
   let folder: TemporaryFolder
-  let base = ["--weights", "untrained", "--stem", "small", "--size", "32"]
+  let base = TrainerProcess.untrained
 
   init() throws {
     folder = try TemporaryFolder()

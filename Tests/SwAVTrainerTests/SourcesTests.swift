@@ -47,7 +47,7 @@ import Testing
   @Test func everyLabelledKindIsMeasuredAlike() throws {
     func knn(_ source: String) throws -> Double {
       let outcome = try run(
-        ["knn", "--weights", "untrained", "--stem", "small", "--size", "32", "--train", source, "--val", source, "--json"])
+        ["knn"] + TrainerProcess.untrained + ["--train", source, "--val", source, "--json"])
       #expect(outcome.code == 0, "\(outcome.errors)")
       return try #require(outcome.objects.last?["knn20"] as? Double)
     }

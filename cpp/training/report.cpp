@@ -51,7 +51,7 @@ swav_health Trainer::health() {
 
 swav_tensor_health Trainer::tensor_health(int32_t index) const {
   const size_t count = optimizer_->parameters().size();
-  SWAV_REQUIRE(index >= 0 && size_t(index) < count, "parameter %d of %zu", index, count);
+  SWAV_REQUIRE(index >= 0 && size_t(index) < count, "parameter index is %d; 0 to %zu is allowed", index, count - 1);
   int32_t at = 0;
   for (const TensorEntry& entry : network_.parameters().entries()) {
     if (entry.kind != SWAV_TENSOR_PARAMETER || at++ != index) continue;
