@@ -90,7 +90,7 @@ TEST_CASE("a file that is no safetensors file, or lies about itself, is refused 
   };
   const auto entry = [&](const char* row) { return reason(file_of("{\"t\":" + std::string(row) + "}", std::string(8, 'x'))); };
   CHECK(reason("") == " holds no weights: it is empty");
-  CHECK(reason("\x89PNG\r\n\x1a\n and more bytes").find(" is not a safetensors file: its header would be ") == 0);
+  CHECK(reason("\x89PNG\r\n\x1a\n and more bytes").find(" is neither a safetensors file, as its header would be ") == 0);
   CHECK(reason(file_of("{\"a\":", "")) == " is not a safetensors file: its header is not JSON");
   CHECK(reason(file_of("[1]", "")) == " is not a safetensors file: its header is not JSON");
   CHECK(reason(file_of(std::string(100, '['), "")) == " is not a safetensors file: its header is not JSON");

@@ -221,6 +221,10 @@ import Testing
         "augmentation-precision fast -> exact", "channels 3 -> 1", "mean 0.485,0.456,0.406 -> 0.449",
         "std 0.228,0.224,0.225 -> 0.226", "winograd on -> off",
       ])
+    let small = try plan([("crops", "2x32+2x24")])
+    old = Dictionary(uniqueKeysWithValues: small.named.map { ($0.name, $0.value) })
+    #expect(old.removeValue(forKey: "input-size") == "32")
+    #expect(TrainingState.differences(from: old, to: small).isEmpty)
   }
 
   @Test func freezingInEpochsOrInSteps() throws {

@@ -152,8 +152,9 @@ TensorContents read_safetensors(std::unique_ptr<InputFile> file) {
   uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | length_bytes[i];
   if (length > uint64_t(header_limit))
-    fail(SWAV_ERROR_FORMAT, "%s is not a safetensors file: its header would be %llu bytes", path.c_str(),
-         static_cast<unsigned long long>(length));
+    fail(SWAV_ERROR_FORMAT,
+         "%s is neither a safetensors file, as its header would be %llu bytes, nor a zip archive or a pickle of PyTorch's",
+         path.c_str(), static_cast<unsigned long long>(length));
   if (int64_t(length) > file->size() - 8) fail(SWAV_ERROR_FORMAT, "%s is cut short: its header is not complete", path.c_str());
   std::string text(size_t(length), '\0');
   file->read(8, text.data(), int64_t(length));

@@ -64,10 +64,13 @@ extension TrainingState {
   }
 
   /// Settings of the run that the checkpoint is of, against those of now: "batch 64 -> 32". Threads, workers and logging
-  /// do not count. A setting that the run did not know yet stands at its default: a new setting has to have the default that
-  /// is what runs did without it.
+  /// do not count. A setting that the run did not know yet stands at its default beside the values that it had, as the size of its
+  /// largest crop: a new setting has to have the default that is what runs did without it.
   static func differences(from old: [String: String], to new: PretrainConfiguration) -> [String] {
-    let defaults = PretrainConfiguration()
+    var defaults = PretrainConfiguration()
+    for setting in Setting.configurationSettings {
+      if let value = old[setting.name] { _ = setting.read(&defaults, value) }
+    }
     // Where the length is a time the steps are the run's own; and of the ways to say a length only one is set.
     let lengths = ["steps", "epochs"]
     var free: Set<String> = new.budget == nil ? [] : ["steps"]
