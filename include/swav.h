@@ -596,6 +596,7 @@ typedef enum swav_optimizer SWAV_OF_INT {
 #define SWAV_MAX_BATCH 65536
 #define SWAV_MAX_QUEUE 16777216
 #define SWAV_MAX_ITERATIONS 1000
+#define SWAV_MAX_PARTS 256
 /* Of temperature and epsilon: scores divided by them stay far inside float's range. */
 #define SWAV_MIN_TEMPERATURE 1e-6
 #define SWAV_MAX_TEMPERATURE 1e6
@@ -678,14 +679,19 @@ void swav_mpi_abort(int32_t exit_code);
 
 typedef struct swav_group_config {
   bool fast;          /* sums as the transport makes them: other roundings with other numbers of ranks, or hosts */
-  int32_t norm_ranks; /* neighbouring ranks that share batch-norm statistics; 0: all, 1: each has its own */
+  int32_t norm_ranks; /* neighbouring parts (ranks) that share batch-norm statistics; 0: all, 1: each has its own */
+  /* Parts that the batch is cut into, a multiple of the number of ranks; 0: one a rank. Every sum over the batch is one over
+   * parts, in their order: as many parts give the same bits on any number of ranks, where sums are not fast. A rank computes
+   * its parts side by side, each with gradients and activations of its own. */
+  int32_t parts;
 } swav_group_config;
 
-/* Sums in the order of the ranks, statistics of all. */
+/* Sums in the order of the ranks, statistics of all, one part a rank. */
 swav_group_config swav_group_config_default(void);
 
-/* As swav_trainer_create, for one rank of several. Batch and queue of the configuration are those of all ranks, and multiples
- * of their number; rank r works on images r * batch / size .. of each batch, and its crops are those of these images alone.
+/* As swav_trainer_create, for one rank of several; communicator NULL: for this process alone. Batch and queue of the
+ * configuration are those of all ranks, and multiples of their number (of parts, where there are more); rank r works on images
+ * r * batch / size .. of each batch, and its crops are those of these images alone. A micro-batch is one of a part.
  * Every rank has an equal network and an equal configuration. swav_trainer_step, _health, _save and _load are then collective:
  * reports are those of the whole batch, what is not finite on one rank ends the step on all, rank 0 alone reads and writes
  * files, with the state of all, and what fails there fails everywhere. A checkpoint can be loaded by any number of ranks. A

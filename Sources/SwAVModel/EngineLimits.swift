@@ -12,6 +12,8 @@ public enum EngineLimits {
   /// Images a step; one alone has no other to be told from.
   public static let batch = 2...Int(SWAV_MAX_BATCH)
   public static let queue = 0...Int(SWAV_MAX_QUEUE)
+  /// Of a batch; 0: one a process.
+  public static let parts = 0...Int(SWAV_MAX_PARTS)
   public static let iterations = 1...Int(SWAV_MAX_ITERATIONS)
   /// Of temperature and epsilon.
   public static let temperature = SWAV_MIN_TEMPERATURE...SWAV_MAX_TEMPERATURE

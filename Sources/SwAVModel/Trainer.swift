@@ -13,9 +13,10 @@ public struct Trainer: ~Copyable, @unchecked Sendable {
 
   /// Makes the memory plan and allocates all of it; a step allocates nothing.
   ///
-  /// With `ranks` this is one of several that train together: batch and queue are those of all, and multiples of their number;
-  /// this one gets images `rank * batch / size ..` of each batch. ``step(_:_:)``, ``save(to:note:)`` and ``load(_:)`` are then
-  /// collective, rank 0 reads and writes the files, and a step is not called off in the middle.
+  /// With `ranks` this is one of several that train together: batch and queue are those of all, and multiples of their number (of
+  /// the sums' parts, where there are more); this one gets images `rank * batch / size ..` of each batch. ``step(_:_:)``,
+  /// ``save(to:note:)`` and ``load(_:)`` are then collective, rank 0 reads and writes the files, and a step is not called off in the
+  /// middle.
   public init(
     _ network: Network, _ configuration: TrainerConfiguration, ranks: RankGroup? = nil, sums: RankSums = RankSums()
   ) throws(EngineError) {
@@ -29,9 +30,12 @@ public struct Trainer: ~Copyable, @unchecked Sendable {
         message: "assignmentCrops has \(configuration.loss.assignmentCrops.count) crops; 1 to \(SWAV_MAX_GROUPS) are allowed")
     }
     var (config, trainer) = (configuration.engine, OpaquePointer?.none)
+    var group = sums.engine
     if let ranks {
-      var (functions, group) = (ranks.functions, sums.engine)
+      var functions = ranks.functions
       try check(swav_trainer_create_in_group(network.handle, &config, &functions, &group, &trainer))
+    } else if sums.parts > 0 {
+      try check(swav_trainer_create_in_group(network.handle, &config, nil, &group, &trainer))
     } else {
       try check(swav_trainer_create(network.handle, &config, &trainer))
     }
@@ -48,16 +52,23 @@ public struct Trainer: ~Copyable, @unchecked Sendable {
   deinit { swav_trainer_destroy(handle) }
 }
 
-/// How ranks add up.
+/// How ranks, and parts of a batch, add up.
 public struct RankSums: Codable, Sendable, Equatable {
   /// As the transport does it: other roundings with other numbers of ranks, or hosts. Otherwise rank by rank, in order.
   public var isFast = false
-  /// Neighbouring ranks that share batch-norm statistics; 0: all, 1: each has its own.
+  /// Neighbouring parts (ranks) that share batch-norm statistics; 0: all, 1: each has its own.
   public var normRanks = 0
+  /// Parts that a batch is cut into, a multiple of the number of ranks; 0: one a rank. Sums over the batch are sums over parts, in
+  /// order: as many parts give the same bits on any number of ranks, one process included, where sums are not fast.
+  public var parts = 0
 
-  public init(isFast: Bool = false, normRanks: Int = 0) { (self.isFast, self.normRanks) = (isFast, normRanks) }
+  public init(isFast: Bool = false, normRanks: Int = 0, parts: Int = 0) {
+    (self.isFast, self.normRanks, self.parts) = (isFast, normRanks, parts)
+  }
 
-  var engine: swav_group_config { swav_group_config(fast: isFast, norm_ranks: Int32(clamping: normRanks)) }
+  var engine: swav_group_config {
+    swav_group_config(fast: isFast, norm_ranks: Int32(clamping: normRanks), parts: Int32(clamping: parts))
+  }
 }
 
 /// Bytes, as planned before the first step.

@@ -143,7 +143,15 @@ static void groups(swav_network *network) {
        REFUSED("norm_ranks is -1", swav_trainer_create_in_group(network, &config, &alone, &changed, &trainer)));
   REFUSED("network is NULL", swav_trainer_create_in_group(NULL, &config, &alone, &group, &trainer));
   REFUSED("config is NULL", swav_trainer_create_in_group(network, NULL, &alone, &group, &trainer));
-  REFUSED("communicator is NULL", swav_trainer_create_in_group(network, &config, NULL, &group, &trainer));
+  WITH(swav_group_config, group, parts, -1,
+       REFUSED("parts is -1", swav_trainer_create_in_group(network, &config, &alone, &changed, &trainer)));
+  WITH(swav_group_config, group, parts, 257,
+       REFUSED("parts is 257", swav_trainer_create_in_group(network, &config, NULL, &changed, &trainer)));
+  WITH(
+      swav_group_config, group, parts, 4,
+      REFUSED("parts is 4, and there are 3 ranks", swav_trainer_create_in_group(network, &config, &three, &changed, &trainer)));
+  WITH(swav_group_config, group, parts, 3,
+       REFUSED("batch is 2, and there are 3 parts", swav_trainer_create_in_group(network, &config, NULL, &changed, &trainer)));
   REFUSED("group is NULL", swav_trainer_create_in_group(network, &config, &alone, NULL, &trainer));
   REFUSED("trainer is NULL", swav_trainer_create_in_group(network, &config, &alone, &group, NULL));
   if (trainer != NULL) ++failures;

@@ -4,59 +4,16 @@
 
 #include <cfloat>
 #include <cmath>
-#include <cstring>
 
-#include "api/trainer_config.h"
 #include "base/status.h"
 #include "comm/on_root.h"
-#include "comm/process_group.h"
-#include "rank_share.h"
+#include "rank_run.h"
 #include "temporary_folder.h"
-#include "thread_group.h"
-#include "training_bench.h"
 
 using namespace swav;
 using namespace swav::test;
 
 namespace {
-
-// A communicator's functions over a member of a group of threads.
-swav_communicator functions_of(Communicator& member, bool exchanges) {
-  swav_communicator c{};
-  c.context = &member;
-  c.rank = member.rank();
-  c.size = member.size();
-  c.sum = [](void* context, void* values, int64_t count, bool doubles) {
-    Communicator& group = *static_cast<Communicator*>(context);
-    doubles ? group.sum(static_cast<double*>(values), count) : group.sum(static_cast<float*>(values), count);
-    return SWAV_OK;
-  };
-  c.gather = [](void* context, const void* mine, int64_t bytes, void* all) {
-    static_cast<Communicator*>(context)->gather(mine, bytes, all);
-    return SWAV_OK;
-  };
-  c.broadcast = [](void* context, void* values, int64_t bytes, int32_t root) {
-    static_cast<Communicator*>(context)->broadcast(values, bytes, root);
-    return SWAV_OK;
-  };
-  c.barrier = [](void* context) {
-    static_cast<Communicator*>(context)->barrier();
-    return SWAV_OK;
-  };
-  if (exchanges) {
-    c.exchange = [](void* context, const void* parts, int64_t bytes, void* received) {
-      Communicator& group = *static_cast<Communicator*>(context);
-      std::vector<char> all(size_t(bytes) * size_t(group.size()) * size_t(group.size()));
-      group.gather(parts, bytes * group.size(), all.data());
-      for (int r = 0; r < group.size(); ++r) {
-        std::memcpy(static_cast<char*>(received) + r * bytes, all.data() + (r * group.size() + group.rank()) * bytes,
-                    size_t(bytes));
-      }
-      return SWAV_OK;
-    };
-  }
-  return c;
-}
 
 // Of both signs, and rounded when they are added.
 Floats part_of_rank(int rank, int64_t count) {
@@ -69,13 +26,6 @@ Floats part_of_rank(int rank, int64_t count) {
   return values;
 }
 
-swav_trainer_config queue_training() {
-  swav_trainer_config config = small_training();
-  config.batch = 12;
-  config.queue_length = 24;
-  return config;
-}
-
 // How far the loss of the same images may be off where sums have another order: each of 20 layers rounds, as often up as down,
 // by an eps; and weights that `moved` so many steps of LARC since they were the same differ by a twentieth of a step, as
 // ranks_test.cpp has it of gradients. A score, a cosine, moves by as much; the loss by 2 / temperature times it, and by its
@@ -84,58 +34,6 @@ double loss_error(const swav_trainer_config& config, double moved) {
   const double step = 0.1 * double(config.trust) / 20, score = std::sqrt(20.0) * (double(FLT_EPSILON) + moved * step);
   return score * (2 / double(config.temperature) + 2 / double(config.codes.epsilon) * std::log(12.0));
 }
-
-// What training leaves on each rank: the values of all tensors.
-struct Run {
-  swav_group_config group = swav_group_config_default();
-  swav_trainer_config config = queue_training();
-  std::string load, save;  // checkpoints, where they are not empty
-  int first = 0, steps = 2;
-
-  std::vector<Floats> values;  // of each rank
-  std::vector<double> losses;
-  swav_checkpoint_info info{};
-
-  void run(int ranks) {
-    values.assign(size_t(ranks), {});
-    ThreadGroup threads(ranks);
-    threads.run([&](Communicator& member) {
-      ProcessGroup all(functions_of(member, true), group.fast);
-      std::unique_ptr<Neighbours> neighbours;
-      if (group.norm_ranks > 1) neighbours = std::make_unique<Neighbours>(all, group.norm_ranks);
-      Communicator& norms = group.norm_ranks == 1 ? group_of_one() : neighbours ? *neighbours : static_cast<Communicator&>(all);
-      run_rank(all, norms);
-    });
-  }
-
- private:
-  void run_rank(Communicator& all, Communicator& norms) {
-    const swav_trainer_config own = api::share(config, all.size());
-    Network network(small_network(), 1);
-    Trainer trainer(network, api::trainer_settings(own), api::objective(own), all, norms);
-    if (!load.empty()) {
-      const swav_checkpoint_info found = trainer.load(load);
-      if (all.rank() == 0) info = found;
-    }
-    for (int t = first; t < first + steps; ++t) {
-      std::vector<Floats> crops;
-      for (int32_t g = 0; g < config.group_count; ++g) crops.push_back(crops_of(t, g, all.rank(), own));
-      const float* const pointers[] = {crops[0].data(), crops[1].data()};
-      swav_step_report report;
-      trainer.step({pointers, 0.1, t == 0, true, true}, report);
-      if (all.rank() == 0) losses.push_back(report.loss);
-    }
-    if (!save.empty()) trainer.save(save, "note");
-    Floats& own_values = values[size_t(all.rank())];
-    own_values.assign(network.parameters().values(), network.parameters().values() + network.parameters().size());
-  }
-
-  Floats crops_of(int step, int32_t g, int rank, const swav_trainer_config& own) const {
-    const int64_t image = int64_t(config.crop_sizes[g]) * config.crop_sizes[g] * 3;
-    const Floats whole = normals(uint64_t(100 + 10 * step + g), config.crop_counts[g] * config.batch * image);
-    return share_of(whole, config.crop_counts[g], config.batch, rank, config.batch / own.batch);
-  }
-};
 
 }  // namespace
 
@@ -213,10 +111,10 @@ TEST_CASE("what fails on rank 0 fails on all, with its status and message") {
 }
 
 TEST_CASE("every rank ends a step with the same bits, with statistics of all, of neighbours or of its own, in order and fast") {
-  for (const int32_t norm_ranks : {0, 2, 1}) {
+  for (const int32_t norm_ranks : {0, 2, 3, 1}) {
     for (const bool fast : {false, true}) {
       Run run;
-      run.group = {fast, norm_ranks};
+      run.group = {fast, norm_ranks, 0};
       run.run(4);
       // Weights only: running statistics are those of a rank's neighbours, and rank 0's are saved.
       for (const Floats& values : run.values) CHECK(values == run.values[0]);
@@ -252,7 +150,7 @@ TEST_CASE("a checkpoint holds the queue of one process, and ranks of another num
     other.first = 2;
     other.save = folder / ("again" + std::to_string(ranks)).c_str();
     other.run(ranks);
-    CHECK(std::string(other.info.warning).find("written by 2 processes") != std::string::npos);
+    CHECK(std::string(other.info.warning).find("added up 2 parts of a batch") != std::string::npos);
     for (size_t t = 0; t < 2; ++t)
       CHECK(std::abs(other.losses[t] - whole.losses[t + 2]) <= loss_error(other.config, t == 0 ? 0 : 1));
     // And back again from what they saved.

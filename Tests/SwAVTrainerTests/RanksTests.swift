@@ -80,15 +80,39 @@ struct RanksTests {
     }
   }
 
-  @Test func anyNumberOfRanksTrainsAsOneProcess() throws {
+  @Test func ranksTrainAsOneProcess() throws {
     #expect(try pretrain("one", ranks: 1).code == 0)
     let one = losses("one")
-    for ranks in 2...4 {
-      let outcome = try pretrain("of\(ranks)", ranks: ranks)
-      #expect(outcome.code == 0, "\(outcome.errors)")
-      // One rank prints: as many lines as one process has.
-      #expect(outcome.objects.filter { $0["type"] as? String == "step" }.count == 6)
-      expectSame(losses("of\(ranks)"), one, steps: 6, "\(ranks) ranks")
+    let outcome = try pretrain("three", ranks: 3)
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    // One rank prints: as many lines as one process has.
+    #expect(outcome.objects.filter { $0["type"] as? String == "step" }.count == 6)
+    expectSame(losses("three"), one, steps: 6, "three ranks")
+  }
+
+  @Test func aRunInPartsHasTheSameBitsOnAnyNumberOfRanksKilledOrNot() throws {
+    let more = "--epochs 20 --sum-parts 12 --checkpoint-steps 2"
+    #expect(try pretrain("whole", ranks: 1, more).code == 0)
+    let killed = try pretrain("run", ranks: 2, more) { process in
+      wait(process) { rows("run").count >= 5 }
+      kill(try #require(TrainerProcess.children(of: process).last), SIGKILL)
+    }
+    #expect(killed.code != 0)
+    for ranks in [4, 3] {
+      let outcome = try pretrain("run", ranks: ranks, more) { process in
+        let before = rows("run").count
+        if ranks == 4 { wait(process) { rows("run").count > before + 4 } }
+        if ranks == 4 { kill(try #require(TrainerProcess.children(of: process).first), SIGTERM) }
+      }
+      #expect(outcome.code == (ranks == 4 ? 143 : 0), "\(outcome.errors)")
+      let warnings = outcome.objects.compactMap { $0["warning"] as? String }
+      #expect(!warnings.contains { $0.contains("rounded in another order") }, "\(warnings)")
+    }
+    #expect(try bytes("run") == bytes("whole"))
+    // A step that was made again after the kill has the loss that it had.
+    for row in rows("run") {
+      let same = rows("whole").first { $0["step"] as? Int == row["step"] as? Int }
+      #expect(row["loss"] as? Double == same?["loss"] as? Double)
     }
   }
 
@@ -173,6 +197,9 @@ struct RanksTests {
     let uneven = try pretrain("run", ranks: 3, "--epochs 2 --batch 10")
     #expect(uneven.code == 64)
     #expect(errors(uneven).count == 1 && errors(uneven)[0].contains("as 12"), "\(uneven.errors)")
+    let parts = try pretrain("run", ranks: 3, "--epochs 2 --sum-parts 4")
+    #expect(parts.code == 64)
+    #expect(errors(parts).count == 1 && errors(parts)[0].contains("sum-parts is 4"), "\(parts.errors)")
   }
 
   @Test func whatIsForOneProcessIsNotDoneByMany() throws {

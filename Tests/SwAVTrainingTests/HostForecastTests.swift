@@ -26,6 +26,11 @@ import Testing
     #expect(abs(traffic.byteSeconds(4, network) - (2 * 8e6 * 0.75 + 3e5) / 1e9) < 1e-12)
     // Two rounds of each short one, two pieces of gradients to three others twice.
     #expect(abs(traffic.messageSeconds(4, network) - 1e-4 * (200 + 12)) < 1e-12)
+    // Three parts of each host go out, and their sum comes in.
+    var inParts = traffic
+    inParts.parts = 12
+    #expect(abs(inParts.byteSeconds(4, network) - ((3 + 1) * 8e6 * 0.75 + 3 * 3e5) / 1e9) < 1e-12)
+    #expect(abs(inParts.messageSeconds(4, network) - 1e-4 * (200 + 36)) < 1e-12)
   }
 
   private func plan(_ values: [(String, String)]) throws -> PretrainPlan {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "comm/process_group.h"
 #include "network/network.h"
@@ -16,9 +17,11 @@ struct swav_network {
 };
 
 struct swav_trainer {
-  // What the trainer borrows; without groups it is alone.
+  // What the trainer borrows; without parts it is alone.
   std::shared_ptr<swav::Network> network;
-  std::unique_ptr<swav::Communicator> group, norm_group;
+  std::unique_ptr<swav::Communicator> group;  // NULL: this process alone
+  std::unique_ptr<swav::Parts> parts;
+  std::vector<std::unique_ptr<swav::Communicator>> neighbours;  // of parts that share statistics with some
   swav::Trainer trainer;
 };
 

@@ -32,18 +32,32 @@ std::unique_ptr<Objective> objective(const swav_trainer_config& c) {
   return std::make_unique<SwappedPrediction>(settings);
 }
 
-swav_trainer_config share(const swav_trainer_config& config, int ranks) {
+int parts_of(int wanted, int ranks) {
+  SWAV_REQUIRE(wanted >= 0 && wanted <= SWAV_MAX_PARTS, "parts is %d; 0 (one a rank) to %d is allowed", wanted, SWAV_MAX_PARTS);
+  SWAV_REQUIRE(wanted % ranks == 0, "parts is %d, and there are %d ranks; a multiple of their number is needed, as %d", wanted,
+               ranks, (wanted / ranks + 1) * ranks);
+  return wanted == 0 ? ranks : wanted;
+}
+
+swav_trainer_config share(const swav_trainer_config& config, int parts, const char* name) {
   swav_trainer_config own = config;
-  const auto divide = [&](const char* name, int32_t& value) {
-    SWAV_REQUIRE(value % ranks == 0, "%s is %d, and there are %d ranks; a multiple of their number is needed, as %d", name,
-                 value, ranks, (value / ranks + 1) * ranks);
-    value /= ranks;
-  };
-  divide("batch", own.batch);
+  SWAV_REQUIRE(config.batch % parts == 0, "batch is %d, and there are %d %s; a multiple of their number is needed, as %d",
+               config.batch, parts, name, (config.batch / parts + 1) * parts);
+  own.batch /= parts;
   // Whole batches, as one process would keep.
   if (config.batch > 0 && config.queue_length > 0)
-    own.queue_length = int32_t(EmbeddingQueue::rounded_length(config.queue_length, config.batch) / ranks);
+    own.queue_length = int32_t(EmbeddingQueue::rounded_length(config.queue_length, config.batch) / parts);
   return own;
+}
+
+// Of part number `part` of this process: who shares its batch-norm statistics. `width`: 0: all, 1: nobody, else so many
+// neighbours.
+static Communicator& norm_group(Parts& parts, int part, int width, std::vector<std::unique_ptr<Communicator>>& neighbours) {
+  if (width == 1) return group_of_one();
+  Communicator& all = parts.member(part);
+  if (width == 0 || width >= parts.total()) return all;
+  neighbours.push_back(std::make_unique<Neighbours>(all, width));
+  return *neighbours.back();
 }
 
 }  // namespace swav::api
@@ -75,32 +89,37 @@ swav_trainer_config swav_trainer_config_default(void) {
 swav_status swav_trainer_create(swav_network* network, const swav_trainer_config* config, swav_trainer** trainer) {
   return api::computed([&] {
     api::check_pointers("swav_trainer_create", {{"network", network}, {"config", config}, {"trainer", trainer}});
-    *trainer = new swav_trainer{network->network, nullptr, nullptr,
+    *trainer = new swav_trainer{network->network,
+                                nullptr,
+                                nullptr,
+                                {},
                                 Trainer(*network->network, api::trainer_settings(*config), api::objective(*config))};
   });
 }
 
-swav_group_config swav_group_config_default(void) { return {false, 0}; }
+swav_group_config swav_group_config_default(void) { return {false, 0, 0}; }
 
 swav_status swav_trainer_create_in_group(swav_network* network, const swav_trainer_config* config,
                                          const swav_communicator* communicator, const swav_group_config* group_config,
                                          swav_trainer** trainer) {
   return api::computed([&] {
-    api::check_pointers("swav_trainer_create_in_group", {{"network", network},
-                                                         {"config", config},
-                                                         {"communicator", communicator},
-                                                         {"group", group_config},
-                                                         {"trainer", trainer}});
-    auto group = std::make_unique<ProcessGroup>(*communicator, group_config->fast);
-    const int ranks = group->size(), width = group_config->norm_ranks;
+    api::check_pointers("swav_trainer_create_in_group",
+                        {{"network", network}, {"config", config}, {"group", group_config}, {"trainer", trainer}});
+    const int width = group_config->norm_ranks;
     SWAV_REQUIRE(width >= 0, "norm_ranks is %d; 0 (all) or more is allowed", width);
-    const swav_trainer_config own = api::share(*config, ranks);
-    std::unique_ptr<Communicator> neighbours;
-    if (width > 1 && width < ranks) neighbours = std::make_unique<Neighbours>(*group, width);
-    Communicator& norms = width == 1 ? group_of_one() : neighbours ? *neighbours : static_cast<Communicator&>(*group);
-    Communicator& all = *group;
-    *trainer = new swav_trainer{network->network, std::move(group), std::move(neighbours),
-                                Trainer(*network->network, api::trainer_settings(own), api::objective(own), all, norms)};
+    const int ranks = communicator ? std::max(1, communicator->size) : 1;
+    const int total = api::parts_of(group_config->parts, ranks), count = total / ranks;
+    std::unique_ptr<Communicator> group;
+    if (communicator) group = std::make_unique<ProcessGroup>(*communicator, group_config->fast, count);
+    const swav_trainer_config own = api::share(*config, total, total == ranks ? "ranks" : "parts");
+    auto parts = std::make_unique<Parts>(group ? *group : group_of_one(), count);
+    std::vector<std::unique_ptr<Communicator>> neighbours;
+    std::vector<TrainerPart> list;
+    for (int part = 0; part < count; ++part)
+      list.push_back({api::objective(own), &api::norm_group(*parts, part, width, neighbours)});
+    Parts& own_parts = *parts;
+    *trainer = new swav_trainer{network->network, std::move(group), std::move(parts), std::move(neighbours),
+                                Trainer(*network->network, api::trainer_settings(own), std::move(list), own_parts)};
   });
 }
 
@@ -121,7 +140,7 @@ swav_status swav_trainer_step(swav_trainer* trainer, const swav_step_input* inpu
     trainer->trainer.step(*input, *report);
   };
   // A rank that gave up in the middle would leave the others waiting.
-  return trainer && trainer->group ? api::computed(step) : api::interruptible(step);
+  return trainer && trainer->parts ? api::computed(step) : api::interruptible(step);
 }
 
 swav_status swav_trainer_health(swav_trainer* trainer, swav_health* health) {
@@ -159,9 +178,7 @@ swav_status swav_trainer_read_features(const swav_trainer* trainer, float* value
     api::check_pointers("swav_trainer_read_features", {{"trainer", trainer}, {"values", values}});
     const int64_t needed = trainer->trainer.feature_count();
     SWAV_REQUIRE(count == needed, "count is %lld; the features are %lld numbers", (long long)count, (long long)needed);
-    const float* features = trainer->trainer.features();
-    SWAV_REQUIRE(features != nullptr, "swav_trainer_read_features: there are no features before the first step");
-    std::copy(features, features + needed, values);
+    trainer->trainer.read_features(values);
   });
 }
 

@@ -1,6 +1,9 @@
 #include "comm/communicator.h"
 
 #include <cstring>
+#include <vector>
+
+#include "comm/ordered_sum.h"
 
 namespace swav {
 namespace {
@@ -17,7 +20,27 @@ class GroupOfOne final : public Communicator {
   void barrier() override {}
 };
 
+// By gathering everything.
+template <class T>
+void sum_gathered(Communicator& group, FunctionRef<T*(int)> array, int parts, int64_t count) {
+  if (group.size() == 1) return add_in_order(array, parts, array(0), count);
+  std::vector<T> mine(size_t(count * parts)), all(mine.size() * size_t(group.size()));
+  for (int part = 0; part < parts; ++part) std::memcpy(mine.data() + part * count, array(part), size_t(count) * sizeof(T));
+  group.gather(mine.data(), int64_t(mine.size() * sizeof(T)), all.data());
+  add_in_order([&](int part) { return all.data() + part * count; }, parts * group.size(), array(0), count);
+}
+
 }  // namespace
+
+void Communicator::sum_parts(FunctionRef<float*(int)> array, int parts, int64_t count) {
+  if (parts == 1) return sum(array(0), count);
+  sum_gathered(*this, array, parts, count);
+}
+
+void Communicator::sum_parts(FunctionRef<double*(int)> array, int parts, int64_t count) {
+  if (parts == 1) return sum(array(0), count);
+  sum_gathered(*this, array, parts, count);
+}
 
 Communicator& group_of_one() {
   static GroupOfOne group;  // no state: shared freely between threads

@@ -1,12 +1,11 @@
 #include "comm/process_group.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <functional>
 
-#include "base/parallel.h"
 #include "base/status.h"
+#include "comm/ordered_sum.h"
 
 namespace swav {
 namespace {
@@ -15,39 +14,21 @@ namespace {
 constexpr int64_t piece_bytes = int64_t{4} << 20;
 // Shorter arrays are gathered whole: one message instead of two, and few bytes.
 constexpr int64_t gathered_bytes = 16384;
-constexpr int64_t numbers_a_task = 32768;
-
-// values[i] = sum over ranks, in order, of parts[rank * stride + i].
-template <class T>
-void add_in_order(const T* parts, int64_t stride, int ranks, T* values, int64_t count) {
-  const auto add = [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) values[i] = parts[i];
-    for (int r = 1; r < ranks; ++r) {
-      const T* part = parts + r * stride;
-      for (int64_t i = begin; i < end; ++i) values[i] += part[i];
-    }
-  };
-  if (count <= numbers_a_task) return add(0, count);
-  parallel::for_each((count + numbers_a_task - 1) / numbers_a_task,
-                     [&](int64_t task, int) { add(task * numbers_a_task, std::min(count, (task + 1) * numbers_a_task)); });
-}
-
-// As std::max, but a NaN stays one, whichever side it is on.
-float larger(float a, float b) { return std::isnan(a) || a > b ? a : b; }
 
 }  // namespace
 
-ProcessGroup::ProcessGroup(const swav_communicator& functions, bool fast)
+ProcessGroup::ProcessGroup(const swav_communicator& functions, bool fast, int parts)
     : functions_(functions), fast_(fast && functions.sum != nullptr) {
   SWAV_REQUIRE(functions.size >= 1, "communicator.size is %d; 1 or more is allowed", functions.size);
   SWAV_REQUIRE(functions.rank >= 0 && functions.rank < functions.size, "communicator.rank is %d of %d; 0 to %d is allowed",
                functions.rank, functions.size, functions.size - 1);
   SWAV_REQUIRE(functions.gather && functions.broadcast && functions.barrier,
                "communicator: gather, broadcast or barrier is NULL; only sum, exchange and message may be");
-  const size_t count = functions.size == 1 ? 0 : size_t(piece_bytes) / sizeof(double) + size_t(functions.size) + 1;
-  sent_.resize(count);
-  // Gathering needs room for all ranks' short arrays; exchanging for a piece and its sums.
-  received_.resize(functions.size == 1 ? 0 : std::max(2 * count, size_t(functions.size) * gathered_bytes / sizeof(double)));
+  if (functions.size == 1) return;
+  const size_t total = size_t(functions.size) * size_t(parts);
+  // Gathering needs room for the short arrays of all; exchanging for a piece and its sums.
+  sent_.resize(std::max(size_t(piece_bytes) / sizeof(double) + total + 1, size_t(parts) * gathered_bytes / sizeof(double)));
+  received_.resize(std::max(2 * sent_.size(), total * gathered_bytes / sizeof(double)));
 }
 
 void ProcessGroup::check(swav_status status) const {
@@ -76,36 +57,55 @@ void ProcessGroup::exchange(const void* parts, int64_t bytes, void* received) {
   }
 }
 
+// [begin, begin + count) of each array.
 template <class T>
-void ProcessGroup::sum_piece(T* values, int64_t count) {
-  const int ranks = size();
-  T* const received = reinterpret_cast<T*>(received_.data());
+void ProcessGroup::sum_piece(FunctionRef<T*(int)> array, int parts, int64_t begin, int64_t count) {
+  const int ranks = size(), total = ranks * parts;
+  T *const sent = reinterpret_cast<T*>(sent_.data()), *const received = reinterpret_cast<T*>(received_.data());
+  T* const values = array(0) + begin;
   if (count * int64_t(sizeof(T)) <= gathered_bytes) {
-    gather(values, count * int64_t(sizeof(T)), received);
-    return add_in_order(received, count, ranks, values, count);
+    for (int p = 0; p < parts; ++p) std::memcpy(sent + p * count, array(p) + begin, size_t(count) * sizeof(T));
+    gather(sent, parts * count * int64_t(sizeof(T)), received);
+    return add_in_order([&](int p) { return received + p * count; }, total, values, count);
   }
+  // Each rank gets its slice of every array.
   const int64_t slice = (count + ranks - 1) / ranks, bytes = slice * int64_t(sizeof(T));
-  T* const sent = reinterpret_cast<T*>(sent_.data());
-  std::memcpy(sent, values, size_t(count) * sizeof(T));
-  std::fill(sent + count, sent + slice * ranks, T(0));
-  exchange(sent, bytes, received);
-  add_in_order(received, slice, ranks, sent, slice);
+  for (int64_t r = 0; r < ranks; ++r) {
+    const int64_t from = std::min(count, r * slice), some = std::min(slice, count - from);
+    for (int p = 0; p < parts; ++p) {
+      T* to = sent + (r * parts + p) * slice;
+      std::memcpy(to, array(p) + begin + from, size_t(some) * sizeof(T));
+      std::fill(to + some, to + slice, T(0));
+    }
+  }
+  exchange(sent, parts * bytes, received);
+  add_in_order([&](int p) { return received + p * slice; }, total, sent, slice);
   gather(sent, bytes, received);
   std::memcpy(values, received, size_t(count) * sizeof(T));
 }
 
 template <class T>
-void ProcessGroup::sum_all(T* values, int64_t count) {
-  if (size() == 1 || count == 0) return;
-  if (fast_) {
-    return check(functions_.sum(functions_.context, values, count, sizeof(T) == sizeof(double)));
+void ProcessGroup::sum_all(FunctionRef<T*(int)> array, int parts, int64_t count) {
+  if (count == 0) return;
+  if (size() == 1 || fast_) {
+    if (parts > 1) add_in_order(array, parts, array(0), count);
+    if (size() == 1) return;
+    return check(functions_.sum(functions_.context, array(0), count, sizeof(T) == sizeof(double)));
   }
-  const int64_t piece = piece_bytes / int64_t(sizeof(T));
-  for (int64_t begin = 0; begin < count; begin += piece) sum_piece(values + begin, std::min(piece, count - begin));
+  const int64_t piece = piece_bytes / int64_t(sizeof(T)) / parts;
+  for (int64_t begin = 0; begin < count; begin += piece) sum_piece(array, parts, begin, std::min(piece, count - begin));
 }
 
-void ProcessGroup::sum(float* values, int64_t count) { sum_all(values, count); }
-void ProcessGroup::sum(double* values, int64_t count) { sum_all(values, count); }
+void ProcessGroup::sum(float* values, int64_t count) {
+  const auto array = [&](int) { return values; };
+  sum_all(FunctionRef<float*(int)>(array), 1, count);
+}
+void ProcessGroup::sum(double* values, int64_t count) {
+  const auto array = [&](int) { return values; };
+  sum_all(FunctionRef<double*(int)>(array), 1, count);
+}
+void ProcessGroup::sum_parts(FunctionRef<float*(int)> array, int parts, int64_t count) { sum_all(array, parts, count); }
+void ProcessGroup::sum_parts(FunctionRef<double*(int)> array, int parts, int64_t count) { sum_all(array, parts, count); }
 
 void ProcessGroup::max(float* values, int64_t count) {
   if (size() == 1) return;

@@ -15,14 +15,16 @@ namespace swav {
 
 class ProcessGroup final : public Communicator {
  public:
-  // The functions and what they need outlive the group. Throws SWAV_ERROR_ARGUMENT for a rank, a size or functions that are
-  // none.
-  ProcessGroup(const swav_communicator& functions, bool fast);
+  // The functions and what they need outlive the group. `parts`: arrays of a rank in sum_parts, at most. Throws
+  // SWAV_ERROR_ARGUMENT for a rank, a size or functions that are none.
+  ProcessGroup(const swav_communicator& functions, bool fast, int parts = 1);
 
   int rank() const override { return functions_.rank; }
   int size() const override { return functions_.size; }
   void sum(float* values, int64_t count) override;
   void sum(double* values, int64_t count) override;
+  void sum_parts(FunctionRef<float*(int)> array, int parts, int64_t count) override;
+  void sum_parts(FunctionRef<double*(int)> array, int parts, int64_t count) override;
   void max(float* values, int64_t count) override;
   void gather(const void* mine, int64_t bytes, void* all) override;
   void broadcast(void* values, int64_t bytes, int root) override;
@@ -30,9 +32,9 @@ class ProcessGroup final : public Communicator {
 
  private:
   template <class T>
-  void sum_all(T* values, int64_t count);
+  void sum_all(FunctionRef<T*(int)> array, int parts, int64_t count);
   template <class T>
-  void sum_piece(T* values, int64_t count);
+  void sum_piece(FunctionRef<T*(int)> array, int parts, int64_t begin, int64_t count);
   void exchange(const void* parts, int64_t bytes, void* received);
   void check(swav_status status) const;
 
@@ -49,6 +51,7 @@ class Neighbours final : public Communicator {
 
   int rank() const override { return group_.rank() - first_; }
   int size() const override { return size_; }
+  bool alone() const override { return group_.alone(); }
   void sum(float* values, int64_t count) override;
   void sum(double* values, int64_t count) override;
   void max(float* values, int64_t count) override;

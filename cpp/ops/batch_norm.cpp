@@ -74,7 +74,7 @@ void combine_moments(const BlockSums& parts, const RowBlocks& blocks, Communicat
       for (int64_t c = c0; c < c1; ++c) sums[c] += rows * double(parts.first[block * channels + c]);
     }
   });
-  if (communicator.size() > 1) return combine_ranks(parts, blocks, communicator, sums, v);
+  if (!communicator.alone()) return combine_ranks(parts, blocks, communicator, sums, v);
   for (int64_t c = 0; c < channels; ++c) v.mean[c] = float(sums[c] / total);
   for_channels(channels, [&](int64_t c0, int64_t c1) {
     double mean[channel_group];
@@ -117,7 +117,7 @@ void backward_coefficients(const BlockSums& blocks, int64_t block_count, const f
     d_beta[c] += float(sums[c]);
     d_gamma[c] += float(sums[channels + c] * deviation(c));
   }
-  if (communicator.size() > 1) communicator.sum(sums, 2 * channels);
+  if (!communicator.alone()) communicator.sum(sums, 2 * channels);
   for (int64_t c = 0; c < channels; ++c) {
     const double r = deviation(c), a = double(gamma[c]) * r;
     const double b = -a * r * r * sums[channels + c] / v.count;

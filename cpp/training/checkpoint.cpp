@@ -43,7 +43,7 @@ std::string version_text(int32_t version) {
 
 struct Header {
   swav_checkpoint_info info{};
-  int64_t ranks = 1;
+  int64_t parts = 1;
   Settings settings;
 };
 
@@ -79,7 +79,7 @@ Header read_header(const TensorFile& file) {
   copy_text(header.info.isa, member("isa", &json::is_string).get<std::string>());
   // Recorded since the extensions are a set.
   if (root.contains("used")) copy_text(header.info.used, member("used", &json::is_string).get<std::string>());
-  if (root.contains("ranks")) header.ranks = member("ranks", &json::is_number_integer).get<int64_t>();
+  if (root.contains("ranks")) header.parts = member("ranks", &json::is_number_integer).get<int64_t>();
   for (const auto& [name, value] : member("settings", &json::is_object).items()) {
     if (!value.is_string()) damaged("text of a setting");
     header.settings[name] = value.get<std::string>();
@@ -104,8 +104,8 @@ std::string warning(const swav_checkpoint_info& info, const std::string& isa, in
            version_text(SWAV_VERSION) + ": the weights may differ in their last bits from those of a run without a break";
   }
   if (then != now) {
-    return "the checkpoint was written by " + std::to_string(then) + (then == 1 ? " process" : " processes") +
-           " and training goes on with " + std::to_string(now) +
+    return "the checkpoint was written by a run that added up " + std::to_string(then) + (then == 1 ? " part" : " parts") +
+           " of a batch, and training goes on with " + std::to_string(now) +
            ": sums are rounded in another order, and the weights will differ in their last bits from those of a run without a "
            "change";
   }
@@ -161,25 +161,40 @@ class StateReader {
 }  // namespace
 
 std::map<std::string, std::string> Trainer::checkpoint_settings() const {
-  // Those of all ranks, as one process would have them.
+  // Those of all parts, as a process with the whole batch would have them.
   TrainerSettings whole = settings_;
-  whole.batch *= group_.size();
-  std::vector<Setting> objective = objective_->settings();
-  for (Setting& setting : objective) setting.value *= setting.counts_rows ? group_.size() : 1;
+  whole.batch *= parts_->total();
+  std::vector<Setting> objective = own_[0].objective->settings();
+  for (Setting& setting : objective) setting.value *= setting.counts_rows ? parts_->total() : 1;
   Settings settings = settings_of(network_.config(), whole, objective);
-  const bool common = norm_group_.size() == group_.size() && settings_.micro_batches() == 1;
-  settings["norm_images"] = std::to_string(common ? 0 : norm_group_.size() * settings_.images_at_once());
+  const int norm_parts = own_[0].norm_group->size();
+  const bool common = norm_parts == parts_->total() && settings_.micro_batches() == 1;
+  settings["norm_images"] = std::to_string(common ? 0 : norm_parts * settings_.images_at_once());
   return settings;
 }
 
-void Trainer::save(const std::string& path, const std::string& note) const {
-  on_root(group_, [&] { swav::require_finite(network_.parameters()); });
-  const std::vector<StateArray> objective = objective_->state();
+std::vector<StateArray> Trainer::state_of_parts(size_t array) const {
+  std::vector<StateArray> arrays;
+  for (const TrainerPart& part : own_) arrays.push_back(part.objective->state()[array]);
+  return arrays;
+}
+
+// Of arrays of which each part has its rows; empty for the others.
+std::vector<std::vector<float>> Trainer::gather_state() const {
   std::vector<std::vector<float>> gathered;
-  for (const StateArray& array : objective) {
-    gathered.push_back(array.batch > 0 && group_.size() > 1 ? gather_whole(array, group_) : std::vector<float>());
+  const size_t arrays = own_[0].objective->state().size();
+  for (size_t i = 0; i < arrays; ++i) {
+    const std::vector<StateArray> parts = state_of_parts(i);
+    gathered.push_back(parts[0].batch > 0 && parts_->total() > 1 ? gather_whole(parts, processes()) : std::vector<float>());
   }
-  on_root(group_, [&] { write(path, note, objective, gathered, {}, {}); });
+  return gathered;
+}
+
+void Trainer::save(const std::string& path, const std::string& note) const {
+  on_root(processes(), [&] { swav::require_finite(network_.parameters()); });
+  const std::vector<StateArray> objective = own_[0].objective->state();
+  const std::vector<std::vector<float>> gathered = gather_state();
+  on_root(processes(), [&] { write(path, note, objective, gathered, {}, {}); });
 }
 
 void Trainer::write(const std::string& path, const std::string& note, const std::vector<StateArray>& objective,
@@ -190,8 +205,9 @@ void Trainer::write(const std::string& path, const std::string& note, const std:
   for (const ParameterView& view : optimizer_->parameters()) steps.push_back(view.steps);
   for (const TensorEntry& entry : network_.parameters().entries()) {
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
-    tensors.push_back({state1_prefix + entry.name, DataType::f32, entry.shape, plan_.state1 + entry.offset});
-    if (plan_.state2) tensors.push_back({state2_prefix + entry.name, DataType::f32, entry.shape, plan_.state2 + entry.offset});
+    tensors.push_back({state1_prefix + entry.name, DataType::f32, entry.shape, plan().state1 + entry.offset});
+    if (plan().state2)
+      tensors.push_back({state2_prefix + entry.name, DataType::f32, entry.shape, plan().state2 + entry.offset});
   }
   tensors.push_back({steps_name, DataType::i64, {int64_t(steps.size())}, steps.data()});
   for (size_t i = 0; i < objective.size(); ++i) {
@@ -199,14 +215,14 @@ void Trainer::write(const std::string& path, const std::string& note, const std:
     const DataType type = array.values ? DataType::f32 : DataType::i64;
     const void* values = array.values ? static_cast<const void*>(array.values) : array.counters;
     if (!gathered[i].empty()) values = gathered[i].data();
-    tensors.push_back({objective_prefix + array.name, type, whole_shape(array, group_.size()), values});
+    tensors.push_back({objective_prefix + array.name, type, whole_shape(array, parts_->total()), values});
   }
   tensors.insert(tensors.end(), more_tensors.begin(), more_tensors.end());
   Metadata metadata = weights_metadata(network_.config(), network_.input);
   metadata.insert(more_metadata.begin(), more_metadata.end());
   metadata["note"] = note;
-  metadata[key] = json{{"format", newest_format},        {"engine", SWAV_VERSION}, {"isa", instruction_set(settings_)},
-                       {"used", used_features().text()}, {"ranks", group_.size()}, {"settings", checkpoint_settings()}}
+  metadata[key] = json{{"format", newest_format},        {"engine", SWAV_VERSION},   {"isa", instruction_set(settings_)},
+                       {"used", used_features().text()}, {"ranks", parts_->total()}, {"settings", checkpoint_settings()}}
                       .dump();
   write_safetensors(path, tensors, metadata);
 }
@@ -221,15 +237,15 @@ struct Trainer::State {
 };
 
 Trainer::State Trainer::sized_state() const {
-  require_memory(plan_.bytes().parameters * 2 + plan_.bytes().optimizer + plan_.bytes().queue * group_.size(),
+  require_memory(plan().bytes().parameters * 2 + plan().bytes().optimizer + plan().bytes().queue * parts_->total(),
                  "reading a checkpoint", "it is held beside the training state for a moment");
   State state{network_.parameters(), {}, {}, {}, {}, {}};
   state.state1.resize(size_t(state.parameters.size()));
-  if (plan_.state2) state.state2.resize(size_t(state.parameters.size()));
+  if (plan().state2) state.state2.resize(size_t(state.parameters.size()));
   state.steps.resize(optimizer_->parameters().size());
-  for (const StateArray& array : objective_->state()) {
+  for (const StateArray& array : own_[0].objective->state()) {
     int64_t count = 1;
-    for (int64_t n : whole_shape(array, group_.size())) count *= n;
+    for (int64_t n : whole_shape(array, parts_->total())) count *= n;
     state.values.emplace_back(array.values ? size_t(count) : 0);
     state.counters.emplace_back(array.values ? 0 : size_t(count));
   }
@@ -242,14 +258,14 @@ void Trainer::read_state(const TensorFile& file, State& state, Values values) co
     reader.read(entry, state.parameters.data(entry));
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
     reader.read(state1_prefix + entry.name, entry.shape, state.state1.data() + entry.offset);
-    if (plan_.state2) reader.read(state2_prefix + entry.name, entry.shape, state.state2.data() + entry.offset, true);
+    if (plan().state2) reader.read(state2_prefix + entry.name, entry.shape, state.state2.data() + entry.offset, true);
   }
   reader.read(steps_name, {int64_t(state.steps.size())}, state.steps.data());
-  const std::vector<StateArray> objective = objective_->state();
+  const std::vector<StateArray> objective = own_[0].objective->state();
   for (size_t i = 0; i < objective.size(); ++i) {
     const StateArray& array = objective[i];
     const std::string name = file.find(array.name) != nullptr ? array.name : objective_prefix + array.name;
-    const std::vector<int64_t> shape = whole_shape(array, group_.size());
+    const std::vector<int64_t> shape = whole_shape(array, parts_->total());
     if (array.values) {
       reader.read(name, shape, state.values[i].data());
     } else {
@@ -260,11 +276,11 @@ void Trainer::read_state(const TensorFile& file, State& state, Values values) co
 }
 
 void Trainer::broadcast(State& state) const {
-  if (group_.size() == 1) return;
-  const auto send = [&](auto& values) { group_.broadcast(values.data(), int64_t(values.size() * sizeof values[0]), 0); };
+  if (processes().size() == 1) return;
+  const auto send = [&](auto& values) { processes().broadcast(values.data(), int64_t(values.size() * sizeof values[0]), 0); };
   for (const TensorEntry& entry : state.parameters.entries()) {
     const int64_t size = entry.kind == SWAV_TENSOR_COUNTER ? sizeof(int64_t) : sizeof(float);
-    group_.broadcast(state.parameters.data(entry), entry.count * size, 0);
+    processes().broadcast(state.parameters.data(entry), entry.count * size, 0);
   }
   for (auto* values : {&state.state1, &state.state2}) send(*values);
   send(state.steps);
@@ -278,7 +294,7 @@ swav_checkpoint_info Trainer::restore(const std::string& path, Values values) {
   State state = sized_state();
   swav_checkpoint_info info{};
   swav_input_description input{};
-  on_root(group_, [&] {
+  on_root(processes(), [&] {
     const TensorFile file(path);
     const Header header = read_header(file);
     const std::string differences = difference(header.settings, checkpoint_settings());
@@ -288,21 +304,25 @@ swav_checkpoint_info Trainer::restore(const std::string& path, Values values) {
     read_state(file, state, values);
     input = *declared.input;
     info = header.info;
-    copy_text(info.warning, warning(info, instruction_set(settings_), header.ranks, group_.size()));
+    copy_text(info.warning, warning(info, instruction_set(settings_), header.parts, parts_->total()));
   });
-  group_.broadcast(&info, sizeof info, 0);
-  group_.broadcast(&input, sizeof input, 0);
+  processes().broadcast(&info, sizeof info, 0);
+  processes().broadcast(&input, sizeof input, 0);
   broadcast(state);
 
   network_.parameters().assign(state.parameters);
   network_.input = input;
-  std::copy(state.state1.begin(), state.state1.end(), plan_.state1);
-  std::copy(state.state2.begin(), state.state2.end(), plan_.state2);
+  std::copy(state.state1.begin(), state.state1.end(), plan().state1);
+  std::copy(state.state2.begin(), state.state2.end(), plan().state2);
   for (size_t i = 0; i < state.steps.size(); ++i) optimizer_->parameters()[i].steps = state.steps[i];
-  const std::vector<StateArray> objective = objective_->state();
+  const std::vector<StateArray> objective = own_[0].objective->state();
   for (size_t i = 0; i < objective.size(); ++i) {
-    take_part(state.values[i], objective[i], group_);
-    std::copy(state.counters[i].begin(), state.counters[i].end(), objective[i].counters);
+    const std::vector<StateArray> parts = state_of_parts(i);
+    for (int part = 0; part < parts_->count(); ++part) {
+      const StateArray& own = parts[size_t(part)];
+      take_part(state.values[i], own, parts_->total(), parts_->member(part).rank());
+      std::copy(state.counters[i].begin(), state.counters[i].end(), own.counters);
+    }
   }
   return info;
 }

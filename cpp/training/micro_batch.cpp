@@ -1,7 +1,7 @@
-// The batch on its way through the network, whole or in micro-batches. Codes and loss are over the whole batch, so its scores
-// come first. Activations are kept of one micro-batch only: the backward pass begins with the last one, which is still there,
-// and computes those of the others again. Rows of all crops are crop-major, v * images + b: a micro-batch has a stretch of each
-// crop's rows.
+// A part of the batch on its way through the network, whole or in micro-batches. Codes and loss are over the whole batch, so
+// its scores come first. Activations are kept of one micro-batch only: the backward pass begins with the last one, which is
+// still there, and computes those of the others again. Rows of all crops are crop-major, v * images + b: a micro-batch has a
+// stretch of each crop's rows.
 #include <cstring>
 
 #include "base/parallel.h"
@@ -26,92 +26,97 @@ void copy_rows(float* to, const float* from, int64_t rows, int64_t width) {
 
 }  // namespace
 
-const float* Trainer::input_of(const TrainingPass& pass, const swav_step_input& input, int64_t micro_batch) const {
-  if (pass.groups.size() == 1 && settings_.micro_batches() == 1) return input.crops[pass.groups[0]];
+const float* Trainer::input_of(int part, const TrainingPass& pass, const swav_step_input& input, int64_t micro_batch) const {
+  if (pass.joined == nullptr) return input.crops[pass.groups[0]];
   float* to = pass.joined;
   const int64_t image = pass.backbone.input_count() / pass.backbone.images(), images = settings_.images_at_once();
+  const int64_t first = part * settings_.batch + micro_batch * images;
   for (size_t g : pass.groups) {
     for (int64_t crop = 0; crop < settings_.groups[g].count; ++crop) {
-      copy_rows(to, input.crops[g] + (crop * settings_.batch + micro_batch * images) * image, images, image);
+      copy_rows(to, input.crops[g] + (crop * settings_.images() + first) * image, images, image);
       to += images * image;
     }
   }
   return pass.joined;
 }
 
-void Trainer::forward(const swav_step_input& input, int64_t micro_batch) {
+void Trainer::forward(int part, const swav_step_input& input, int64_t micro_batch) {
   const int64_t feature_dim = network_.description().feature_dim;
-  for (TrainingPass& pass : plan_.passes) {
+  TrainingPlan& plan = *own_[size_t(part)].plan;
+  Communicator& norm_group = *own_[size_t(part)].norm_group;
+  for (TrainingPass& pass : plan.passes) {
     const float* crops;
     {
       const Stopwatch data(times_.data);
-      crops = input_of(pass, input, micro_batch);
+      crops = input_of(part, pass, input, micro_batch);
     }
-    pass.backbone.forward(crops, Statistics::batch, norm_group_, plan_.workspace, pass.buffers,
-                          plan_.features + pass.first_row * feature_dim);
+    pass.backbone.forward(crops, Statistics::batch, norm_group, plan.workspace, pass.buffers,
+                          plan.features + pass.first_row * feature_dim);
   }
   const Stopwatch head(times_.head);
-  plan_.head->forward(plan_.features, Statistics::batch, norm_group_, plan_.workspace);
-  plan_.head->forward_scores(plan_.workspace);
+  plan.head->forward(plan.features, Statistics::batch, norm_group, plan.workspace);
+  plan.head->forward_scores(plan.workspace);
 }
 
-void Trainer::collect_output(int64_t micro_batch) {
-  const int64_t dim = plan_.shape().dim;
+void Trainer::collect_output(TrainingPlan& plan, int64_t micro_batch) {
+  const int64_t dim = plan.shape().dim;
   for_each_stretch(settings_, micro_batch, [&](int64_t row, int64_t whole, int64_t count) {
-    copy_rows(plan_.embeddings + whole * dim, plan_.head->embeddings() + row * dim, count, dim);
-    for (size_t set = 0; set < plan_.output.sets.size(); ++set) {
-      const int64_t prototypes = plan_.shape().prototypes[set];
-      copy_rows(plan_.output.sets[set].scores + whole * prototypes, plan_.head->scores(int32_t(set)) + row * prototypes, count,
+    copy_rows(plan.embeddings + whole * dim, plan.head->embeddings() + row * dim, count, dim);
+    for (size_t set = 0; set < plan.output.sets.size(); ++set) {
+      const int64_t prototypes = plan.shape().prototypes[set];
+      copy_rows(plan.output.sets[set].scores + whole * prototypes, plan.head->scores(int32_t(set)) + row * prototypes, count,
                 prototypes);
     }
   });
 }
 
-void Trainer::hand_out_gradients(int64_t micro_batch) {
-  const int64_t dim = plan_.shape().dim;
+void Trainer::hand_out_gradients(const TrainerPart& own, int64_t micro_batch) {
+  TrainingPlan& plan = *own.plan;
+  const int64_t dim = plan.shape().dim;
   for_each_stretch(settings_, micro_batch, [&](int64_t row, int64_t whole, int64_t count) {
-    if (objective_->differentiates_embeddings())
-      copy_rows(plan_.head->d_embeddings() + row * dim, plan_.output.d_embeddings + whole * dim, count, dim);
-    for (size_t set = 0; set < plan_.output.sets.size(); ++set) {
-      const int64_t prototypes = plan_.shape().prototypes[set];
-      copy_rows(plan_.head->scores(int32_t(set)) + row * prototypes, plan_.output.sets[set].scores + whole * prototypes, count,
+    if (own.objective->differentiates_embeddings())
+      copy_rows(plan.head->d_embeddings() + row * dim, plan.output.d_embeddings + whole * dim, count, dim);
+    for (size_t set = 0; set < plan.output.sets.size(); ++set) {
+      const int64_t prototypes = plan.shape().prototypes[set];
+      copy_rows(plan.head->scores(int32_t(set)) + row * prototypes, plan.output.sets[set].scores + whole * prototypes, count,
                 prototypes);
     }
   });
 }
 
-void Trainer::backward() {
+void Trainer::backward(const TrainerPart& own) {
+  TrainingPlan& plan = *own.plan;
   const int64_t feature_dim = network_.description().feature_dim;
   {
     const Stopwatch head(times_.head);
-    plan_.head->backward(plan_.features, objective_->differentiates_embeddings(), norm_group_, plan_.workspace,
-                         plan_.d_features);
+    plan.head->backward(plan.features, own.objective->differentiates_embeddings(), *own.norm_group, plan.workspace,
+                        plan.d_features);
   }
-  for (auto pass = plan_.passes.rbegin(); pass != plan_.passes.rend(); ++pass) {
-    pass->backbone.backward(plan_.d_features + pass->first_row * feature_dim, norm_group_, plan_.workspace, pass->buffers);
+  for (auto pass = plan.passes.rbegin(); pass != plan.passes.rend(); ++pass) {
+    pass->backbone.backward(plan.d_features + pass->first_row * feature_dim, *own.norm_group, plan.workspace, pass->buffers);
   }
 }
 
-void Trainer::forward_all(const swav_step_input& input, swav_step_report& report) {
-  const Stopwatch watch(report.forward_seconds);
-  objective_->prepare(plan_.output);
+void Trainer::forward_all(int part, const swav_step_input& input) {
+  TrainerPart& own = own_[size_t(part)];
+  const Stopwatch watch(own.report.forward_seconds);
   const int64_t micro_batches = settings_.micro_batches();
   for (int64_t i = 0; i < micro_batches; ++i) {
-    forward(input, i);
-    if (micro_batches > 1) collect_output(i);
+    forward(part, input, i);
+    if (micro_batches > 1) collect_output(*own.plan, i);
   }
 }
 
-void Trainer::backward_all(const swav_step_input& input, swav_step_report& report) {
-  const Stopwatch watch(report.backward_seconds);
-  const int64_t parameters = network_.parameters().size(), micro_batches = settings_.micro_batches();
-  parallel::zero(plan_.gradients, parameters);
+void Trainer::backward_all(int part, const swav_step_input& input) {
+  TrainerPart& own = own_[size_t(part)];
+  const Stopwatch watch(own.report.backward_seconds);
+  const int64_t micro_batches = settings_.micro_batches();
+  parallel::zero(own.plan->gradients, network_.parameters().size());
   for (int64_t i = micro_batches - 1; i >= 0; --i) {
-    if (i < micro_batches - 1) forward(input, i);
-    if (micro_batches > 1) hand_out_gradients(i);
-    backward();
+    if (i < micro_batches - 1) forward(part, input, i);
+    if (micro_batches > 1) hand_out_gradients(own, i);
+    backward(own);
   }
-  group_.sum(plan_.gradients, parameters);
 }
 
 }  // namespace swav

@@ -21,6 +21,7 @@ void check(const TrainerSettings& settings) {
   }
   SWAV_REQUIRE(settings.batch >= 1 && settings.batch <= SWAV_MAX_BATCH, "batch is %d; 1 to %d is allowed", settings.batch,
                SWAV_MAX_BATCH);
+  SWAV_REQUIRE(settings.parts >= 1, "a process has %d parts of the batch; 1 or more is allowed", settings.parts);
   SWAV_REQUIRE(settings.micro_batch >= 0 && (settings.micro_batch == 0 || settings.batch % settings.micro_batch == 0),
                "micro_batch is %d; a divisor of the batch, %d, is needed", settings.micro_batch, settings.batch);
   SWAV_REQUIRE(settings.crops() * settings.images_at_once() >= 2, "one row has no batch statistics");
@@ -28,12 +29,13 @@ void check(const TrainerSettings& settings) {
 }
 
 TrainingPlan::TrainingPlan(const Description& description, const Parameters& parameters, const TrainerSettings& settings,
-                           Objective& objective)
+                           Objective& objective, Update update)
     : feature_dim_(description.feature_dim),
       parameter_floats_(parameters.size()),
-      states_(Optimizer::states(settings.optimizer.rule)) {
+      states_(update == Update::here ? Optimizer::states(settings.optimizer.rule) : 0) {
   check(settings);
   micro_batches_ = settings.micro_batches();
+  takes_all_ = settings.images_at_once() == settings.images();
   SWAV_REQUIRE(!description.projection.empty(), "the network has no projection head; training needs embeddings");
   shape_ = {settings.crops(), settings.batch, description.config.dim, {}};
   for (const LinearLayer& set : description.prototypes) shape_.prototypes.push_back(set.out);
@@ -67,11 +69,11 @@ void TrainingPlan::take(Arena& arena, Objective& objective) {
   };
   gradients = arena.take<float>(parameter_floats_);
   taken(bytes_.gradients);
-  state1 = arena.take<float>(parameter_floats_);
+  state1 = states_ > 0 ? arena.take<float>(parameter_floats_) : nullptr;
   state2 = states_ == 2 ? arena.take<float>(parameter_floats_) : nullptr;
   taken(bytes_.optimizer);
   for (TrainingPass& pass : passes) {
-    if (pass.groups.size() > 1 || micro_batches_ > 1) pass.joined = arena.take<float>(pass.backbone.input_count());
+    if (pass.groups.size() > 1 || !takes_all_) pass.joined = arena.take<float>(pass.backbone.input_count());
     pass.backbone.take(arena);
   }
   features = arena.take<float>(rows_at_once() * feature_dim_);
@@ -131,26 +133,38 @@ void TrainingPlan::allocate(Parameters& parameters, Objective& objective) {
   }
 }
 
+swav_memory_plan bytes_of_parts(const TrainingPlan& plan, int parts) {
+  swav_memory_plan bytes = plan.bytes();
+  for (int64_t* of_each : {&bytes.gradients, &bytes.activations, &bytes.workspace, &bytes.queue}) {
+    bytes.total += *of_each * (parts - 1);
+    *of_each *= parts;
+  }
+  return bytes;
+}
+
 void require_memory_for(const TrainingPlan& plan, const Description& description, const Parameters& parameters,
                         const TrainerSettings& settings, Objective& objective) {
   const int64_t room = memory_room().smallest();
-  if (plan.needed_bytes() <= room) return;
-  const int64_t unit = settings.micro_batch > 0 ? settings.micro_batch : 1;  // that a batch is a multiple of
+  const auto needed = [&](const TrainingPlan& one) {
+    return bytes_of_parts(one, settings.parts).total - one.bytes().parameters;
+  };
+  if (needed(plan) <= room) return;
+  const int64_t unit = settings.micro_batch > 0 ? settings.micro_batch : 1;  // that a part is a multiple of
   const auto bytes_of = [&](int64_t units) {
     TrainerSettings smaller = settings;
     smaller.batch = int32_t(units * unit);
     try {
-      return TrainingPlan(description, parameters, smaller, objective).needed_bytes();
+      return needed(TrainingPlan(description, parameters, smaller, objective));
     } catch (const Error&) {  // too large to be counted, or too few rows for batch statistics
       return units > 1 ? INT64_MAX : int64_t{0};
     }
   };
-  const int64_t fits = unit * largest_that_fits(settings.batch / unit - 1, room, bytes_of);
+  const int64_t fits = settings.parts * unit * largest_that_fits(settings.batch / unit - 1, room, bytes_of);
   const std::string advice =
-      fits > 0
-          ? "the largest batch that fits is " + std::to_string(fits) + "; micro-batches need less for the same batch"
-          : "not even a batch of " + std::to_string(unit) + " fits: fewer or smaller crops or a narrower network need less";
-  require_memory(plan.needed_bytes(), "a training step on a batch of " + std::to_string(settings.batch), advice);
+      fits > 0 ? "the largest batch that fits is " + std::to_string(fits) + "; micro-batches need less for the same batch"
+               : "not even a batch of " + std::to_string(unit * settings.parts) +
+                     " fits: fewer or smaller crops or a narrower network need less";
+  require_memory(needed(plan), "a training step on a batch of " + std::to_string(settings.images()), advice);
 }
 
 }  // namespace swav

@@ -1,5 +1,5 @@
-// State of which each rank holds a part, as a checkpoint keeps it: that of one process with the whole batch, so that any number
-// of ranks can go on with it.
+// State of which each process holds parts, as a checkpoint keeps it: that of one with the whole batch, so that any number of
+// them can go on with it.
 #pragma once
 
 #include <vector>
@@ -9,13 +9,13 @@
 
 namespace swav {
 
-// The shape in a file, for `ranks` of them.
-std::vector<int64_t> whole_shape(const StateArray& array, int ranks);
+// The shape in a file, of `parts` of them.
+std::vector<int64_t> whole_shape(const StateArray& array, int parts);
 
-// The whole array from the parts of all ranks. Collective.
-std::vector<float> gather_whole(const StateArray& array, Communicator& group);
+// The whole array from the parts of all processes, of which each has as many. Collective.
+std::vector<float> gather_whole(const std::vector<StateArray>& parts, Communicator& processes);
 
-// Copies this rank's part of the whole array to array.values.
-void take_part(const std::vector<float>& whole, const StateArray& array, const Communicator& group);
+// Copies part number `part` of `parts` of the whole array to array.values.
+void take_part(const std::vector<float>& whole, const StateArray& array, int parts, int part);
 
 }  // namespace swav

@@ -19,30 +19,39 @@ std::string Trainer::first_not_finite(Pass pass) const {
   for (const TensorEntry& entry : network_.parameters().entries()) {
     if (entry.kind == SWAV_TENSOR_PARAMETER) visit(entry.name, network_.parameters().values() + entry.offset, entry.count);
   }
-  for (const TrainingPass& pass : plan_.passes) pass.backbone.for_each_activation(visit);
-  plan_.head->for_each_activation(visit);
+  for (const TrainerPart& part : own_) {
+    for (const TrainingPass& pass : part.plan->passes) pass.backbone.for_each_activation(visit);
+    part.plan->head->for_each_activation(visit);
+  }
   if (!where.empty()) return where;
   if (pass == Pass::backward) {
     const std::vector<TensorEntry>& entries = network_.parameters().entries();
     for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
       if (entry->kind != SWAV_TENSOR_PARAMETER) continue;
-      visit("the gradient of " + entry->name, plan_.gradients + entry->offset, entry->count);
+      visit("the gradient of " + entry->name, plan().gradients + entry->offset, entry->count);
     }
     if (!where.empty()) return where;
   }
-  return group_.size() > 1 ? "the gradients, or in another process" : "the gradients";
+  return processes().size() > 1 ? "the gradients, or in another process" : "the gradients";
 }
 
 swav_health Trainer::health() {
   SWAV_REQUIRE(stepped_, "health is that of a step, and none has been made");
   swav_health health{};
-  objective_->health(plan_.output, group_, health);
+  EmbeddingSpread spread{};
+  parts_->run([&](int part) {
+    const TrainerPart& own = own_[size_t(part)];
+    const TrainingPlan& plan = *own.plan;
+    swav_health figures{};
+    own.objective->health(plan.output, parts_->member(part), figures);
+    const auto found = embedding_spread(plan.output.embeddings, plan.rows(), plan.shape().dim, parts_->member(part));
+    if (part == 0) health = figures, spread = found;  // as on all
+  });
   health.code_entropy = last_.code_entropy;
   health.prediction_entropy = last_.prediction_entropy;
   health.sinkhorn_error = last_.sinkhorn_error;
   health.queue_age = last_.queue_age;
   health.similarity = last_.similarity;
-  const EmbeddingSpread spread = embedding_spread(plan_.output.embeddings, plan_.rows(), plan_.shape().dim, group_);
   health.embedding_rank = spread.rank;
   health.embedding_deviation = spread.deviation;
   health.least_deviation = spread.least_deviation;
@@ -61,48 +70,62 @@ swav_tensor_health Trainer::tensor_health(int32_t index) const {
   fail(SWAV_ERROR_INTERNAL, "parameters and optimiser do not match");
 }
 
+void Trainer::read_features(float* values) const {
+  SWAV_REQUIRE(stepped_, "swav_trainer_read_features: there are no features before the first step");
+  const int64_t count = settings_.images_at_once() * network_.description().feature_dim;
+  for (const TrainerPart& part : own_) {
+    values = std::copy(part.plan->features, part.plan->features + count, values);
+    if (settings_.micro_batches() > 1) return;
+  }
+}
+
 void Trainer::reset_times() {
   times_ = {};
-  for (TrainingPass& pass : plan_.passes) pass.backbone.reset_times();
+  for (TrainerPart& part : own_)
+    for (TrainingPass& pass : part.plan->passes) pass.backbone.reset_times();
 }
 
 swav_step_times Trainer::step_times() const {
   swav_step_times times = times_;
-  for (const TrainingPass& pass : plan_.passes) {
-    times.data += pass.backbone.data_seconds();
-    times.normalization += pass.backbone.normalization_seconds();
-    pass.backbone.for_each_layer([&](const Layer& layer) {
-      times.convolution_forward += layer.seconds.forward;
-      times.convolution_backward += layer.seconds.backward_data;
-      times.convolution_gradients += layer.seconds.backward_weights;
-    });
+  for (const TrainerPart& part : own_) {
+    for (const TrainingPass& pass : part.plan->passes) {
+      times.data += pass.backbone.data_seconds();
+      times.normalization += pass.backbone.normalization_seconds();
+      pass.backbone.for_each_layer([&](const Layer& layer) {
+        times.convolution_forward += layer.seconds.forward;
+        times.convolution_backward += layer.seconds.backward_data;
+        times.convolution_gradients += layer.seconds.backward_weights;
+      });
+    }
   }
   return times;
 }
 
+// The parts have the same layers: a layer's images and times are those of all.
 swav_layer_times Trainer::layer_times(int32_t index) const {
   swav_layer_times times{};
-  int32_t at = 0;
-  for (const TrainingPass& pass : plan_.passes) {
-    pass.backbone.for_each_layer([&](const Layer& layer) {
-      if (at++ != index) return;
-      const ConvolutionShape& s = layer.convolution().shape();
-      times = {layer.name().c_str(),
-               layer.convolution().algorithm(),
-               s.images,
-               s.height,
-               s.width,
-               s.channels,
-               s.filters,
-               s.kernel,
-               s.stride,
-               s.multiplications(),
-               layer.seconds.forward,
-               layer.seconds.backward_data,
-               layer.seconds.backward_weights};
-    });
+  int32_t count = 0;
+  for (const TrainerPart& part : own_) {
+    int32_t at = 0;
+    for (const TrainingPass& pass : part.plan->passes) {
+      pass.backbone.for_each_layer([&](const Layer& layer) {
+        if (at++ != index) return;
+        const ConvolutionShape& s = layer.convolution().shape();
+        times.name = layer.name().c_str();
+        times.algorithm = layer.convolution().algorithm();
+        times.images += s.images;
+        times.height = s.height, times.width = s.width;
+        times.channels = s.channels, times.filters = s.filters;
+        times.kernel = s.kernel, times.stride = s.stride;
+        times.multiplications += s.multiplications();
+        times.forward += layer.seconds.forward;
+        times.backward_data += layer.seconds.backward_data;
+        times.backward_weights += layer.seconds.backward_weights;
+      });
+    }
+    count = at;
   }
-  SWAV_REQUIRE(times.name != nullptr, "layer %d of %d", index, at);
+  SWAV_REQUIRE(times.name != nullptr, "layer %d of %d", index, count);
   return times;
 }
 

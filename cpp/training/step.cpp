@@ -14,14 +14,25 @@ Trainer::Trainer(Network& network, const TrainerSettings& settings, std::unique_
 
 Trainer::Trainer(Network& network, const TrainerSettings& settings, std::unique_ptr<Objective> objective, Communicator& group,
                  Communicator& norm_group)
-    : network_(network),
-      settings_(settings),
-      group_(group),
-      norm_group_(norm_group),
-      objective_(std::move(objective)),
-      plan_(network.description(), network.parameters(), settings, *objective_) {
-  require_memory_for(plan_, network.description(), network.parameters(), settings_, *objective_);
-  plan_.allocate(network.parameters(), *objective_);
+    : network_(network), settings_(settings), single_(std::make_unique<Parts>(group, 1)), parts_(single_.get()) {
+  own_.push_back({std::move(objective), &norm_group});
+  make_plans();
+}
+
+Trainer::Trainer(Network& network, const TrainerSettings& settings, std::vector<TrainerPart> own, Parts& parts)
+    : network_(network), settings_(settings), parts_(&parts), own_(std::move(own)) {
+  settings_.parts = parts.count();
+  make_plans();
+}
+
+void Trainer::make_plans() {
+  Parameters& parameters = network_.parameters();
+  for (TrainerPart& part : own_) {
+    const auto update = &part == &own_[0] ? TrainingPlan::Update::here : TrainingPlan::Update::elsewhere;
+    part.plan = std::make_unique<TrainingPlan>(network_.description(), parameters, settings_, *part.objective, update);
+  }
+  require_memory_for(plan(), network_.description(), parameters, settings_, *own_[0].objective);
+  for (TrainerPart& part : own_) part.plan->allocate(parameters, *part.objective);
   bind_optimizer();
 }
 
@@ -31,44 +42,85 @@ void Trainer::bind_optimizer() {
   std::vector<ParameterView> views;
   for (const TensorEntry& entry : network_.parameters().entries()) {
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
-    views.push_back({network_.parameters().values() + entry.offset, plan_.gradients + entry.offset, plan_.state1 + entry.offset,
-                     plan_.state2 ? plan_.state2 + entry.offset : nullptr, entry.count, 0, false});
+    views.push_back({network_.parameters().values() + entry.offset, plan().gradients + entry.offset,
+                     plan().state1 + entry.offset, plan().state2 ? plan().state2 + entry.offset : nullptr, entry.count, 0,
+                     false});
   }
   optimizer_ = std::make_unique<Optimizer>(settings_.optimizer, std::move(views));
 }
 
 // The objective may change prototypes before the forward; a step that fails puts them back.
 void Trainer::copy_prototypes(bool back) {
-  float* copy = plan_.prototypes_before;
-  for (size_t set = 0; set < plan_.output.sets.size(); ++set) {
-    float* prototypes = plan_.output.sets[set].prototypes;
-    const int64_t count = plan_.shape().prototypes[set] * plan_.shape().dim;
+  const TrainingPlan& plan = this->plan();
+  float* copy = plan.prototypes_before;
+  for (size_t set = 0; set < plan.output.sets.size(); ++set) {
+    float* prototypes = plan.output.sets[set].prototypes;
+    const int64_t count = plan.shape().prototypes[set] * plan.shape().dim;
     std::memcpy(back ? prototypes : copy, back ? copy : prototypes, size_t(count) * sizeof(float));
     copy += count;
   }
 }
 
-void Trainer::require_finite(bool finite, const char* what, Pass pass) {
+void Trainer::require_finite(Communicator& group, bool finite, const char* what, Pass pass) {
   float broken = finite ? 0.0f : 1.0f;
-  group_.max(&broken, 1);
+  group.max(&broken, 1);
   if (broken == 0) return;
   fail(SWAV_ERROR_NUMERIC,
        "%s is not finite; the first value that is not is in %s. A lower learning rate or a longer warm-up may help", what,
        first_not_finite(pass).c_str());
 }
 
-void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& report) {
-  forward_all(input, report);
-  const float* embeddings = plan_.output.embeddings;
-  require_finite(
-      std::all_of(embeddings, embeddings + plan_.rows() * plan_.shape().dim, [](float x) { return std::isfinite(x); }),
-      "an embedding", Pass::forward);
+void Trainer::compute_part(int part, const swav_step_input& input) {
+  TrainerPart& own = own_[size_t(part)];
+  Communicator& group = parts_->member(part);
+  forward_all(part, input);
+  const float* embeddings = own.plan->output.embeddings;
+  const int64_t count = own.plan->rows() * own.plan->shape().dim;
+  require_finite(group, std::all_of(embeddings, embeddings + count, [](float x) { return std::isfinite(x); }), "an embedding",
+                 Pass::forward);
   {
-    const Stopwatch watch(report.objective_seconds);
-    objective_->evaluate(plan_.output, input, group_, report);
+    const Stopwatch watch(own.report.objective_seconds);
+    own.objective->evaluate(own.plan->output, input, group, own.report);
   }
-  require_finite(std::isfinite(report.loss), "the loss", Pass::forward);
-  backward_all(input, report);
+  require_finite(group, std::isfinite(own.report.loss), "the loss", Pass::forward);
+  backward_all(part, input);
+}
+
+// The parts' figures are those of the whole batch, but for the time that each took.
+void Trainer::collect_reports(swav_step_report& report) const {
+  const swav_step_report before = report;
+  report = own_[0].report;
+  report.forward_seconds += before.forward_seconds;
+  report.backward_seconds += before.backward_seconds;
+  for (size_t part = 1; part < own_.size(); ++part) {
+    report.forward_seconds += own_[part].report.forward_seconds;
+    report.objective_seconds += own_[part].report.objective_seconds;
+    report.backward_seconds += own_[part].report.backward_seconds;
+  }
+}
+
+void Trainer::add_gradients() {
+  const auto gradients = [&](int part) { return own_[size_t(part)].plan->gradients; };
+  processes().sum_parts(FunctionRef<float*(int)>(gradients), parts_->count(), network_.parameters().size());
+}
+
+void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& report) {
+  for (TrainerPart& part : own_) part.report = {};
+  {
+    const Stopwatch watch(report.forward_seconds);
+    own_[0].objective->prepare(plan().output);
+  }
+  try {
+    parts_->run([&](int part) { compute_part(part, input); });
+  } catch (...) {
+    collect_reports(report);
+    throw;
+  }
+  {
+    const Stopwatch watch(report.backward_seconds);
+    add_gradients();
+  }
+  collect_reports(report);
   size_t index = 0;
   for (const TensorEntry& entry : network_.parameters().entries()) {
     if (entry.kind != SWAV_TENSOR_PARAMETER) continue;
@@ -76,14 +128,15 @@ void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& 
   }
   const Optimizer::Measure measure = optimizer_->measure();
   report.gradient_norm = measure.gradient_norm;
-  require_finite(measure.not_finite < 0 && std::isfinite(measure.gradient_norm), "a gradient", Pass::backward);
+  require_finite(processes(), measure.not_finite < 0 && std::isfinite(measure.gradient_norm), "a gradient", Pass::backward);
 }
 
+// Weights are the parts' in common, and so are running statistics: those of the first part.
 void Trainer::update(const swav_step_input& input) {
   optimizer_->update(input.learning_rate);
-  for (TrainingPass& pass : plan_.passes) pass.backbone.update_buffers();
-  plan_.head->update_buffers();
-  objective_->finish(plan_.output, input);
+  for (TrainingPass& pass : plan().passes) pass.backbone.update_buffers();
+  plan().head->update_buffers();
+  for (TrainerPart& part : own_) part.objective->finish(part.plan->output, input);
 }
 
 void Trainer::check_input(const swav_step_input& input) const {

@@ -20,26 +20,25 @@ std::string crops_name(size_t group) { return "step.crops" + std::to_string(grou
 
 void Trainer::save_step(const std::string& path, const std::string& note, const swav_step_input& input) const {
   check_input(input);
-  if (group_.size() > 1) fail(SWAV_ERROR_UNSUPPORTED, "a step of several processes cannot be written to a file");
+  if (processes().size() > 1) fail(SWAV_ERROR_UNSUPPORTED, "a step of several processes cannot be written to a file");
   const int64_t channels = network_.config().channels;
   std::vector<TensorSource> crops;
   for (size_t g = 0; g < settings_.groups.size(); ++g) {
     const CropGroup& group = settings_.groups[g];
     crops.push_back({crops_name(g),
                      DataType::f32,
-                     {int64_t(group.count) * settings_.batch, group.size, group.size, channels},
+                     {int64_t(group.count) * settings_.images(), group.size, group.size, channels},
                      input.crops[g]});
   }
   const json step{{"learning_rate", input.learning_rate},
                   {"freeze_prototypes", input.freeze_prototypes},
                   {"use_queue", input.use_queue},
                   {"update", input.update}};
-  const std::vector<StateArray> objective = objective_->state();
-  write(path, note, objective, std::vector<std::vector<float>>(objective.size()), crops, {{key, step.dump()}});
+  write(path, note, own_[0].objective->state(), gather_state(), crops, {{key, step.dump()}});
 }
 
 void Trainer::replay(const std::string& path, swav_step_report& report) {
-  if (group_.size() > 1) fail(SWAV_ERROR_UNSUPPORTED, "a step from a file is made again by one process");
+  if (processes().size() > 1) fail(SWAV_ERROR_UNSUPPORTED, "a step from a file is made again by one process");
   const TensorFile file(path);
   const auto text = file.metadata().find(key);
   if (text == file.metadata().end()) fail(SWAV_ERROR_FORMAT, "%s holds no step", path.c_str());
@@ -57,7 +56,7 @@ void Trainer::replay(const std::string& path, swav_step_report& report) {
   std::vector<const float*> pointers;
   for (size_t g = 0; g < settings_.groups.size(); ++g) {
     const CropGroup& group = settings_.groups[g];
-    const std::vector<int64_t> shape{int64_t(group.count) * settings_.batch, group.size, group.size,
+    const std::vector<int64_t> shape{int64_t(group.count) * settings_.images(), group.size, group.size,
                                      network_.config().channels};
     const StoredTensor* stored = file.find(crops_name(g));
     if (stored == nullptr || stored->shape != shape) {

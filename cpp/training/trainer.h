@@ -1,9 +1,9 @@
 // One training step (paper algorithm 1), and all state that it carries from step to step.
 //
 // The step in order: forward by resolution, head over all crops, objective (codes and loss), backward in reverse, sum over the
-// ranks, update, running statistics. With micro-batches: forward of each, which leaves embeddings and scores; the objective
-// over all of them; of each its backward, after its forward again where its activations were not kept. plan.h has the memory,
-// objective.h what is learned.
+// parts and ranks, update, running statistics. Parts of the batch go through it side by side, as ranks do (comm/parts.h). With
+// micro-batches: forward of each, which leaves embeddings and scores; the objective over all of them; of each its backward,
+// after its forward again where its activations were not kept. plan.h has the memory, objective.h what is learned.
 #pragma once
 
 #include <map>
@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/parts.h"
 #include "io/safetensors.h"
 #include "network/network.h"
 #include "network/weights_metadata.h"
@@ -19,6 +20,14 @@
 namespace swav {
 
 class TensorFile;
+
+// What a part of the batch has of its own.
+struct TrainerPart {
+  std::unique_ptr<Objective> objective;
+  Communicator* norm_group;  // whose batch-norm statistics are the part's
+  std::unique_ptr<TrainingPlan> plan = nullptr;
+  swav_step_report report = {};
+};
 
 class Trainer {
  public:
@@ -29,17 +38,22 @@ class Trainer {
           Communicator& group = group_of_one());
   Trainer(Network& network, const TrainerSettings& settings, std::unique_ptr<Objective> objective, Communicator& group,
           Communicator& norm_group);
+  // The same for several parts: an objective and a group of statistics for each of `parts`, which outlive the trainer.
+  Trainer(Network& network, const TrainerSettings& settings, std::vector<TrainerPart> own, Parts& parts);
   ~Trainer();
 
   // The report is filled as far as the step comes. A step that throws leaves all state as it was. Collective.
   void step(const swav_step_input& input, swav_step_report& report);
-  const swav_memory_plan& memory() const { return plan_.bytes(); }
+  swav_memory_plan memory() const { return bytes_of_parts(plan(), parts_->count()); }
   // Of the last step, with the parameters' offsets; NULL before the first one.
-  const float* gradients() const { return has_gradients_ ? plan_.gradients : nullptr; }
-  // Backbone features of the first crop in the last step, [images_at_once][feature_dim]: with micro-batches those of the first
-  // one. NULL before the first step.
-  const float* features() const { return stepped_ ? plan_.features : nullptr; }
-  int64_t feature_count() const { return settings_.images_at_once() * network_.description().feature_dim; }
+  const float* gradients() const { return has_gradients_ ? plan().gradients : nullptr; }
+  // Backbone features of the first crop of this process' images in the last step, [feature_count()]: with micro-batches those
+  // of the first one. Throws SWAV_ERROR_ARGUMENT before the first step.
+  void read_features(float* values) const;
+  int64_t feature_count() const {
+    const int64_t images = settings_.micro_batches() > 1 ? settings_.images_at_once() : settings_.images();
+    return images * network_.description().feature_dim;
+  }
 
   // -- report.cpp: figures of the last step, and where its time went --
   // Throws SWAV_ERROR_ARGUMENT before the first step. Collective.
@@ -60,21 +74,29 @@ class Trainer {
   void replay(const std::string& path, swav_step_report& report);
 
  private:
+  void make_plans();
   void bind_optimizer();
   void copy_prototypes(bool back);
-  // micro_batch.cpp: parts of the batch on their way through the network.
-  const float* input_of(const TrainingPass& pass, const swav_step_input& input, int64_t micro_batch) const;
-  void forward(const swav_step_input& input, int64_t micro_batch);
-  void collect_output(int64_t micro_batch);
-  void hand_out_gradients(int64_t micro_batch);
-  void backward();
-  void forward_all(const swav_step_input& input, swav_step_report& report);
-  void backward_all(const swav_step_input& input, swav_step_report& report);
+  // The first part's, with what there is once: state of the optimiser, and the sum of the gradients.
+  TrainingPlan& plan() { return *own_[0].plan; }
+  const TrainingPlan& plan() const { return *own_[0].plan; }
+  Communicator& processes() const { return parts_->processes(); }
+  // micro_batch.cpp: a part of the batch on its way through the network, whole or in micro-batches.
+  const float* input_of(int part, const TrainingPass& pass, const swav_step_input& input, int64_t micro_batch) const;
+  void forward(int part, const swav_step_input& input, int64_t micro_batch);
+  void collect_output(TrainingPlan& plan, int64_t micro_batch);
+  void hand_out_gradients(const TrainerPart& own, int64_t micro_batch);
+  void backward(const TrainerPart& own);
+  void forward_all(int part, const swav_step_input& input);
+  void backward_all(int part, const swav_step_input& input);
+  void compute_part(int part, const swav_step_input& input);
+  void add_gradients();
   void compute_gradients(const swav_step_input& input, swav_step_report& report);
+  void collect_reports(swav_step_report& report) const;
   void update(const swav_step_input& input);
-  // Throws on every rank where `finite` is false on one.
+  // Throws on every rank of the group where `finite` is false on one.
   enum class Pass { forward, backward };
-  void require_finite(bool finite, const char* what, Pass pass);
+  void require_finite(Communicator& group, bool finite, const char* what, Pass pass);
   std::string first_not_finite(Pass pass) const;
   void check_input(const swav_step_input& input) const;
   struct State;
@@ -88,13 +110,16 @@ class Trainer {
   void broadcast(State& state) const;
   swav_checkpoint_info restore(const std::string& path, Values values);
   std::map<std::string, std::string> checkpoint_settings() const;
+  // An array of the objective's state, of each part.
+  std::vector<StateArray> state_of_parts(size_t array) const;
+  std::vector<std::vector<float>> gather_state() const;
   void reset_times();
 
   Network& network_;
   TrainerSettings settings_;
-  Communicator &group_, &norm_group_;
-  std::unique_ptr<Objective> objective_;
-  TrainingPlan plan_;
+  std::unique_ptr<Parts> single_;  // of a trainer that was given none
+  Parts* parts_;
+  std::vector<TrainerPart> own_;
   std::unique_ptr<Optimizer> optimizer_;
   bool has_gradients_ = false;
   swav_step_times times_{};  // of the last step, beside those of the backbone

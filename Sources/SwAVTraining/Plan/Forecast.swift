@@ -64,6 +64,7 @@ public struct Forecast: Codable, Sendable, Equatable {
     for size in NetworkSize.all {
       var other = planned
       (other.arch, other.baseWidth, other.batch) = (size.arch, size.baseWidth, min(size.batch, facts.draws))
+      if other.batch % other.parts(of: 1) != 0 { other.sumParts = 0 }
       other.hidden = size.arch.defaultHidden
       other.crops = (try? CropGroup.parse(size.crops(shortSide: Int(facts.shortSide.median)))) ?? planned.crops
       guard other.operationsPerImage != planned.operationsPerImage else { continue }
@@ -78,7 +79,7 @@ public struct Forecast: Codable, Sendable, Equatable {
 
   static func memory(_ configuration: PretrainConfiguration) -> Int? {
     guard let network = try? Network(configuration.network, seed: 0),
-      let trainer = try? Trainer(network, configuration.trainer)
+      let trainer = try? Trainer(network, configuration.trainer, sums: configuration.sums)
     else { return nil }
     return try? trainer.memoryPlan().total
   }

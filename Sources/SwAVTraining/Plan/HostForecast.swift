@@ -73,9 +73,10 @@ public struct HostForecast: Codable, Sendable, Equatable {
     let steps = configuration.steps(stepsPerEpoch: max(1, images / configuration.batch)).total
     var counts = Array(sequence(first: 1) { $0 < most ? 2 * $0 : nil }).filter { $0 <= most }
     if counts.last != most { counts.append(most) }
-    return counts.filter { configuration.batch % $0 == 0 && configuration.batch / $0 >= 1 }.map { hosts in
+    return counts.filter { configuration.batch % $0 == 0 && configuration.sumParts % $0 == 0 }.map { hosts in
       var own = configuration
       own.batch = configuration.batch / hosts
+      own.sumParts = configuration.sumParts / hosts
       if own.queue > 0 { own.queue = max(own.batch, own.queue / hosts) }
       return HostForecast(
         hosts: hosts, own, traffic, network, oneHostImagesPerSecond: plan.speed.imagesPerSecond, steps: steps)
@@ -110,6 +111,8 @@ struct StepTraffic: Equatable {
   /// Sums and maxima that are short enough to be gathered whole, and the bytes of all of them.
   var shortMessages: Double
   var shortBytes: Double
+  /// Of a batch, where there are more than hosts: each host sends what each of its parts has.
+  var parts = 1
 
   /// Gradients are exchanged in pieces of so many bytes.
   private static let piece = Double(4 << 20)
@@ -126,6 +129,7 @@ struct StepTraffic: Equatable {
     let network = try Network(configuration.network, seed: 0)
     let info = try network.info()
     gradientBytes = 4 * Double(info.parameterCount)
+    parts = max(1, configuration.sumParts)
     let passes = Double(configuration.crops.count)
     (shortMessages, shortBytes) = (StepTraffic.otherMessages, 8 * StepTraffic.otherMessages)
     let sharesStatistics = configuration.normRanks != 1
@@ -146,14 +150,16 @@ struct StepTraffic: Equatable {
 
   /// Gradients go out in slices and come back as sums; short ones go to everybody.
   func byteSeconds(_ hosts: Int, _ network: HostNetwork) -> Double {
-    let others = Double(hosts - 1)
-    return (2 * gradientBytes * others / Double(hosts) + shortBytes * others) / network.bytesPerSecond
+    let (others, own) = (Double(hosts - 1), ownParts(hosts))
+    return ((own + 1) * gradientBytes * others / Double(hosts) + own * shortBytes * others) / network.bytesPerSecond
   }
+
+  private func ownParts(_ hosts: Int) -> Double { max(1, Double(parts) / Double(hosts)) }
 
   /// A short one reaches all in the logarithm of their number; a slice goes to each by itself.
   func messageSeconds(_ hosts: Int, _ network: HostNetwork) -> Double {
     guard hosts > 1 else { return 0 }
-    let pieces = (gradientBytes / StepTraffic.piece).rounded(.up)
+    let pieces = (gradientBytes * ownParts(hosts) / StepTraffic.piece).rounded(.up)
     return network.latency * (shortMessages * log2(Double(hosts)).rounded(.up) + 2 * pieces * Double(hosts - 1))
   }
 }

@@ -35,6 +35,7 @@ extension PretrainConfiguration {
         budget == nil ? nil : measure)
       (configuration, reasons, speed) = (choice.configuration, choice.reasons, choice.speed)
       reasons.merge(configuration.planContinuation(layers)) { $1 }
+      try layers.apply(to: &configuration, only: ["sum-parts"])
       if let reason = configuration.fitBatch(to: ranks, layers) { reasons["batch"] = reason }
     }
     layers = layers.over(run) { reasons[$0] != nil }
@@ -66,11 +67,12 @@ extension PretrainConfiguration {
     }
   }
 
-  /// Each rank takes as many images.
+  /// Each part takes as many images.
   private mutating func fitBatch(to ranks: Int, _ given: PretrainSettings) -> Planner.Reason? {
-    guard batch % ranks != 0, !given.isGiven("batch") else { return nil }
-    batch = (batch / ranks + 1) * ranks
-    return Planner.Reason(text: "a multiple of the \(ranks) processes")
+    let parts = parts(of: ranks)
+    guard batch % parts != 0, !given.isGiven("batch") else { return nil }
+    batch = (batch / parts + 1) * parts
+    return Planner.Reason(text: "a multiple of the \(parts) \(parts == ranks ? "processes" : "parts")")
   }
 
   private func expectedSpeed(
@@ -141,7 +143,9 @@ extension PretrainSettings {
   /// Before anything is measured: that there are images for the batch.
   fileprivate func requireImages(_ facts: DataFacts, ranks: Int) throws(PretrainingError) {
     var configuration = PretrainConfiguration()
-    configuration.batch = ranks * ((max(2, min(configuration.batch, facts.draws)) + ranks - 1) / ranks)
+    try apply(to: &configuration, only: ["sum-parts"])
+    let parts = configuration.parts(of: ranks)
+    configuration.batch = parts * ((max(2, min(configuration.batch, facts.draws)) + parts - 1) / parts)
     try apply(to: &configuration, only: ["batch"])
     try configuration.validateBatch(for: facts, given: self, ranks: ranks)
   }

@@ -49,7 +49,9 @@ public struct SpeedEstimate: Codable, Sendable, Equatable {
   ) throws -> SpeedEstimate {
     let network = try Network(configuration.network, seed: configuration.seed)
     let (whole, configuration) = (configuration, configuration.part(ofAtMost: mostImages))
-    var trainer = try Trainer(network, configuration.trainer)
+    // Less than the batch that is planned may not be a multiple of the parts.
+    let isInParts = configuration.batch % configuration.parts(of: 1) == 0
+    var trainer = try Trainer(network, configuration.trainer, sums: isInParts ? configuration.sums : RankSums())
     let workers = configuration.workers > 0 ? configuration.workers : availableCores()
     // As many epochs as the measurement may need, and no end for bad files: the report names them.
     var loading = Loader.Configuration(

@@ -64,7 +64,8 @@ public struct StepFile: Codable, Sendable, Equatable {
     var (given, configuration) = (PretrainSettings(), PretrainConfiguration())
     for (name, value) in self.configuration { try given.set(name, to: value, origin: "\(path): \(name)") }
     try given.apply(to: &configuration)
-    var trainer = try Trainer(try Network(configuration.network, seed: configuration.seed), configuration.trainer)
+    var trainer = try Trainer(
+      try Network(configuration.network, seed: configuration.seed), configuration.trainer, sums: configuration.sums)
     switch StepFile.outcome(of: path, &trainer) {
     case .success(let report): return Replay(step: step, message: nil, report: report, isSame: false)
     case .failure(let error) where error.code == .numeric:

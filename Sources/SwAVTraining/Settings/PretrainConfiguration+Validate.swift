@@ -15,9 +15,10 @@ extension PretrainConfiguration {
       let value = Setting.named(name)?.show(self) ?? ""
       throw .setting(origin: given.origin(of: name), value: value, allowed: allowed)
     }
+    let (parts, part) = (parts(of: ranks), sumParts == 0 ? "process' share" : "part")
     try require(
-      microBatch == 0 || (batch / ranks) % microBatch == 0, "micro-batch",
-      "a divisor of \(ranks > 1 ? "a process' share of the batch, \(batch / ranks)," : "the batch, \(batch),") is needed, or 0")
+      microBatch == 0 || (batch / parts) % microBatch == 0, "micro-batch",
+      "a divisor of \(parts > 1 ? "a \(part) of the batch, \(batch / parts)," : "the batch, \(batch),") is needed, or 0")
     let isAlone = "one process is needed for it"
     try require(ranks == 1 || onCollapse != .rollback, "on-collapse", isAlone)
     try require(ranks == 1 || onNotFinite != .rollback, "on-nonfinite", isAlone)
@@ -50,9 +51,16 @@ extension PretrainConfiguration {
         "there are only \(data.draws) images, so at most \(data.draws) are possible (fewer is better: \(max(2, data.draws / 8)))"
       )
     }
-    guard batch % ranks == 0 else {
+    guard sumParts % ranks == 0 else {
+      throw .setting(
+        origin: given.origin(of: "sum-parts"), value: "\(sumParts)",
+        allowed: "a multiple of the \(ranks) processes is needed, as \((sumParts / ranks + 1) * ranks), or 0")
+    }
+    let parts = parts(of: ranks)
+    guard batch % parts == 0 else {
+      let others = parts == ranks ? "processes" : "parts"
       throw refuse(
-        "a multiple of the \(ranks) processes is needed, as \((batch / ranks + 1) * ranks): each takes as many images")
+        "a multiple of the \(parts) \(others) is needed, as \((batch / parts + 1) * parts): each takes as many images")
     }
   }
 }

@@ -106,6 +106,8 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public var normRanks = 0
   /// How they add up.
   public var rankSums = RankOrder.ordered
+  /// Parts of a batch, a multiple of the number of processes, whose sums are added in order; 0: one a process.
+  public var sumParts = 0
 
   // How the run is carried out; none of these changes the weights.
   /// Threads that compute; 0: one for each core.
@@ -210,7 +212,10 @@ extension PretrainConfiguration {
   }
 
   /// How processes that train together add up.
-  public var sums: RankSums { RankSums(isFast: rankSums == .fast, normRanks: normRanks) }
+  public var sums: RankSums { RankSums(isFast: rankSums == .fast, normRanks: normRanks, parts: sumParts) }
+
+  /// Parts that the batch is cut into on so many processes.
+  func parts(of ranks: Int) -> Int { sumParts == 0 ? ranks : sumParts }
 
   /// Passes over the images, where the length is said so; to set them is to say it so.
   public var epochs: Int? {

@@ -202,6 +202,8 @@ extension Setting {
       return true
     }.says("With mpirun: all, off, or how many processes share statistics.", value: "n"),
     choice("rank-sums", \.rankSums).says("With mpirun: ordered, or fast: other last bits on other hosts."),
+    integer("sum-parts", \.sumParts, EngineLimits.parts)
+      .says("Parts of a batch, added in order: the same bits on any number of processes that divides it.", value: "n"),
   ].about(.optimizer)
 
   static let weightsSettings: [Setting] = [
