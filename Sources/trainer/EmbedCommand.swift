@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import SwAV
 
-struct EmbedCommand: ParsableCommand {
+struct EmbedCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "embed",
     abstract: "Write the features of images.",
@@ -44,8 +44,14 @@ struct EmbedCommand: ParsableCommand {
 
   func run() throws {
     try Failure.reporting(json: out.json) {
-      let settings = try settings()
-      try Runtime.setThreads(threads.threads)
+      let settings = try LaunchedRanks.agree {
+        let settings = try self.settings()
+        if LaunchedRanks.group != nil, settings == nil || images == ["-"] {
+          throw ValidationError("- is given; several processes read images from their files and write to a file")
+        }
+        return settings
+      }
+      try LaunchedRanks.setThreads(threads.threads)
       if let settings { try write(settings) } else { try printRows() }
     }
   }
@@ -121,10 +127,13 @@ struct EmbedCommand: ParsableCommand {
     }
     try endingOnSignal(stopped: rest() ?? "nothing is kept", json: out.json) {
       // A path that cannot be written is told before the images are looked for.
-      try requireWritable(output, json: out.json)
-      let source = try source()
-      let opening = try FeatureExport(source, to: output, settings)
-      (export, total) = (opening, source.count)
+      try LaunchedRanks.onRoot { try requireWritable(output, json: out.json) }
+      let source = try LaunchedRanks.agree { try self.source() }
+      try LaunchedRanks.group?.requireSameImages(source.identity())
+      let start = try openExport(&export, of: source, settings)
+      total = source.count
+      let network = try LaunchedRanks.agree { try self.opened(for: source) }
+      guard let opening = export else { return try assist(source, from: start, network, settings) }
       var console = Console(json: out.json)
       defer { console.finishBar() }
       if opening.resumedAt > 0 { try console.tell("note", "going on after \(opening.resumedAt) of \(total) images") }
@@ -132,7 +141,7 @@ struct EmbedCommand: ParsableCommand {
         try console.tell("note", "\(output).partial was of another command; it is begun anew")
       }
       do {
-        try opening.run(opened(for: source), reading: threads.reading(pictures)) { done in
+        try opening.run(network, reading: threads.reading(pictures)) { done in
           console.showProgress("embedding", done: done, total: total)
         } bad: { bad in
           badCount += 1
@@ -147,6 +156,35 @@ struct EmbedCommand: ParsableCommand {
     }
     guard let export else { return }
     try report(export, bad: badCount, seconds: (ContinuousClock.now - start) / .seconds(1))
+  }
+
+  /// The root writes, and says how many images were done before. Collective.
+  private func openExport(
+    _ export: inout FeatureExport?, of source: any ImageSource, _ settings: FeatureExport.Settings
+  ) throws -> Int {
+    func open() throws -> FeatureExport { try FeatureExport(source, to: output, settings) }
+    guard let group = LaunchedRanks.group else {
+      let opening = try open()
+      export = opening
+      return opening.resumedAt
+    }
+    return try group.onRoot {
+      let opening = try open()
+      export = opening
+      return opening.resumedAt
+    }
+  }
+
+  /// Computes this rank's batches for the root.
+  private func assist(
+    _ source: any ImageSource, from start: Int, _ network: Network, _ settings: FeatureExport.Settings
+  ) throws {
+    var reading = try threads.reading(pictures)
+    reading.batch = settings.batch
+    try Features.forEachBatch(
+      of: source, from: start, network: network, size: settings.size, output: settings.output, inference: settings.inference,
+      options: reading
+    ) { _ in }
   }
 
   private func report(_ export: FeatureExport, bad: Int, seconds: Double) throws {

@@ -28,7 +28,7 @@ func numbers(_ text: String, _ flag: String, as example: String = "20,200") thro
   return found.compactMap { $0 }
 }
 
-struct EvaluateKNN: ParsableCommand {
+struct EvaluateKNN: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "knn",
     abstract: "Accuracy of the nearest neighbours.",
@@ -63,7 +63,7 @@ struct EvaluateKNN: ParsableCommand {
   }
 }
 
-struct EvaluateLinearFeatures: ParsableCommand {
+struct EvaluateLinearFeatures: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "linear-features",
     abstract: "Accuracy of a logistic regression on features of centre crops.",
@@ -74,7 +74,7 @@ struct EvaluateLinearFeatures: ParsableCommand {
   func run() throws { try options.run([probe.judge], command: "evaluate linear-features") }
 }
 
-struct EvaluateRetrieval: ParsableCommand {
+struct EvaluateRetrieval: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "retrieval",
     abstract: "How well images of the same class are found.",
@@ -94,7 +94,7 @@ struct EvaluateRetrieval: ParsableCommand {
   }
 }
 
-struct EvaluateClusters: ParsableCommand {
+struct EvaluateClusters: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "clusters",
     abstract: "Clusters of the validation images against their classes.",
@@ -120,7 +120,7 @@ struct EvaluateClusters: ParsableCommand {
   }
 }
 
-struct EvaluateSVM: ParsableCommand {
+struct EvaluateSVM: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "svm",
     abstract: "Linear SVMs on images of several classes each (VOC07).",

@@ -29,21 +29,28 @@ struct EvaluationOptions: ParsableArguments {
   /// Measures and shows. `command` is what the result's row is of.
   func run(_ judges: [any EvaluationProtocol], command: String, part: (train: String, val: String)? = nil) throws {
     try Failure.reporting(json: out.json) {
-      guard train != nil || !judges.contains(where: \.needsTrainingImages) else {
-        throw ValidationError("--train is missing; \(command) learns from labelled images")
+      let evaluation = try LaunchedRanks.agree {
+        guard train != nil || !judges.contains(where: \.needsTrainingImages) else {
+          throw ValidationError("--train is missing; \(command) learns from labelled images")
+        }
+        if let confusion { try requireWritable(confusion, json: out.json) }
+        return try self.evaluation(judges)
       }
-      if let confusion { try requireWritable(confusion, json: out.json) }
-      try Runtime.setThreads(threads.threads)
-      let evaluation = try evaluation(judges)
+      try LaunchedRanks.setThreads(threads.threads)
       let report = try endingOnSignal(stopped: "nothing was measured", json: out.json) {
-        let images = try images(part)
-        let network = try network.open(json: out.json)
+        let (images, network) = try LaunchedRanks.agree { (try self.images(part), try self.network.open(json: out.json)) }
+        for source in [images.train, images.val].compactMap(\.self) {
+          try LaunchedRanks.group?.requireSameImages(source.identity())
+        }
         var console = Console(json: out.json)
         defer { console.finishBar() }
-        return try evaluation.run(images, network: network) { console.showProgress($0, done: $1, total: $2) }
+        // Each process has all features, and measures the same.
+        return try LaunchedRanks.agree {
+          try evaluation.run(images, network: network) { console.showProgress($0, done: $1, total: $2) }
+        }
       }
       try show(report, command)
-      if let confusion { try write(report, to: confusion) }
+      if let confusion { try LaunchedRanks.onRoot { try write(report, to: confusion) } }
     }
   }
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import SwAV
 
-struct KNNCommand: ParsableCommand {
+struct KNNCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "knn",
     abstract: "Accuracy of the nearest neighbours on frozen features.",
@@ -29,7 +29,7 @@ struct KNNCommand: ParsableCommand {
   }
 }
 
-struct LinearCommand: ParsableCommand {
+struct LinearCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "linear",
     abstract: "Accuracy of a logistic regression on frozen features.",

@@ -29,6 +29,15 @@ enum LaunchedRanks {
     return try group.sharing(plan)
   }
 
+  /// Does something on the root alone; where it fails there, it fails on all.
+  static func onRoot(_ body: () throws -> Void) throws { try agree { if group?.isRoot ?? true { try body() } } }
+
+  /// Threads that compute on this rank: so many, or 0 for its part of the cores.
+  static func setThreads(_ count: Int) throws {
+    let cores = try group?.fairCores() ?? 0
+    try Runtime.setThreads(count == 0 ? cores : count)
+  }
+
   /// The largest of a number on all ranks: only those that a signal reached know its number.
   static func most(_ value: Int32) throws -> Int32 { try group?.largest(value) ?? value }
 

@@ -34,6 +34,7 @@ extension ThreadOptions {
   func reading(_ pictures: PictureOptions) throws -> ReadingOptions {
     var options: ReadingOptions = reading
     options.decoding = try pictures.decoding()
+    options.ranks = LaunchedRanks.group
     return options
   }
 }

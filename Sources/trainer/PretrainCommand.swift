@@ -3,7 +3,7 @@ import Foundation
 import SwAV
 import SwAVPages
 
-struct PretrainCommand: PlanningCommand {
+struct PretrainCommand: PlanningCommand, RankedCommand {
   static let settings = Setting.all
 
   static let configuration = CommandConfiguration(

@@ -82,13 +82,16 @@ extension TrainerCommand {
       try reader.tellNotes()
     }
     // All others would do the same work in every process.
-    if let group = LaunchedRanks.group, !(command is PretrainCommand) {
+    if let group = LaunchedRanks.group, !(command is any RankedCommand) {
       let name = type(of: command)._commandName
       throw ValidationError("\(name) runs in one process, and \(group.size) were started; start it without mpirun or srun")
     }
     return command
   }
 }
+
+/// A command that several processes carry out together.
+protocol RankedCommand: ParsableCommand {}
 
 /// Options of every verb.
 struct OutputOptions: ParsableArguments {

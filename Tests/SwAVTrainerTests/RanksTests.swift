@@ -190,6 +190,36 @@ struct RanksTests {
     #expect(errors(outcome).count == 1 && errors(outcome)[0].contains("sees 40 images and rank 1"), "\(outcome.errors)")
   }
 
+  @Test func featuresAreSharedOutAndTheRootWritesThemInOrder() throws {
+    // Three batches: one rank has two of them. One image has no row.
+    try folder.writePictures("many", perClass: 80)
+    try folder.write("many/class1/7.jpg", Array("no picture".utf8))
+    #expect(try pretrain("base", ranks: 1, "--epochs 1").code == 0)
+    func run(_ ranks: Int, _ words: String) throws -> [String: Any] {
+      let words = words.split(separator: " ").map(String.init)
+      let outcome = try TrainerProcess.ranks(ranks, words, in: folder.path)
+      #expect(outcome.code == 0, "\(words) on \(ranks): \(outcome.errors)")
+      #expect(outcome.objects.filter { $0["type"] as? String == "result" }.count == 1)
+      return try #require(outcome.objects.last)
+    }
+    let measure = "evaluate knn --train many --val many --weights base --neighbours 3 --json"
+    var measured: [Data] = []
+    for ranks in [1, 2] {
+      let written = try run(ranks, "embed many --weights base --output of\(ranks).csv --json")
+      #expect(written["images"] as? Int == 159)
+    }
+    for ranks in [1, 2] {
+      let result = try run(ranks, measure).filter { $0.key != "seconds" }
+      measured.append(try JSONSerialization.data(withJSONObject: result, options: .sortedKeys))
+    }
+    let files = try [1, 2].map { try Data(contentsOf: URL(fileURLWithPath: folder.path + "/of\($0).csv")) }
+    #expect(files[0] == files[1])
+    #expect(measured[0] == measured[1])
+    let outcome = try TrainerProcess.ranks(2, ["embed", "many", "--weights", "base", "--output", "-"], in: folder.path)
+    #expect(outcome.code == 64)
+    #expect(errors(outcome).count == 1 && errors(outcome)[0].contains("- is given"), "\(outcome.errors)")
+  }
+
   @Test func aMistakeIsToldOnce() throws {
     let outcome = try pretrain("run", ranks: 3, "--epochs many")
     #expect(outcome.code == 64)
@@ -199,7 +229,7 @@ struct RanksTests {
     #expect(errors(uneven).count == 1 && errors(uneven)[0].contains("as 12"), "\(uneven.errors)")
     let parts = try pretrain("run", ranks: 3, "--epochs 2 --sum-parts 4")
     #expect(parts.code == 64)
-    #expect(errors(parts).count == 1 && errors(parts)[0].contains("sum-parts is 4"), "\(parts.errors)")
+    #expect(errors(parts).count == 1 && errors(parts)[0].contains("as 6, or 0"), "\(parts.errors)")
   }
 
   @Test func whatIsForOneProcessIsNotDoneByMany() throws {

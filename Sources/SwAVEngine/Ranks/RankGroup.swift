@@ -101,7 +101,7 @@ extension RankGroup {
   }
 
   /// Does something on the root alone, and gives everybody what came of it. Collective.
-  package func onRoot<R: Codable>(_ body: () throws -> R) throws -> R {
+  public func onRoot<R: Codable>(_ body: () throws -> R) throws -> R {
     let own: R? = try agree { try isRoot ? body() : nil }
     let values = try gather(own.map { Array(try JSONEncoder().encode([$0])) } ?? [])
     return try own ?? JSONDecoder().decode([R].self, from: Data(values[0]))[0]
@@ -149,7 +149,7 @@ private func gatherBytes(_ bytes: [UInt8], _ functions: swav_communicator) throw
 extension RankGroup {
   /// The part of this machine's cores that this rank should use: those that it may use, divided where ranks on the same host may use the
   /// same ones. Collective.
-  package func fairCores() throws -> Int {
+  public func fairCores() throws -> Int {
     let cores = availableCores()
     let onHost = zip(hosts, try gather(cores)).filter { $0.0 == hosts[rank] }.map(\.1)
     let (asked, there) = (onHost.reduce(0, +), max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), cores))

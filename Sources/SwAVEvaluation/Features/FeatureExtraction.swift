@@ -36,8 +36,23 @@ extension Features {
     body: (Features) throws -> Void
   ) throws {
     let form = try network.form(size: size)
-    let loader = ViewLoader(
-      source, samples: SampleOrder(samples, of: source).dropping(start), view: .centre, input: form, options: options)
+    let order = SampleOrder(samples, of: source).dropping(start)
+    if let ranks = options.ranks {
+      let (batch, dim) = (max(1, options.batch), try network.length(of: output))
+      let own = order.batches(of: batch, from: ranks.rank, by: ranks.size)
+      let loader = ViewLoader(source, samples: own, view: .centre, input: form, options: options)
+      let rounds = ((order.count + batch - 1) / batch + ranks.size - 1) / ranks.size
+      for _ in 0..<rounds {
+        let found = try ranks.agree { () throws -> Features? in
+          var found: Features?
+          _ = try loader.withNextBatch { found = try Features($0, form, by: network, output: output, inference: inference) }
+          return found
+        }
+        for features in try ranks.gather(found, dim: dim) { try body(features) }
+      }
+      return
+    }
+    let loader = ViewLoader(source, samples: order, view: .centre, input: form, options: options)
     try loader.forEachBatch { try body(Features($0, form, by: network, output: output, inference: inference)) }
   }
 

@@ -1,7 +1,7 @@
 import CSwAV
 public import SwAVAugmentation
 import SwAVData
-import SwAVEngine
+public import SwAVEngine
 import SwAVModel
 import Synchronization
 
@@ -15,6 +15,8 @@ public struct ReadingOptions: Sendable {
   public var readTimeout = Loader.defaultReadTimeout
   /// Which pictures are decoded, and what transparent ones lie on.
   public var decoding = DecodingOptions.standard
+  /// Processes that share the batches of features out among them; each then gets all rows. All of them ask for the same ones.
+  public var ranks: RankGroup?
 
   public init(workers: Int = 2, batch: Int = 64) { (self.workers, self.batch) = (workers, batch) }
 }
@@ -40,6 +42,14 @@ struct SampleOrder: Sendable {
   private init(_ list: [Int]?, _ range: Range<Int>) { (self.list, self.range) = (list, range) }
 
   func dropping(_ count: Int) -> SampleOrder { SampleOrder(list, range.dropFirst(count)) }
+
+  /// Batches number `first`, `first + step` and so on.
+  func batches(of batch: Int, from first: Int, by step: Int) -> SampleOrder {
+    let own = stride(from: first * batch, to: count, by: step * batch).flatMap {
+      ($0..<min(count, $0 + batch)).map { self[$0] }
+    }
+    return SampleOrder(own, 0..<own.count)
+  }
 
   var count: Int { range.count }
 
@@ -103,25 +113,27 @@ final class ViewLoader {
 
   /// Lends every batch in turn.
   func forEachBatch(_ body: (borrowing Batch) throws -> Void) throws {
-    var isLast = false
-    while !isLast {
-      let done: Void? = try pipeline.withNext { number, slot in
-        let first = number * batch
-        let outcomes = slots.pack(slot: slot, count: min(batch, samples.count - first))
-        var (good, contents, bad) = ([Int](), [UInt64](), [BadSample]())
-        for (item, outcome) in outcomes.enumerated() {
-          switch outcome {
-          case .good(let content):
-            good.append(samples[first + item])
-            contents.append(content)
-          case .bad(let sample): bad.append(sample)
-          }
+    while try withNextBatch(body) {}
+  }
+
+  /// Lends the next batch; false when there is none.
+  func withNextBatch(_ body: (borrowing Batch) throws -> Void) throws -> Bool {
+    let done: Void? = try pipeline.withNext { number, slot in
+      let first = number * batch
+      let outcomes = slots.pack(slot: slot, count: min(batch, samples.count - first))
+      var (good, contents, bad) = ([Int](), [UInt64](), [BadSample]())
+      for (item, outcome) in outcomes.enumerated() {
+        switch outcome {
+        case .good(let content):
+          good.append(samples[first + item])
+          contents.append(content)
+        case .bad(let sample): bad.append(sample)
         }
-        try body(
-          Batch(pixels: slots.packed(slot: slot, count: good.count), samples: good, contents: contents, bad: bad))
       }
-      isLast = done == nil
+      try body(
+        Batch(pixels: slots.packed(slot: slot, count: good.count), samples: good, contents: contents, bad: bad))
     }
+    return done != nil
   }
 }
 

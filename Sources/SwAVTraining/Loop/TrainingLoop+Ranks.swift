@@ -1,4 +1,4 @@
-import SwAVData
+package import SwAVData
 public import SwAVEngine
 
 // Where several processes train together: who does what, and what all of them have to know before the next collective call.
@@ -22,7 +22,7 @@ struct FoundRun: Codable {
 
 extension RankGroup {
   /// Throws on all ranks where one of them sees other images than the root, or computes with another instruction set.
-  func requireSameImages(_ identity: DataIdentity) throws {
+  package func requireSameImages(_ identity: DataIdentity) throws {
     // Each rank updates its own weights, which have to stay equal to the bit.
     let sets = try gather(try Runtime.info().isa)
     if let other = sets.firstIndex(where: { $0 != sets[0] }) {
