@@ -94,7 +94,8 @@ TEST_CASE("norms of all tensors: gradients add up to the report's, updates are w
       if (prototypes) CHECK((health.update_norm == 0) == freeze);
       else CHECK(std::abs(health.update_norm - std::sqrt(moved)) <= 2e-7 * (std::sqrt(value) + health.update_norm) + 1e-9);
     }
-    CHECK(std::string(swav_error_message()) == "parameter " + std::to_string(count) + " of " + std::to_string(count));
+    CHECK(std::string(swav_error_message()) ==
+          "parameter index is " + std::to_string(count) + "; 0 to " + std::to_string(count - 1) + " is allowed");
     CHECK(std::sqrt(square) == doctest::Approx(bench.report.gradient_norm).epsilon(1e-9));
   }
   bench.step(2, 0.1, false);
