@@ -130,9 +130,10 @@ struct EmbedCommand: RankedCommand {
       try LaunchedRanks.onRoot { try requireWritable(output, json: out.json) }
       let source = try LaunchedRanks.agree { try self.source() }
       try LaunchedRanks.group?.requireSameImages(source.identity())
+      // Weights that cannot be read leave no file behind.
+      let network = try LaunchedRanks.agree { try self.opened(for: source) }
       let start = try openExport(&export, of: source, settings)
       total = source.count
-      let network = try LaunchedRanks.agree { try self.opened(for: source) }
       guard let opening = export else { return try assist(source, from: start, network, settings) }
       var console = Console(json: out.json)
       defer { console.finishBar() }
