@@ -10,6 +10,8 @@ public struct Trainer: ~Copyable, @unchecked Sendable {
   /// Of all ranks together.
   public let configuration: TrainerConfiguration
   private let ranks: RankGroup?
+  /// Of the batch of all ranks.
+  private let parts: Int
 
   /// Makes the memory plan and allocates all of it; a step allocates nothing.
   ///
@@ -44,6 +46,7 @@ public struct Trainer: ~Copyable, @unchecked Sendable {
     self.network = network
     self.configuration = configuration
     self.ranks = ranks
+    parts = max(sums.parts, ranks?.size ?? 1)
   }
 
   /// Images of a batch that this rank gets.
@@ -203,7 +206,8 @@ extension Trainer {
   /// Backbone features of the first crop in the last step, [images][feature dim]: of all images of this process, with micro-batches
   /// of the first one. Throws `.argument` before the first step.
   public func features() throws(EngineError) -> [Float] {
-    let images = configuration.microBatch > 0 ? configuration.microBatch : ownBatch
+    let (micro, part) = (configuration.microBatch, configuration.batch / parts)
+    let images = micro > 0 && micro < part ? micro : ownBatch
     var values = [Float](repeating: 0, count: images * (try network.info().featureDim))
     try check(swav_trainer_read_features(handle, &values, Int64(values.count)))
     return values

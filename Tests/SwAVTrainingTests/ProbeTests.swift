@@ -66,6 +66,16 @@ import Testing
     #expect(try run.file("broken", "probe") == run.file("whole", "probe"))
   }
 
+  @Test func itLearnsFromAsManyImagesAsTheStepHasInPartsAndMicroBatches() throws {
+    // Of four images: all of both parts, a micro-batch that is a whole part, and one that is half of the batch.
+    for (parts, microBatch, images) in [(2, 0, 12), (2, 2, 12), (0, 2, 6)] {
+      var run = try probing(epochs: 1)
+      (run.configuration.sumParts, run.configuration.microBatch) = (parts, microBatch)
+      _ = try run.pretraining("run").run()
+      #expect(try rows(run, "run").map { $0["images"] } == [Double(images)], "\(parts) parts, micro-batch \(microBatch)")
+    }
+  }
+
   @Test func whereWhatItHadLearnedIsLostItBeginsAnewAndSaysSo() throws {
     let run = try probing()
     _ = try run.interrupt("run", after: 4)

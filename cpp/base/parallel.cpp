@@ -168,6 +168,7 @@ void for_each(int64_t count, Task task, void* context) {
 }
 
 }  // namespace detail
+
 void zero(float* values, int64_t count) {
   constexpr int64_t piece = int64_t{1} << 18;
   for_each((count + piece - 1) / piece, [&](int64_t task, int) {

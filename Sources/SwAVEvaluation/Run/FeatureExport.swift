@@ -77,10 +77,9 @@ public final class FeatureExport {
       && (!state.settings.format.hasNamesBeside || length(path + ".names.txt") >= state.nameBytes)
   }
 
-  /// Carries the export out, once, on the calling thread; where `opened` throws nothing is left behind. `progress` gets the
-  /// number of images done, `bad` each image that has no row.
+  /// Carries the export out, once, on the calling thread. `progress` gets the number of images done, `bad` each image that has no row.
   public func run(
-    _ opened: @autoclosure () throws -> Network, reading: ReadingOptions, progress: (Int) throws -> Void = { _ in },
+    _ network: Network, reading: ReadingOptions, progress: (Int) throws -> Void = { _ in },
     bad: (BadSample) throws -> Void = { _ in }
   ) throws {
     defer {
@@ -88,11 +87,7 @@ public final class FeatureExport {
       names?.release()
     }
     let settings = state.settings
-    let network = try keepingOrClearing {
-      let network = try opened()
-      dim = try network.length(of: settings.output)
-      return network
-    }
+    dim = try keepingOrClearing { try network.length(of: settings.output) }
     let rows = FeatureRows(
       settings.format, of: source, title: settings.output.rawValue, dim: dim,
       element: settings.element, normalizes: settings.normalizes)

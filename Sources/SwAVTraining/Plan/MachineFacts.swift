@@ -31,7 +31,8 @@ public struct MachineFacts: Codable, Sendable, Equatable {
     return core * Double(cores) * (precision == .bfloat16 ? bfloat16Speed : 1)
   }
 
-  /// Training in bfloat16 against float32: measured for vectors that are no faster, for the others as docs/kernels-diary.md predicts.
+  /// Training in bfloat16 against float32: measured for vectors that are no faster, for faster ones and tiles as docs/kernels-diary.md
+  /// predicts, and for plain C++ a guess.
   private var bfloat16Speed: Double {
     switch bfloat16 {
     case "amx": 3
