@@ -23,6 +23,8 @@ struct PictureLook: Sendable {
 
   /// Pixels a side of a picture on the page.
   static let side = 64
+  /// Shows one of them larger.
+  static let script = String(decoding: PackageResources.large_js, as: UTF8.self)
 
   init(_ report: RunReport, _ source: any ImageSource, _ progress: RunReport.Progress) throws {
     let history = report.history

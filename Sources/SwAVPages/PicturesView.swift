@@ -46,13 +46,15 @@ struct ClustersView {
     ]
   }
 
-  /// "tench 8, church 2".
-  private func classes(of cluster: Clustering.Cluster) -> String {
+  /// The classes that it has most of, and how many: "tench 8, church 2". Names are apart, as they may run from right to left.
+  private func classes(of cluster: Clustering.Cluster) -> [[String: Any]] {
     var counts: [Int: Int] = [:]
     for row in cluster.rows { if let label = look.label(of: row) { counts[label, default: 0] += 1 } }
     let ranked = counts.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
-    return ranked.prefix(3).map { "\(look.source.classNames[$0.key]) \($0.value)" }.joined(separator: ", ")
-      + (ranked.count > 3 ? ", ..." : "")
+    return ranked.prefix(3).enumerated().map { place, found in
+      let end = place < min(3, ranked.count) - 1 ? ", " : ranked.count > 3 ? ", ..." : ""
+      return ["name": look.source.classNames[found.key], "count": "\(found.value)", "end": end]
+    }
   }
 }
 

@@ -40,7 +40,7 @@ struct ReportView {
         ] as [String: Any]
     }
     return try Page().html(
-      "report", title: history.name, view: view, script: MapView.script, style: look.sheet.style)
+      "report", title: history.name, view: view, script: MapView.script + PictureLook.script, style: look.sheet.style)
   }
 
   private var subtitle: String {

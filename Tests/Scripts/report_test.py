@@ -62,6 +62,14 @@ REPORT = """
   const box = dot.getBoundingClientRect();
   dot.dispatchEvent(new PointerEvent("pointermove", {bubbles: true, clientX: box.x + box.width / 2, clientY: box.y + box.height / 2}));
   if (card.hidden || !card.querySelector("bdi").textContent) say("the map shows no picture");
+  const large = document.getElementById("large"), touched = document.querySelector("#clusters .pictures .p");
+  touched.scrollIntoView();
+  touched.click();
+  const seen = large.getBoundingClientRect();
+  if (large.hidden || large.querySelector("bdi").textContent !== touched.title) say("a touch shows no larger picture");
+  if (seen.left < 0 || seen.right > innerWidth) say("the larger picture is outside of the window");
+  touched.click();
+  if (!large.hidden) say("a second touch leaves the larger picture");
   plot.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight"}));
   if (card.hidden) say("the map does not answer to keys");
   document.getElementById("map-toggle").click();

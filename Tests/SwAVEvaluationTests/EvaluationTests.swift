@@ -95,6 +95,17 @@ import Testing
       ])
   }
 
+  @Test func aProtocolThatTheNetworkLacksSomethingForIsLeftOutAndSaidToBe() throws {
+    let images = try EvaluationImages(train: source("train"), val: source("val"))
+    let network = try Network(
+      NetworkConfiguration(architecture: .resnet18, stem: .small, baseWidth: 8, dim: 0, prototypes: []), seed: 1)
+    let both = try Evaluation([Clusters(.prototypes), Clusters(.kmeans())]).run(images, network: network)
+    #expect(both.value(of: "kmeans_nmi") != nil && both.value(of: "prototypes_nmi") == nil)
+    #expect(both.remarks == ["the weights have no prototypes whose clusters could be measured"])
+    let error = #expect(throws: DataError.self) { try Evaluation([Clusters(.prototypes)]).run(images, network: network) }
+    #expect(error?.description == "the weights have no prototypes whose clusters could be measured")
+  }
+
   @Test func imagesThatCannotBeReadAreReported() throws {
     try folder.write("val/class0/broken.jpg", Array("gone".utf8))
     let images = try EvaluationImages(train: source("train"), val: source("val"))

@@ -42,10 +42,11 @@ import Testing
     var retrieval: [String: Double]
     var clusters: Clustering
     var linearSGD: [String: Double]
+    var transfer: [String: [String: Double]]
     var svm: [String: Double]
 
     enum CodingKeys: String, CodingKey {
-      case knn, retrieval, clusters, svm
+      case knn, retrieval, clusters, svm, transfer
       case linearFeatures = "linear_features"
       case linearSGD = "linear_sgd"
     }
@@ -138,15 +139,26 @@ import Testing
   }
 
   @Test func theLinearLayerBySGDIsThatOfPyTorch() throws {
-    // The same batches, all rows each time, from weights of 0.
+    let places = LinearTraining(transfer: .places)
+    let inaturalist = LinearTraining(transfer: .inaturalist)
+    for (judge, reference) in [
+      (LinearTraining(), expected.linearSGD), (places, expected.transfer["places"] ?? [:]),
+      (inaturalist, expected.transfer["inaturalist"] ?? [:]),
+    ] {
+      try compareSteps(judge, try #require(reference["right"]), loss: try #require(reference["loss"]))
+    }
+  }
+
+  /// The same batches, all rows each time, from weights of 0, with the rates, decay and schedule of the protocol.
+  private func compareSteps(_ judge: LinearTraining, _ right: Double, loss expectedLoss: Double) throws {
     let train = try #require(data().train)
-    var configuration = ClassifierConfiguration(classes: samples.classes, batch: train.count, weightDecay: 1e-6)
+    var configuration = ClassifierConfiguration(
+      classes: samples.classes, batch: train.count, weightDecay: judge.weightDecay)
     configuration.deviation = 0
     let classifier = try Classifier(dim: samples.dim, configuration)
-    let schedule = RateSchedule.cosine
     var loss = 0.0
-    for epoch in 0..<100 {
-      let rate = 0.3 * Double(train.count) / 256 * schedule.factor(epoch: epoch, of: 100)
+    for epoch in 0..<judge.epochs {
+      let rate = judge.rate * Double(train.count) / 256 * judge.schedule.factor(epoch: epoch, of: judge.epochs)
       loss = try train.features.values.withUnsafeBufferPointer {
         try classifier.step($0, labels: train.labels, classifierRate: rate).loss
       }
@@ -154,11 +166,11 @@ import Testing
     let layer = LinearClassifier(dim: samples.dim, classes: samples.classes, weights: try classifier.weights())
     let scores = Scores(values: try layer.scores(data().val.features), classes: samples.classes)
     let top = scores.top(1, samples.valLabels)
-    #expect(abs(top - (expected.linearSGD["linear_sgd"] ?? 0)) <= tolerance, "\(top)")
-    // Each of 100 steps rounds weights and the sums of dim + 1 products that logits of about 1 are, as often up as down, by an eps;
-    // the loss has a slope of at most 2 in them.
-    let rounding = 2 * (100 * Double(samples.dim + 1)).squareRoot() * Double(Float.ulpOfOne)
-    #expect(abs(loss - (try #require(expected.linearSGD["loss"]))) < rounding, "\(loss)")
+    #expect(abs(top - right) <= tolerance, "\(judge.name), \(judge.epochs) epochs: \(top)")
+    // Each step rounds weights and the sums of dim + 1 products that logits of about 1 are, as often up as down, by an eps; the
+    // loss has a slope of at most 2 in them.
+    let rounding = 2 * (Double(judge.epochs) * Double(samples.dim + 1)).squareRoot() * Double(Float.ulpOfOne)
+    #expect(abs(loss - expectedLoss) < rounding, "\(judge.name), \(judge.epochs) epochs: \(loss)")
   }
 
   @Test func supportVectorMachinesAreThoseOfScikitLearn() throws {

@@ -49,6 +49,23 @@ import Testing
     #expect(text.output.contains("20-NN (12 voted: there are no more): ") && text.output.contains(" ["), "\(text.output)")
   }
 
+  /// torchvision's files have no head and no prototypes.
+  @Test func weightsWithoutAHeadGoThroughEveryProtocol() throws {
+    let weights = ["--weights", FormatFixtures.folder + "/../../torch/torchvision_stream.pth", "--size", "32"]
+    let images = ["--train", "images", "--val", "others", "--no-raw-pixels", "--json"]
+    let short = ["--epochs", "1", "--batch", "6"]
+    for (arguments, figure) in [
+      (["knn"], "knn20"), (["linear-features"], "linear"), (["retrieval"], "retrieval_map"), (["clusters"], "kmeans_nmi"),
+      (["svm"], "svm_map"), (["linear"] + short, "linear_sgd"), (["transfer"] + short, "transfer"),
+      (["semi", "--labels", "50"] + short, "semi50_scratch"), (["finetune"] + short, "finetune_scratch"),
+    ] {
+      let outcome = try TrainerProcess.run(["evaluate"] + arguments + weights + images, in: folder.path)
+      let row = outcome.objects.last ?? [:]
+      #expect(outcome.code == 0 && row[figure] is Double, "\(arguments): \(outcome.errors)")
+      #expect((row["remarks"] as? [String] ?? []).contains { $0.contains("no prototypes") } == (arguments[0] == "clusters"))
+    }
+  }
+
   @Test func aConfusionIsWrittenAsATableAndAsJSON() throws {
     #expect(try evaluate(["knn", "--confusion", "c.csv"]).code == 0)
     let table = try String(contentsOfFile: folder.path + "/c.csv", encoding: .utf8).split(separator: "\n")

@@ -1,5 +1,5 @@
 import SwAVEngine
-import SwAVModel
+public import SwAVModel
 
 /// Clusters of the validation images against their classes, which the clusters have not seen: normalised mutual information, adjusted
 /// Rand index, purity, and the accuracy of the best one-to-one match of clusters and classes.
@@ -20,6 +20,11 @@ public struct Clusters: EvaluationProtocol, Equatable {
 
   public var name: String { "clusters" }
   public var needsTrainingImages: Bool { false }
+
+  public func obstacle(in network: Network) throws -> String? {
+    let isLacking = try kind == .prototypes && network.info().configuration.prototypes.isEmpty
+    return isLacking ? "the weights have no prototypes whose clusters could be measured" : nil
+  }
 
   public func evaluate(_ subject: EvaluationSubject, progress: (String, Int, Int) -> Void) throws -> EvaluationResult {
     let val = try subject.features(progress).val

@@ -1,4 +1,5 @@
 public import SwAVEngine
+public import SwAVModel
 
 /// A way to judge what a network has learned. The verbs, `pretrain` with a validation set and the JSON all work with values of this
 /// type; one more way is one more type, in a file of its own.
@@ -15,6 +16,9 @@ public protocol EvaluationProtocol: Sendable {
   /// Which of the training images are learned from, in order; nil for all.
   func selection(of images: EvaluationImages) throws -> [Int]?
 
+  /// What a network lacks that is judged by it; nil for most.
+  func obstacle(in network: Network) throws -> String?
+
   /// `progress` gets what is being done, and how many pieces of work of how many are done.
   func evaluate(_ subject: EvaluationSubject, progress: (String, Int, Int) -> Void) throws -> EvaluationResult
 }
@@ -24,6 +28,8 @@ extension EvaluationProtocol {
   public var takesSeveralLabels: Bool { false }
 
   public func selection(of images: EvaluationImages) throws -> [Int]? { nil }
+
+  public func obstacle(in network: Network) throws -> String? { nil }
 }
 
 /// A protocol that needs no more than features of images and their classes.

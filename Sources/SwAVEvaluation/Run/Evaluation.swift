@@ -22,6 +22,8 @@ public struct Evaluation: Sendable {
 
   public init(_ protocols: [any EvaluationProtocol]) { self.protocols = protocols }
 
+  /// Protocols that the network lacks something for are left out, and that is said; where none is left it is an error.
+  ///
   /// `progress` gets what is being done, and how many images, or pieces of work, of how many are done.
   public func run(
     _ images: EvaluationImages, network: Network, progress: (String, Int, Int) -> Void = { _, _, _ in }
@@ -32,16 +34,20 @@ public struct Evaluation: Sendable {
     if images.hasSeveralLabels, let other = protocols.first(where: { !$0.takesSeveralLabels }) {
       throw DataError(.unusable, "images with several classes each are for svm; \(other.name) needs one class an image")
     }
+    let obstacles = try protocols.map { try $0.obstacle(in: network) }
+    let judges = zip(protocols, obstacles).filter { $1 == nil }.map(\.0)
+    let lacking = obstacles.compactMap(\.self)
+    if judges.isEmpty, let first = lacking.first { throw DataError(.unusable, first) }
     let subject = try EvaluationSubject(
       images, try prepared(network, images, progress), size: size, inference: inference, reading: reading,
       selection: try selection(of: images))
     let data = try subject.features(progress)
     let (train, val) = (data.train?.features, data.val.features)
     let same = SamePictures(train: train, trainSource: images.train, val: val, valSource: images.val)
-    let results = try protocols.map { try $0.evaluate(subject, progress: progress) }
+    let results = try judges.map { try $0.evaluate(subject, progress: progress) }
     var report = EvaluationReport(
       results: results, trainImages: train?.count, valImages: val.count, classNames: images.classNames,
-      majorityShare: data.val.majorityShare, bad: subject.bad, remarks: images.remarks)
+      majorityShare: data.val.majorityShare, bad: subject.bad, remarks: images.remarks + lacking)
     if let remark = same.remark(of: val.count, leavesOneOut: train == nil) { report.remarks.append(remark) }
     report.remarks += ClassRemarks.of(data, names: images.classNames) + results.flatMap(\.remarks)
     report.published = PublishedFigures.lines(beside: results, classNames: images.classNames)

@@ -20,12 +20,15 @@ public struct EvaluationImages: Sendable {
 
   /// Images that may have several classes. Throws `.unusable` where there are fewer than two classes, or they differ.
   public init(train: MultiLabelImages, val: MultiLabelImages) throws(DataError) {
-    guard Set(train.classNames) == Set(val.classNames) else {
-      let lacking = Set(train.classNames).symmetricDifference(val.classNames).sorted()
-      throw DataError(.unusable, "class \(abridged(lacking)) is in one of train and val only")
+    for (set, other, name, otherName) in [(train, val, "train", "val"), (val, train, "val", "train")] {
+      let lacking = Set(set.classNames).subtracting(other.classNames).sorted()
+      guard lacking.isEmpty else {
+        throw DataError(
+          .unusable, "\(name): class \(abridged(lacking)) has no image in \(otherName); each class needs images in both")
+      }
     }
     guard train.classNames.count > 1 else {
-      throw DataError(.unusable, "train: \(train.classNames.count) classes; at least two are needed")
+      throw DataError(.unusable, "train: one class, '\(train.classNames.first ?? "")'; at least two are needed")
     }
     (self.train, self.val, classNames, remarks, classOfVal) = (train.images, val.images, train.classNames, [], [])
     let order = train.classNames.map { name in val.classNames.firstIndex(of: name) ?? 0 }
