@@ -44,7 +44,7 @@ test: test-engine test-mpi test-consumer test-report test-swift  ## Build and ru
 test-engine: setup  ## The C++ and C tests, on each instruction set that this machine has
 	cmake -S . -B build -G Ninja
 	cmake --build build
-	ctest --test-dir build --output-on-failure
+	ctest --test-dir build --output-on-failure -j 2
 
 test-swift: setup  ## The Swift tests; those of several processes are test-mpi's
 	swift test --skip RanksTests
@@ -101,14 +101,14 @@ sanitize: setup  ## The C++ tests under AddressSanitizer and UndefinedBehaviorSa
 	cmake -S . -B build/sanitize $(SANITIZED) -DSWAV_SANITIZE=address,undefined "-DSWAV_TEST_ISAS=$(SANITIZED_ISAS)"
 	cmake --build build/sanitize
 	ASAN_OPTIONS=quarantine_size_mb=64 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	  ctest --test-dir build/sanitize --output-on-failure
+	  ctest --test-dir build/sanitize --output-on-failure -j 2
 
 # ThreadSanitizer wants its addresses unrandomised; some containers do not let that be turned off.
 WITHOUT_ASLR = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 sanitize-thread: setup  ## The C++ tests that use threads, under ThreadSanitizer
 	cmake -S . -B build/sanitize-thread $(SANITIZED) -DSWAV_SANITIZE=thread -DSWAV_TEST_ISAS=avx2
 	cmake --build build/sanitize-thread
-	TSAN_OPTIONS=halt_on_error=1 $(WITHOUT_ASLR) ctest --test-dir build/sanitize-thread --output-on-failure
+	TSAN_OPTIONS=halt_on_error=1 $(WITHOUT_ASLR) ctest --test-dir build/sanitize-thread --output-on-failure -j 2
 
 # The readers of sources are Swift: swiftc compiles them together with the harness, so that all of them are instrumented. Two
 # fuzzers run at a time; what one prints goes to build/fuzz/NAME.log, and is shown when it found something.
@@ -128,9 +128,7 @@ fuzz: setup  ## Feed damaged images, archives, lists and weights to their reader
 	CC=clang CXX=clang++ cmake -S . -B build/fuzz -G Ninja -DSWAV_BUILD_FUZZERS=ON
 	cmake --build build/fuzz
 	ln -sf Tests/Fuzz/decode_fuzzer Tests/Fuzz/weights_fuzzer build/fuzz/
-	for harness in tar list; do \
-	  $(SWIFT_FUZZ) -o build/fuzz/$${harness}_fuzzer $(SWIFT_FUZZED) Tests/Fuzz/$${harness}_fuzzer.swift; \
-	done
+	printf '%s\n' tar list | xargs -P 2 -I{} $(SWIFT_FUZZ) -o build/fuzz/{}_fuzzer $(SWIFT_FUZZED) Tests/Fuzz/{}_fuzzer.swift
 	echo "$$FUZZERS" | xargs -P 2 -L 1 Tests/Scripts/fuzz.sh $(FUZZ_SECONDS)
 
 # A Python with torch; without one, `make bench` makes an environment of its own in build/bench.
@@ -153,8 +151,8 @@ format: setup-format  ## Lay out all code
 	$(C_FILES) | xargs $(CLANG_FORMAT) -i
 
 check-format: setup-format  ## Fail where `make format` would change something
-	$(SWIFT_FILES) | xargs swift format lint --strict
-	$(C_FILES) | xargs $(CLANG_FORMAT) --dry-run --Werror
+	$(SWIFT_FILES) | xargs swift format lint --strict --parallel
+	$(C_FILES) | xargs -n 32 -P 2 $(CLANG_FORMAT) --dry-run --Werror
 
 clean:  ## Remove what was built
 	rm -rf build .build
