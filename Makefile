@@ -114,8 +114,8 @@ sanitize-thread: setup  ## The C++ tests that use threads, under ThreadSanitizer
 # fuzzers run at a time; what one prints goes to build/fuzz/NAME.log, and is shown when it found something.
 FUZZ_SECONDS = 300
 SWIFT_FUZZ = swiftc -O -g -swift-version 6 -package-name swav -module-name Fuzzer -parse-as-library -sanitize=fuzzer,address -use-ld=lld
-SWIFT_FUZZED = $(addprefix Sources/SwAVData/, Sources/DataError.swift Sources/FolderScan.swift Sources/ImageSource.swift \
-  Sources/PackedFiles.swift Sources/SourceRemark.swift Lists/*.swift Archives/*.swift Index/*.swift Reading/FileBytes.swift \
+SWIFT_FUZZED = $(addprefix Sources/SwAVData/, Sources/DataError.swift Sources/FolderListing.swift Sources/FolderScan.swift \
+  Sources/ImageSource.swift Sources/PackedFiles.swift Sources/SourceRemark.swift Lists/*.swift Archives/*.swift Index/*.swift Reading/FileBytes.swift \
   Reading/ImageFiles.swift Reading/FileStamps.swift)
 define FUZZERS
 tar 16384 Tests/Fixtures/archives

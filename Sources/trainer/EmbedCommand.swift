@@ -104,7 +104,9 @@ struct EmbedCommand: RankedCommand {
   private func source() throws -> any ImageSource {
     // What is printed is rows then, and nothing else.
     let printsRows = output == "-"
-    guard images == ["-"] else { return printsRows ? try openImages(images) : try out.open(images, labelled: true) }
+    guard images == ["-"] else {
+      return printsRows ? try openImages(images, ranks: LaunchedRanks.group) : try out.open(images, labelled: true)
+    }
     let source = try imagesFromStandardInput()
     if !printsRows { try out.tellRemarks(of: source, from: "standard input", labelled: true) }
     return source
@@ -129,7 +131,7 @@ struct EmbedCommand: RankedCommand {
       // A path that cannot be written is told before the images are looked for.
       try LaunchedRanks.onRoot { try requireWritable(output, json: out.json) }
       let source = try LaunchedRanks.agree { try self.source() }
-      try LaunchedRanks.group?.requireSameImages(source.identity())
+      try LaunchedRanks.group?.requireSameImages(source)
       // Weights that cannot be read leave no file behind.
       let network = try LaunchedRanks.agree { try self.opened(for: source) }
       let start = try openExport(&export, of: source, settings)

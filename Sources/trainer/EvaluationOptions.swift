@@ -40,7 +40,7 @@ struct EvaluationOptions: ParsableArguments {
       let report = try endingOnSignal(stopped: "nothing was measured", json: out.json) {
         let (images, network) = try LaunchedRanks.agree { (try self.images(part), try self.network.open(json: out.json)) }
         for source in [images.train, images.val].compactMap(\.self) {
-          try LaunchedRanks.group?.requireSameImages(source.identity())
+          try LaunchedRanks.group?.requireSameImages(source)
         }
         var console = Console(json: out.json)
         defer { console.finishBar() }

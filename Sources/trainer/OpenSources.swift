@@ -2,9 +2,9 @@ import SwAV
 
 extension OutputOptions {
   /// Opens the images of a command, and says what people should know of them before it begins: what is passed over, and what
-  /// could not be read. `labelled` says whether the command needs classes, or shows them.
+  /// could not be read. `labelled` says whether the command needs classes, or shows them. Collective.
   func open(_ paths: [String], labelled: Bool = false) throws -> any ImageSource {
-    let source = try openImages(paths)
+    let source = try openImages(paths, ranks: LaunchedRanks.group)
     try tellRemarks(of: source, from: paths.count == 1 ? paths[0] : nil, labelled: labelled, hint: "; check-data lists them")
     return source
   }

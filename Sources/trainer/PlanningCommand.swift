@@ -36,7 +36,7 @@ extension PlanningCommand {
     guard !paths.isEmpty else { throw ValidationError(self.given.missingImages) }
     let running = try PretrainConfiguration.running(in: given)
     let source = try LaunchedRanks.agree {
-      try (isQuiet ? openImages(paths) : out.open(paths)).weighted(by: running.sourceWeights)
+      try (isQuiet ? openImages(paths, ranks: LaunchedRanks.group) : out.open(paths)).weighted(by: running.sourceWeights)
     }
     var facts: DataFacts?
     let plan = try LaunchedRanks.sharing {

@@ -41,6 +41,34 @@ import Testing
     }
   }
 
+  @Test func ofSeveralRanksTheRootListsFoldersForAll() throws {
+    try folder.write("images/k0/b.jpg", jpeg)
+    try folder.write("images/k0/notes.txt", [1])
+    let named = try folder.write("images/k1/a.jpg", jpeg)
+    // A name that is not text.
+    let odd = Array((folder.path + "/images/k1/").utf8) + [0xff, 0xfe] + Array(".jpg".utf8) + [0]
+    #expect(rename(named, odd.map { CChar(bitPattern: $0) }) == 0)
+    let (here, elsewhere) = (folder.path + "/images", folder.path + "/not-listed-by-this-rank")
+    let opened = PairOfRanks.run { ranks in
+      let source = try openImages([ranks.isRoot ? here : elsewhere], ranks: ranks)
+      return (0..<source.count).map { [source.name(of: $0), "\(source.label(of: $0) ?? -1)"] } + [source.remarks.map(\.text)]
+    }
+    let (root, other) = (try opened[0].get(), try opened[1].get())
+    #expect(root == other && root.count == 3 && root[2] == ["1 of 3 files is passed over (1 .txt)"], "\(root) \(other)")
+  }
+
+  @Test func whatCannotBeOpenedOnOneRankIsOpenedOnNone() throws {
+    try folder.write("shards/a.tar", tar([("k/0.jpg", jpeg)]))
+    let (shards, elsewhere) = (folder.path + "/shards", folder.path + "/nowhere")
+    // The root lists what is not there; then a rank does not have what the root has listed.
+    for (root, other, text) in [(elsewhere, shards, "nowhere"), (shards, elsewhere, "a.tar")] {
+      let failures = PairOfRanks.run { try openImages([$0.isRoot ? root : other], ranks: $0).count }.map { result in
+        do { return "opened \(try result.get())" } catch { return "\(error)" }
+      }
+      #expect(failures.count == 2 && failures.allSatisfy { $0.contains(text) && $0.contains("No such file") }, "\(failures)")
+    }
+  }
+
   @Test func pathsThatAreNoSourceAreNamed() throws {
     #expect(failure { try openImages(folder.path + "/nowhere") }?.kind == .missing)
     let cases: [(name: String, bytes: [UInt8], text: String)] = [

@@ -33,13 +33,15 @@ public struct TarShards: ImageSource {
   }
 
   /// The archives that a folder holds, in the order of their paths.
-  init(_ scan: consuming FolderScan, isCancelled: @escaping @Sendable () -> Bool) throws(DataError) {
-    scan.archives.sort()
-    let (root, found) = (scan.root, scan.archives)
+  init(
+    _ root: String, _ listing: consuming FolderListing, isCancelled: @escaping @Sendable () -> Bool
+  ) throws(DataError) {
+    listing.archives.sort()
+    let found = listing.archives
     let places = 0..<found.count
     try self.init(
       places.map { found.fullPath($0, below: root) }, names: places.map { found.text($0) }, folder: root,
-      remarks: scan.remarks(archivesAreTaken: true), isCancelled: isCancelled)
+      remarks: listing.remarks(archivesAreTaken: true), isCancelled: isCancelled)
   }
 
   private init(

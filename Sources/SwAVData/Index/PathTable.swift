@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 
 /// Many relative paths in one block of bytes: no object a path. Ten million paths of 40 bytes take 0.5 GB.
 struct PathTable: Sendable {
@@ -130,6 +130,30 @@ struct PathTable: Sendable {
 
   /// For people; see ``printable(_:)``.
   func text(_ index: Int) -> String { withPath(index) { printable($0) } }
+}
+
+/// As its bytes, in one piece: a path after the other.
+extension PathTable: Codable {
+  init(from decoder: any Decoder) throws {
+    let bytes = Array(try decoder.singleValueContainer().decode(Data.self))
+    var offsets: [Int] = []
+    var begin = 0
+    for (index, byte) in bytes.enumerated() where byte == 0 {
+      offsets.append(begin)
+      begin = index + 1
+    }
+    self.init(bytes: bytes, offsets: offsets)
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var all = Data(capacity: bytes.count)
+    for index in 0..<count {
+      withPath(index) { all.append(contentsOf: $0) }
+      all.append(0)
+    }
+    var container = encoder.singleValueContainer()
+    try container.encode(all)
+  }
 }
 
 /// A zero-terminated path with the current folder before it, where it is relative.

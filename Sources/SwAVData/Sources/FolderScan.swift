@@ -1,22 +1,10 @@
 import Glibc
 
-/// Collects the paths of the images below a folder, relative to it, in no particular order, and what else is there.
+/// Searches a folder and those below it for images.
 struct FolderScan {
   let root: String
   private let isCancelled: @Sendable () -> Bool
-  /// Files that are not hidden, images included.
-  private(set) var filesSeen = 0
-  var paths = PathTable()
-  /// Files that are not images; hidden ones, and what systems leave in folders by themselves, do not count.
-  private(set) var passedOver = EndingCount()
-  /// Tar archives, which are a source where there are no pictures.
-  var archives = PathTable()
-  /// CIFAR's training batches in the folder itself.
-  private(set) var batches: [String] = []
-  /// Files that hold others but are not read, as .zip.
-  private(set) var packed = NamedFew()
-  /// Folders, links and files that could not be read.
-  private(set) var unreadable = NamedFew()
+  private(set) var found = FolderListing()
   /// What is no image, where somebody wants to know; nil: it is not collected.
   private(set) var ignored: [IgnoredFile]?
   /// Folders from the root to the one being read: a link back to one of them is a loop.
@@ -86,11 +74,11 @@ struct FolderScan {
       guard child >= 0 else { return leaveOut(prefix + name, errno) }
       try scan(child, prefix: prefix + name + [UInt8(ascii: "/")], status: status)
     } else if kind == UInt8(DT_REG) {
-      filesSeen += 1
+      found.filesSeen += 1
       switch look(at: name, zeroTerminated, in: folder) {
-      case .image: paths.append(prefix + name)
+      case .image: found.paths.append(prefix + name)
       case .unreadable(let code):
-        filesSeen -= 1
+        found.filesSeen -= 1
         leaveOut(prefix + name, code)
       case .other: passOver(name, prefix)
       }
@@ -102,21 +90,21 @@ struct FolderScan {
   private mutating func passOver(_ name: [UInt8], _ prefix: [UInt8]) {
     let text = String(decoding: name, as: UTF8.self)
     if FolderScan.clutter.contains(text.lowercased()) {
-      filesSeen -= 1
+      found.filesSeen -= 1
       return ignore(prefix + name, "left by a desktop")
     }
-    passedOver.add(name)
+    found.passedOver.add(name)
     let ending = fileEnding(of: text)
     if ending == "tar" {
-      archives.append(prefix + name)
+      found.archives.append(prefix + name)
       ignore(prefix + name, "an archive; archives are a source of their own")
     } else if let advice = PackedFiles.advice(name: text) {
-      packed.add("\(printable(prefix + name)): \(advice)")
+      found.packed.add("\(printable(prefix + name)): \(advice)")
       ignore(prefix + name, advice)
     } else if ImageFiles.isRaw(text) {
       ignore(prefix + name, "a camera's raw file; develop it to JPEG or TIFF first")
     } else {
-      if prefix.isEmpty, text == "train.bin" || text.hasPrefix("data_batch_") && ending == "bin" { batches.append(text) }
+      if prefix.isEmpty, text == "train.bin" || text.hasPrefix("data_batch_") && ending == "bin" { found.batches.append(text) }
       ignore(prefix + name, "no image by name or content; \(ImageFiles.formats) are taken")
     }
   }
@@ -128,7 +116,7 @@ struct FolderScan {
   /// What the system refuses may hide images: it is named whether somebody asks or not.
   private mutating func leaveOut(_ path: [UInt8], _ code: Int32) {
     let path = path.isEmpty ? Array(".".utf8) : path
-    unreadable.add("\(printable(path)): \(systemText(code))")
+    found.unreadable.add("\(printable(path)): \(systemText(code))")
     ignore(path, systemText(code))
   }
 
@@ -154,35 +142,4 @@ struct FolderScan {
 
   /// What Windows and macOS write into folders of pictures.
   private static let clutter: Set<String> = ["thumbs.db", "desktop.ini", "icon\r"]
-}
-
-extension FolderScan {
-  /// What people should know of the folder; `taken` says whether archives are the source, and so not passed over.
-  func remarks(archivesAreTaken: Bool) -> [SourceRemark] {
-    var found: [SourceRemark] = []
-    if archivesAreTaken {
-      let others = passedOver.files - archives.count
-      if others > 0 {
-        found.append(SourceRemark(.passedOver, "\(others) of \(filesSeen) files are no archives and passed over"))
-      }
-    } else if let remark = passedOver.remark(of: filesSeen) {
-      found.append(remark)
-    }
-    if unreadable.count > 0 {
-      found.append(
-        SourceRemark(
-          .unreadable,
-          "\(unreadable.count) \(unreadable.count == 1 ? "entry" : "entries") below it cannot be read: \(unreadable.summary)"))
-    }
-    return found
-  }
-
-  /// The error of a folder without images: what is there instead, and what to do.
-  var nothingFound: DataError {
-    var text = "\(printable(root.utf8)): no images among \(filesSeen) files"
-    if passedOver.files > 0 { text += " (\(passedOver.summary))" }
-    if unreadable.count > 0 { text += "; not readable: \(unreadable.summary)" }
-    if packed.count > 0 { return DataError(.unusable, text + "; \(packed.summary)") }
-    return DataError(.unusable, text + "; files of \(ImageFiles.formats) are taken, sub-folders are searched")
-  }
 }

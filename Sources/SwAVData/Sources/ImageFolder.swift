@@ -18,17 +18,17 @@ public struct ImageFolder: ImageSource {
   public init(_ root: String) throws(DataError) {
     var scan = FolderScan(root: root)
     try scan.run()
-    try self.init(scan)
+    try self.init(root, scan.found)
   }
 
-  init(_ scan: consuming FolderScan) throws(DataError) {
-    guard scan.paths.count > 0 else { throw scan.nothingFound }
-    scan.paths.sort()
-    root = scan.root
-    paths = scan.paths
-    stamps = FileStamps(count: scan.paths.count)
-    classes = ImageFolder.classes(of: scan.paths)
-    remarks = scan.remarks(archivesAreTaken: false) + classes.remarks
+  init(_ root: String, _ listing: consuming FolderListing) throws(DataError) {
+    guard listing.paths.count > 0 else { throw listing.nothingFound(in: root) }
+    listing.paths.sort()
+    self.root = root
+    paths = listing.paths
+    stamps = FileStamps(count: listing.paths.count)
+    classes = ImageFolder.classes(of: listing.paths)
+    remarks = listing.remarks(archivesAreTaken: false) + classes.remarks
   }
 
   /// What this source passes over below its folder, by path. Searches the folder once more.

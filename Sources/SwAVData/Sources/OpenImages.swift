@@ -1,4 +1,5 @@
-import Glibc
+import Foundation
+public import SwAVEngine
 
 /// Opens images by path, whatever kind of source it is:
 ///
@@ -23,34 +24,72 @@ public func openImages(_ path: String) throws(DataError) -> any ImageSource { tr
 /// Opens one path, or several as one ``ImageMixture``.
 public func openImages(_ paths: [String]) throws(DataError) -> any ImageSource {
   do {
-    return try onSideThread(paths.count == 1 ? paths[0] : "\(paths.count) sources") { isCancelled in
-      try open(paths, isCancelled: isCancelled)
-    }
+    return try aside(paths) { isCancelled in try open(paths, try list(paths, isCancelled), isCancelled) }
   } catch {
     throw error as? DataError ?? DataError(.unusable, "\(error)")
   }
 }
 
-private func open(_ paths: [String], isCancelled: @escaping @Sendable () -> Bool) throws(DataError) -> any ImageSource {
-  if paths.count == 1 { return try open(paths[0], isCancelled) }
+/// The same on each rank of a group: the root searches folders, and the others take what it found there, so that a shared file system
+/// is listed once. Fails on all ranks where it does on one. Collective.
+public func openImages(_ paths: [String], ranks: RankGroup?) throws -> any ImageSource {
+  guard let ranks else { return try openImages(paths) }
+  var own: [FolderListing?]?
+  let found = try ranks.bytesOfRoot {
+    let listings = try aside(paths) { isCancelled in try list(paths, isCancelled) }
+    own = listings
+    return Array(try PropertyListEncoder.binary.encode(listings.map { $0.map { [$0] } ?? [] }))
+  }
+  return try ranks.agree {
+    let listings =
+      try own ?? PropertyListDecoder().decode([[FolderListing]].self, from: Data(found)).map(\.first)
+    return try aside(paths) { isCancelled in try open(paths, listings, isCancelled) }
+  }
+}
+
+private func aside<R: Sendable>(
+  _ paths: [String], _ body: @escaping @Sendable (_ isCancelled: @escaping @Sendable () -> Bool) throws -> R
+) throws -> R { try onSideThread(paths.count == 1 ? paths[0] : "\(paths.count) sources", body) }
+
+/// What is below each of the paths that is a folder.
+private func list(
+  _ paths: [String], _ isCancelled: @escaping @Sendable () -> Bool
+) throws(DataError) -> [FolderListing?] {
+  var listings: [FolderListing?] = []
+  for path in paths {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw FileBytes.failure(path, errno) }
+    var listing: FolderListing?
+    if status.st_mode & S_IFMT == S_IFDIR {
+      var scan = FolderScan(root: path, isCancelled: isCancelled)
+      try scan.run()
+      listing = scan.found
+    }
+    listings.append(listing)
+  }
+  return listings
+}
+
+private func open(
+  _ paths: [String], _ listings: [FolderListing?], _ isCancelled: @escaping @Sendable () -> Bool
+) throws(DataError) -> any ImageSource {
+  if paths.count == 1 { return try open(paths[0], listings[0], isCancelled) }
   var sources: [any ImageSource] = []
-  for path in paths { sources.append(try open(path, isCancelled)) }
+  for (path, listing) in zip(paths, listings) { sources.append(try open(path, listing, isCancelled)) }
   // A picture's name is its path.
   let names = zip(paths, sources).map { path, source in (source as? ImageList)?.isPicture == true ? "" : path }
   return try ImageMixture(sources, names: names)
 }
 
-private func open(_ path: String, _ isCancelled: @escaping @Sendable () -> Bool) throws(DataError) -> any ImageSource {
-  var status = stat()
-  guard stat(path, &status) == 0 else { throw FileBytes.failure(path, errno) }
-  if status.st_mode & S_IFMT == S_IFDIR {
-    var scan = FolderScan(root: path, isCancelled: isCancelled)
-    try scan.run()
-    if scan.paths.count == 0, scan.archives.count > 0 { return try TarShards(scan, isCancelled: isCancelled) }
-    if scan.paths.count == 0, !scan.batches.isEmpty {
-      return try CIFARBatches(scan.batches.sorted().map { path + (path.hasSuffix("/") ? "" : "/") + $0 })
+private func open(
+  _ path: String, _ listing: FolderListing?, _ isCancelled: @escaping @Sendable () -> Bool
+) throws(DataError) -> any ImageSource {
+  if let listing {
+    if listing.paths.count == 0, listing.archives.count > 0 { return try TarShards(path, listing, isCancelled: isCancelled) }
+    if listing.paths.count == 0, !listing.batches.isEmpty {
+      return try CIFARBatches(listing.batches.sorted().map { path + (path.hasSuffix("/") ? "" : "/") + $0 })
     }
-    return try ImageFolder(scan)
+    return try ImageFolder(path, listing)
   }
   switch fileEnding(of: path) {
   case "tar": return try TarShards([path], isCancelled: isCancelled)
@@ -69,4 +108,13 @@ private func openFile(_ path: String) throws(DataError) -> any ImageSource {
     PackedFiles.advice(name: path, head: head)
     ?? "not a folder, a picture, a list (.txt), a table (.csv), an archive (.tar) or a CIFAR batch (.bin)"
   throw DataError(.unusable, "\(printable(path.utf8)): \(what)")
+}
+
+extension PropertyListEncoder {
+  /// Bytes stay bytes: paths need not be text.
+  fileprivate static var binary: PropertyListEncoder {
+    let encoder = PropertyListEncoder()
+    encoder.outputFormat = .binary
+    return encoder
+  }
 }

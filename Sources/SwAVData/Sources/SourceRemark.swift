@@ -33,7 +33,7 @@ public struct IgnoredFile: Sendable, Equatable {
 }
 
 /// Counts files by the ending of their names.
-struct EndingCount: Sendable {
+struct EndingCount: Sendable, Codable {
   private(set) var files = 0
   private var counts: [[UInt8]: Int] = [:]
 
@@ -84,7 +84,7 @@ struct EndingCount: Sendable {
 }
 
 /// Things that are named, the first few by name and the rest by number: there may be millions.
-struct NamedFew: Sendable {
+struct NamedFew: Sendable, Codable {
   private(set) var count = 0
   private var first: [String] = []
 

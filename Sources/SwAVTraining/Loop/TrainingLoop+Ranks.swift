@@ -1,3 +1,4 @@
+import Glibc
 package import SwAVData
 public import SwAVEngine
 
@@ -21,8 +22,9 @@ struct FoundRun: Codable {
 }
 
 extension RankGroup {
-  /// Throws on all ranks where one of them sees other images than the root, or computes with another instruction set.
-  package func requireSameImages(_ identity: DataIdentity) throws {
+  /// Throws on all ranks where one of them sees other images than the root, or computes with another instruction set. Of the files
+  /// some are looked at: the root has looked at all.
+  package func requireSameImages(_ images: any ImageSource) throws {
     // Each rank updates its own weights, which have to stay equal to the bit.
     let sets = try gather(try Runtime.info().isa)
     if let other = sets.firstIndex(where: { $0 != sets[0] }) {
@@ -33,20 +35,54 @@ extension RankGroup {
           message: "rank 0 (\(hosts[0])) computes with \(sets[0]) and rank \(other) (\(hosts[other])) with \(sets[other]): set "
             + "SWAV_MAX_ISA to the lesser one for all ranks"))
     }
-    let all = try gather(identity)
+    let all = try gather(SeenImages(images))
     guard let other = all.firstIndex(where: { $0 != all[0] }) else { return }
     end()
-    let (first, second) = (all[0], all[other])
     throw PretrainingError.data(
       DataError(
         .unusable,
-        "rank 0 (\(hosts[0])) sees \(first.count) images and rank \(other) (\(hosts[other])) \(second.count)"
-          + (first.count == second.count ? " of other names or sizes" : "")
-          + ": every host needs the same ones under the same path"))
+        "rank \(other) (\(hosts[other])) sees other images than rank 0 (\(hosts[0])): \(all[other].difference(from: all[0], images))"
+          + "; every host needs the same ones under the same path"))
   }
 
   /// The images of each batch that are this rank's.
   func share(ofBatch batch: Int) -> Range<Int> { rank * (batch / size)..<(rank + 1) * (batch / size) }
+}
+
+/// What tells whether ranks have the same images before them.
+private struct SeenImages: Codable, Equatable {
+  var count: Int
+  /// Of all names.
+  var names: String
+  /// Bytes of the files at ``places``: 0 where a sample is no file of its own, -1 where the file is not there.
+  var sizes: [Int64]
+
+  private static func places(_ count: Int) -> [Int] { spread(256, over: count) }
+
+  init(_ images: any ImageSource) {
+    var hash = FNV1a()
+    for sample in 0..<images.count {
+      hash.combine(images.name(of: sample).utf8)
+      hash.combine([0])
+    }
+    (count, names) = (images.count, hash.hexadecimal)
+    sizes = SeenImages.places(images.count).map { images.filePath(of: $0).map(SeenImages.size) ?? 0 }
+  }
+
+  func difference(from root: SeenImages, _ images: any ImageSource) -> String {
+    if count != root.count { return "\(count) in place of \(root.count)" }
+    if names != root.names { return "as many of other names" }
+    let others = zip(SeenImages.places(count), zip(sizes, root.sizes)).filter { $0.1.0 != $0.1.1 }
+    let first = others.first.map { "; first \(images.name(of: $0.0)), \(text($0.1.0)) in place of \(text($0.1.1))" } ?? ""
+    return "of \(sizes.count) files looked at \(others.count) are missing or of other sizes\(first)"
+  }
+
+  private static func size(of path: [CChar]) -> Int64 {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int64(status.st_size) : -1
+  }
+
+  private func text(_ size: Int64) -> String { size < 0 ? "missing" : "\(size) bytes" }
 }
 
 extension TrainingLoop {
