@@ -666,12 +666,19 @@ typedef struct swav_communicator {
 int32_t swav_mpi_ranks(void);
 
 /* Loads the MPI library that is installed (Open MPI 3 to 5, MPICH 3.3 and its relatives), starts it where the program has not,
- * and gives it as a communicator, the same at each call. SWAV_ERROR_UNSUPPORTED where there is none, or not the launcher's. */
+ * and gives it as a communicator of its own, the same at each call. The first is collective. SWAV_ERROR_UNSUPPORTED where there
+ * is none, or not the launcher's. */
 swav_status swav_mpi_open(swav_communicator *communicator);
 
 /* Waits for all ranks to call it and ends MPI. Before the process ends in order: a launcher takes anything else for a failure.
  * Does nothing where MPI was not opened. */
 swav_status swav_mpi_close(void);
+
+/* Calls late(context, seconds waited), on a thread of its own, where a call to the other ranks has not come back for `seconds`:
+ * a process is stopped, or a host is gone without a word. What MPI does then is wait; swav_mpi_abort ends that. Once for each
+ * such call, until swav_mpi_close; `late` NULL ends it earlier. SWAV_ERROR_ARGUMENT for seconds that are not above 0. Does
+ * nothing where MPI was not opened. */
+swav_status swav_mpi_watch(double seconds, void (*late)(void *context, double waited), void *context);
 
 /* Ends the processes of all ranks with this exit code, where one of them cannot go on and others may be waiting for it. Returns
  * only where MPI was not opened. */

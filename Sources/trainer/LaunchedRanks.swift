@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import SwAV
 import Synchronization
@@ -14,10 +15,31 @@ enum LaunchedRanks {
   static func join() throws {
     let group = try RankGroup.launched { error in Failure.exitCode(for: error) }
     opened.withLock { $0 = group }
-    guard let group, !group.isRoot else { return }
+    guard let group else { return }
+    try RankGroup.watchLaunched(seconds: try patience()) { giveUp(group, after: $0) }
+    guard !group.isRoot else { return }
     let nowhere = open("/dev/null", O_WRONLY)
     dup2(nowhere, STDOUT_FILENO)
     close(nowhere)
+  }
+
+  /// Seconds that a rank waits for the others: longer than the root needs for what it does alone.
+  private static func patience() throws -> Double {
+    let name = "SWAV_RANK_PATIENCE"
+    guard let text = ProcessInfo.processInfo.environment[name] else { return 1800 }
+    guard let seconds = Double(text), seconds > 0, seconds.isFinite else {
+      throw ValidationError("\(name) is '\(text)'; seconds are needed, as 1800")
+    }
+    return seconds
+  }
+
+  /// Ends all ranks: whoever the others wait for cannot be asked.
+  private static func giveUp(_ group: RankGroup, after seconds: Double) {
+    let text =
+      "error: rank \(group.rank) (\(group.hosts[group.rank])): the other ranks have not answered for \(Int(seconds)) s: a process is "
+      + "stopped or a host is gone; what was saved stays (SWAV_RANK_PATIENCE sets the seconds)\n"
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+    RankGroup.abortLaunched(exitCode: Failure.Code.io.rawValue)
   }
 
   /// Does something on every rank; where it fails on one, it fails on all.

@@ -164,6 +164,7 @@ static void groups(swav_network *network) {
 
   REFUSED("communicator is NULL", swav_mpi_open(NULL));
   if (swav_mpi_ranks() < 1) ++failures;
+  WORKS(swav_mpi_watch(1, NULL, NULL)); /* where there is nothing to wait for: nothing */
   WORKS(swav_mpi_close());
   swav_mpi_abort(1); /* of a group that is not open: nothing */
 }

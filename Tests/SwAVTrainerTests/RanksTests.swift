@@ -159,6 +159,19 @@ struct RanksTests {
     }
   }
 
+  @Test func aStoppedRankEndsAllOnceTheOthersHaveWaited() throws {
+    var stopped = Date()
+    let patience = ["SWAV_RANK_PATIENCE": "2"]
+    let outcome = try pretrain("run", ranks: 2, "--epochs 40 --checkpoint-steps 2", environment: patience) { process in
+      wait(process) { rows("run").count >= 5 }
+      stopped = Date()
+      kill(try #require(TrainerProcess.children(of: process).last), SIGSTOP)
+    }
+    #expect(outcome.code != 0 && Date().timeIntervalSince(stopped) < RanksTests.patience)
+    #expect(outcome.errors.contains("the other ranks have not answered for 2 s"), "\(outcome.errors)")
+    #expect(try pretrain("run", ranks: 2, "--epochs 40 --checkpoint-steps 2").code == 0)
+  }
+
   @Test func whatIsNotFiniteEndsAllWithItsCode() throws {
     let outcome = try pretrain("run", ranks: 2, "--epochs 40 --base-lr 1e30 --optimizer sgd")
     #expect(outcome.code == 76, "\(outcome.errors)")
@@ -187,7 +200,8 @@ struct RanksTests {
     let script = "[ $OMPI_COMM_WORLD_RANK = 0 ] || set -- \"${@/images/images1}\"; exec \"$@\""
     let outcome = try TrainerProcess.ranks(2, words("run", "--epochs 2"), script: script, in: folder.path)
     #expect(outcome.code == 65, "\(outcome.errors)")
-    #expect(errors(outcome).count == 1 && errors(outcome)[0].contains("sees 40 images and rank 1"), "\(outcome.errors)")
+    #expect(errors(outcome).count == 1 && errors(outcome)[0].contains("sees other images than rank 0"), "\(outcome.errors)")
+    #expect(errors(outcome)[0].contains("2 are missing or of other sizes; first class"), "\(outcome.errors)")
   }
 
   @Test func featuresAreSharedOutAndTheRootWritesThemInOrder() throws {

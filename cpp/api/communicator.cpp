@@ -17,6 +17,10 @@ swav_status swav_mpi_open(swav_communicator* communicator) {
 
 swav_status swav_mpi_close(void) { return api::guarded(close_mpi); }
 
+swav_status swav_mpi_watch(double seconds, void (*late)(void* context, double waited), void* context) {
+  return api::guarded([&] { watch_mpi(seconds, late, context); });
+}
+
 void swav_mpi_abort(int32_t exit_code) { abort_mpi(exit_code); }
 
 }  // extern "C"

@@ -1,15 +1,19 @@
 #include "comm/mpi.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <string>
+#include <vector>
 
+#include "base/function_ref.h"
 #include "base/number.h"
 #include "base/status.h"
+#include "comm/late.h"
 
 namespace swav {
 namespace {
@@ -21,6 +25,8 @@ struct Library {
   const char* name = nullptr;
   Handle world, bytes, floats, doubles, sum, errors_return;
   void* in_place;
+  void* statuses_ignore;
+  size_t request_bytes;
   int (*MPI_Initialized)(int*);
   int (*MPI_Finalized)(int*);
   int (*MPI_Init_thread)(int*, char***, int wanted, int* provided);
@@ -28,17 +34,24 @@ struct Library {
   int (*MPI_Abort)(Handle, int);
   int (*MPI_Comm_rank)(Handle, int*);
   int (*MPI_Comm_size)(Handle, int*);
+  int (*MPI_Comm_dup)(Handle, Handle*);
   int (*MPI_Comm_set_errhandler)(Handle, Handle);
   int (*MPI_Error_string)(int, char*, int*);
   int (*MPI_Allreduce)(const void*, void*, int, Handle type, Handle operation, Handle);
   int (*MPI_Allgather)(const void*, int, Handle, void*, int, Handle, Handle);
   int (*MPI_Alltoall)(const void*, int, Handle, void*, int, Handle, Handle);
+  int (*MPI_Isend)(const void*, int, Handle type, int to, int tag, Handle, void* request);
+  int (*MPI_Irecv)(void*, int, Handle type, int from, int tag, Handle, void* request);
+  int (*MPI_Waitall)(int, void* requests, void* statuses);
   int (*MPI_Bcast)(void*, int, Handle, int root, Handle);
   int (*MPI_Barrier)(Handle);
 };
 
-constexpr int serialized = 2;                     // calls of several threads, one at a time
+constexpr int serialized = 2;                        // calls of several threads, one at a time
+constexpr int64_t piece_bytes = int64_t{128} << 10;  // of a long message
+constexpr int tag = 1;
 constexpr int64_t most_count = int64_t{1} << 30;  // numbers of a call, which counts in an int
+constexpr unsigned abort_seconds = 10;            // after which SIGALRM ends this process, and so the job
 constexpr int most_error_string = 8192;           // above the MPI_MAX_ERROR_STRING of both families
 
 template <class F>
@@ -58,6 +71,8 @@ bool fill(void* handle, Library& l) {
     l.sum = address(handle, "ompi_mpi_op_sum");
     l.errors_return = address(handle, "ompi_mpi_errors_return");
     l.in_place = reinterpret_cast<void*>(intptr_t{1});
+    l.statuses_ignore = nullptr;
+    l.request_bytes = sizeof(void*);
     if (!l.bytes || !l.floats || !l.doubles || !l.sum || !l.errors_return) return false;
   } else {
     l.world = 0x44000000;
@@ -67,12 +82,15 @@ bool fill(void* handle, Library& l) {
     l.sum = 0x58000003;
     l.errors_return = 0x54000001;
     l.in_place = reinterpret_cast<void*>(intptr_t{-1});
+    l.statuses_ignore = reinterpret_cast<void*>(intptr_t{1});
+    l.request_bytes = sizeof(int);
   }
 #define SWAV_FIND(name) find(handle, #name, l.name)
   return SWAV_FIND(MPI_Initialized) && SWAV_FIND(MPI_Finalized) && SWAV_FIND(MPI_Init_thread) && SWAV_FIND(MPI_Finalize) &&
-         SWAV_FIND(MPI_Abort) && SWAV_FIND(MPI_Comm_rank) && SWAV_FIND(MPI_Comm_size) && SWAV_FIND(MPI_Comm_set_errhandler) &&
-         SWAV_FIND(MPI_Error_string) && SWAV_FIND(MPI_Allreduce) && SWAV_FIND(MPI_Allgather) && SWAV_FIND(MPI_Alltoall) &&
-         SWAV_FIND(MPI_Bcast) && SWAV_FIND(MPI_Barrier);
+         SWAV_FIND(MPI_Abort) && SWAV_FIND(MPI_Comm_rank) && SWAV_FIND(MPI_Comm_size) && SWAV_FIND(MPI_Comm_dup) &&
+         SWAV_FIND(MPI_Comm_set_errhandler) && SWAV_FIND(MPI_Error_string) && SWAV_FIND(MPI_Allreduce) &&
+         SWAV_FIND(MPI_Allgather) && SWAV_FIND(MPI_Alltoall) && SWAV_FIND(MPI_Isend) && SWAV_FIND(MPI_Irecv) &&
+         SWAV_FIND(MPI_Waitall) && SWAV_FIND(MPI_Bcast) && SWAV_FIND(MPI_Barrier);
 #undef SWAV_FIND
 }
 
@@ -110,6 +128,8 @@ struct World {
   std::mutex mutex;
   bool open = false;
   Library library;
+  Handle group = 0;  // the ranks, with messages apart from those of the host's own
+  std::vector<char> requests;
   swav_communicator functions{};
   std::string message;
 };
@@ -118,6 +138,9 @@ World& world() {
   static World* instance = new World;  // never destroyed: a step may be under way when the process ends
   return *instance;
 }
+
+// Destroyed, unlike the world: a thread must not outlive a library that is closed.
+LateWatch late_watch;
 
 // MPI's own words for a failure.
 swav_status checked(int code) {
@@ -132,11 +155,13 @@ swav_status checked(int code) {
 }
 
 swav_status sum(void*, void* values, int64_t count, bool doubles) {
+  const LateWatch::Call call(late_watch);
   const Library& l = world().library;
   for (int64_t begin = 0; begin < count; begin += most_count) {
     void* at = static_cast<char*>(values) + begin * int64_t(doubles ? sizeof(double) : sizeof(float));
     const int some = int(std::min(most_count, count - begin));
-    if (const swav_status s = checked(l.MPI_Allreduce(l.in_place, at, some, doubles ? l.doubles : l.floats, l.sum, l.world)))
+    if (const swav_status s =
+            checked(l.MPI_Allreduce(l.in_place, at, some, doubles ? l.doubles : l.floats, l.sum, world().group)))
       return s;
   }
   return SWAV_OK;
@@ -147,28 +172,67 @@ swav_status too_long(int64_t bytes) {
   return SWAV_ERROR_LIMIT;
 }
 
+// `bytes` from at(rank) to each other rank, and of each to `received`. In pieces that are all under way at once: before a long
+// message MPI asks the receiver whether it is ready, and over TCP the answer to a single one waits behind what goes the other
+// way.
+swav_status trade(FunctionRef<const char*(int)> at, int64_t bytes, char* received) {
+  World& w = world();
+  const Library& l = w.library;
+  const int rank = w.functions.rank, size = w.functions.size;
+  const int64_t pieces = (bytes + piece_bytes - 1) / piece_bytes;
+  w.requests.resize(size_t(2 * pieces * (size - 1)) * l.request_bytes);
+  int code = 0, count = 0;
+  const auto request = [&] { return w.requests.data() + size_t(count++) * l.request_bytes; };
+  for (int64_t begin = 0; begin < bytes && code == 0; begin += piece_bytes) {
+    const int some = int(std::min(piece_bytes, bytes - begin));
+    for (int step = 1; step < size && code == 0; ++step) {
+      const int from = (rank + size - step) % size, to = (rank + step) % size;
+      code = l.MPI_Irecv(received + from * bytes + begin, some, l.bytes, from, tag, w.group, request());
+      if (code == 0) code = l.MPI_Isend(at(to) + begin, some, l.bytes, to, tag, w.group, request());
+    }
+  }
+  if (code != 0) return checked(code);
+  std::memcpy(received + rank * bytes, at(rank), size_t(bytes));
+  return checked(l.MPI_Waitall(count, w.requests.data(), l.statuses_ignore));
+}
+
 swav_status gather(void*, const void* mine, int64_t bytes, void* all) {
+  const LateWatch::Call call(late_watch);
   const Library& l = world().library;
   if (bytes > most_count) return too_long(bytes);
-  return checked(l.MPI_Allgather(mine, int(bytes), l.bytes, all, int(bytes), l.bytes, l.world));
+  if (bytes > piece_bytes) {
+    const auto same = [&](int) { return static_cast<const char*>(mine); };
+    return trade(FunctionRef<const char*(int)>(same), bytes, static_cast<char*>(all));
+  }
+  return checked(l.MPI_Allgather(mine, int(bytes), l.bytes, all, int(bytes), l.bytes, world().group));
 }
 
 swav_status exchange(void*, const void* parts, int64_t bytes, void* received) {
+  const LateWatch::Call call(late_watch);
   const Library& l = world().library;
   if (bytes > most_count) return too_long(bytes);
-  return checked(l.MPI_Alltoall(parts, int(bytes), l.bytes, received, int(bytes), l.bytes, l.world));
+  if (bytes > piece_bytes) {
+    const auto part = [&](int to) { return static_cast<const char*>(parts) + to * bytes; };
+    return trade(FunctionRef<const char*(int)>(part), bytes, static_cast<char*>(received));
+  }
+  return checked(l.MPI_Alltoall(parts, int(bytes), l.bytes, received, int(bytes), l.bytes, world().group));
 }
 
 swav_status broadcast(void*, void* values, int64_t bytes, int32_t root) {
+  const LateWatch::Call call(late_watch);
   const Library& l = world().library;
   for (int64_t begin = 0; begin < bytes; begin += most_count) {
     const int some = int(std::min(most_count, bytes - begin));
-    if (const swav_status s = checked(l.MPI_Bcast(static_cast<char*>(values) + begin, some, l.bytes, root, l.world))) return s;
+    if (const swav_status s = checked(l.MPI_Bcast(static_cast<char*>(values) + begin, some, l.bytes, root, world().group)))
+      return s;
   }
   return SWAV_OK;
 }
 
-swav_status barrier(void*) { return checked(world().library.MPI_Barrier(world().library.world)); }
+swav_status barrier(void*) {
+  const LateWatch::Call call(late_watch);
+  return checked(world().library.MPI_Barrier(world().group));
+}
 
 const char* message(void*) { return world().message.c_str(); }
 
@@ -196,9 +260,10 @@ swav_communicator open_mpi() {
   if (provided < serialized)
     fail(SWAV_ERROR_UNSUPPORTED, "%s was built for programs of one thread; calls of several, one at a time, are needed",
          l.name);
-  require_ok(l.MPI_Comm_set_errhandler(l.world, l.errors_return));
-  require_ok(l.MPI_Comm_rank(l.world, &rank));
-  require_ok(l.MPI_Comm_size(l.world, &size));
+  require_ok(l.MPI_Comm_dup(l.world, &w.group));
+  require_ok(l.MPI_Comm_set_errhandler(w.group, l.errors_return));
+  require_ok(l.MPI_Comm_rank(w.group, &rank));
+  require_ok(l.MPI_Comm_size(w.group, &size));
   if (size != launched_ranks() && launched_ranks() > 1) {
     fail(
         SWAV_ERROR_UNSUPPORTED,
@@ -216,14 +281,27 @@ void close_mpi() {
   const std::lock_guard lock(w.mutex);
   if (!w.open) return;
   w.open = false;
+  late_watch.stop();
   int done = 0;
   require_ok(w.library.MPI_Finalized(&done));
   if (!done) require_ok(w.library.MPI_Finalize());
 }
 
+void watch_mpi(double seconds, void (*late)(void* context, double waited), void* context) {
+  World& w = world();
+  const std::lock_guard lock(w.mutex);
+  if (!w.open) return;
+  if (late == nullptr) return late_watch.stop();
+  if (!(seconds > 0)) fail(SWAV_ERROR_ARGUMENT, "seconds is %g; more than 0 are allowed", seconds);
+  late_watch.start(seconds, late, context);
+}
+
 void abort_mpi(int32_t code) {
   World& w = world();
-  if (w.open) w.library.MPI_Abort(w.library.world, code);
+  if (!w.open) return;
+  // A library whose other thread is inside a call may not come back from this either.
+  alarm(abort_seconds);
+  w.library.MPI_Abort(w.library.world, code);
 }
 
 }  // namespace swav

@@ -22,6 +22,9 @@ int32_t launched_ranks();
 swav_communicator open_mpi();
 // Waits for all ranks to get here. Does nothing where MPI was not started.
 void close_mpi();
+// Calls `late` on a thread of its own where a function of open_mpi has taken `seconds`; NULL ends that, as closing does. Does
+// nothing where MPI was not started.
+void watch_mpi(double seconds, void (*late)(void* context, double waited), void* context);
 // Ends all processes of the group with this exit code; this one too, which returns only where MPI was not started.
 void abort_mpi(int32_t code);
 

@@ -11,7 +11,7 @@ namespace swav {
 namespace {
 
 // What is exchanged at a time; with what is received and gathered three times as much is held.
-constexpr int64_t piece_bytes = int64_t{4} << 20;
+constexpr int64_t piece_bytes = int64_t{16} << 20;
 // Shorter arrays are gathered whole: one message instead of two, and few bytes.
 constexpr int64_t gathered_bytes = 16384;
 
@@ -70,6 +70,13 @@ void ProcessGroup::sum_piece(FunctionRef<T*(int)> array, int parts, int64_t begi
   }
   // Each rank gets its slice of every array.
   const int64_t slice = (count + ranks - 1) / ranks, bytes = slice * int64_t(sizeof(T));
+  const auto add_slices = [&] { add_in_order([&](int p) { return received + p * slice; }, total, sent, slice); };
+  // An array that slices divide goes from where it lies to where it lies.
+  if (parts == 1 && slice * ranks == count) {
+    exchange(values, bytes, received);
+    add_slices();
+    return gather(sent, bytes, values);
+  }
   for (int64_t r = 0; r < ranks; ++r) {
     const int64_t from = std::min(count, r * slice), some = std::min(slice, count - from);
     for (int p = 0; p < parts; ++p) {
@@ -79,7 +86,7 @@ void ProcessGroup::sum_piece(FunctionRef<T*(int)> array, int parts, int64_t begi
     }
   }
   exchange(sent, parts * bytes, received);
-  add_in_order([&](int p) { return received + p * slice; }, total, sent, slice);
+  add_slices();
   gather(sent, bytes, received);
   std::memcpy(values, received, size_t(count) * sizeof(T));
 }
@@ -92,7 +99,7 @@ void ProcessGroup::sum_all(FunctionRef<T*(int)> array, int parts, int64_t count)
     if (size() == 1) return;
     return check(functions_.sum(functions_.context, array(0), count, sizeof(T) == sizeof(double)));
   }
-  const int64_t piece = piece_bytes / int64_t(sizeof(T)) / parts;
+  const int64_t piece = piece_bytes / int64_t(sizeof(T)) / parts / size() * size();
   for (int64_t begin = 0; begin < count; begin += piece) sum_piece(array, parts, begin, std::min(piece, count - begin));
 }
 

@@ -54,6 +54,24 @@ public final class RankGroup: @unchecked Sendable {
   /// Ends MPI. Before the process ends in order. Collective.
   public static func closeLaunched() throws(EngineError) { try check(swav_mpi_close()) }
 
+  /// Calls `late` with the seconds waited, on a thread of its own, where a call to the other ranks has not come back for `seconds`,
+  /// more than 0: a process is stopped, or a host is gone without a word. MPI would wait for ever; ``abortLaunched(exitCode:)`` ends it.
+  /// Once for each such call, until ``closeLaunched()``.
+  public static func watchLaunched(seconds: Double, late: @escaping @Sendable (Double) -> Void) throws(EngineError) {
+    // The library keeps it as long as the process lives.
+    let kept = Unmanaged.passRetained(LateHandler(late)).toOpaque()
+    try check(
+      swav_mpi_watch(
+        seconds,
+        { context, waited in context.map { Unmanaged<LateHandler>.fromOpaque($0).takeUnretainedValue().late(waited) } },
+        kept))
+  }
+
+  private final class LateHandler: Sendable {
+    let late: @Sendable (Double) -> Void
+    init(_ late: @escaping @Sendable (Double) -> Void) { self.late = late }
+  }
+
   /// Ends the processes of all ranks that a launcher started.
   public static func abortLaunched(exitCode: Int32) { swav_mpi_abort(exitCode) }
 
@@ -102,9 +120,27 @@ extension RankGroup {
 
   /// Does something on the root alone, and gives everybody what came of it. Collective.
   public func onRoot<R: Codable>(_ body: () throws -> R) throws -> R {
-    let own: R? = try agree { try isRoot ? body() : nil }
-    let values = try gather(own.map { Array(try JSONEncoder().encode([$0])) } ?? [])
-    return try own ?? JSONDecoder().decode([R].self, from: Data(values[0]))[0]
+    var own: R?
+    let bytes = try bytesOfRoot {
+      let value = try body()
+      own = value
+      return Array(try JSONEncoder().encode([value]))
+    }
+    return try own ?? JSONDecoder().decode([R].self, from: Data(bytes))[0]
+  }
+
+  /// The same of bytes. Collective.
+  package func bytesOfRoot(_ body: () throws -> [UInt8]) throws -> [UInt8] {
+    let own = try agree { try isRoot ? body() : [] }
+    var length = Int64(own.count)
+    try withUnsafeMutableBytes(of: &length) { try broadcast($0) }
+    var bytes = isRoot ? own : [UInt8](repeating: 0, count: Int(length))
+    if length > 0 { try bytes.withUnsafeMutableBytes { try broadcast($0) } }
+    return bytes
+  }
+
+  private func broadcast(_ values: UnsafeMutableRawBufferPointer) throws {
+    try check(functions.broadcast(functions.context, values.baseAddress, Int64(values.count), 0), functions)
   }
 
   /// The largest of a number on all ranks. Collective.
@@ -128,21 +164,23 @@ extension RankGroup {
   private static let calledOff: Int32 = -1
 }
 
+/// Throws what went wrong in a call of the communicator, in its own words.
+private func check(_ status: swav_status, _ functions: swav_communicator) throws {
+  guard status != SWAV_OK else { return }
+  let text = functions.message.flatMap { $0(functions.context) }.map { String(cString: $0) }
+  throw EngineError(code: .init(rawValue: status.rawValue), message: text ?? "the communicator failed")
+}
+
 /// Of any lengths: the lengths first, then as many bytes of each as the longest has.
 private func gatherBytes(_ bytes: [UInt8], _ functions: swav_communicator) throws -> [[UInt8]] {
   let size = Int(functions.size)
-  func check(_ status: swav_status) throws {
-    guard status != SWAV_OK else { return }
-    let text = functions.message.flatMap { $0(functions.context) }.map { String(cString: $0) }
-    throw EngineError(code: .init(rawValue: status.rawValue), message: text ?? "the communicator failed")
-  }
   var (length, lengths) = (Int64(bytes.count), [Int64](repeating: 0, count: size))
-  try check(functions.gather(functions.context, &length, 8, &lengths))
+  try check(functions.gather(functions.context, &length, 8, &lengths), functions)
   let most = Int(lengths.max() ?? 0)
   guard most > 0 else { return [[UInt8]](repeating: [], count: size) }
   let padded = bytes + [UInt8](repeating: 0, count: most - bytes.count)
   var all = [UInt8](repeating: 0, count: most * size)
-  try check(functions.gather(functions.context, padded, Int64(most), &all))
+  try check(functions.gather(functions.context, padded, Int64(most), &all), functions)
   return (0..<size).map { Array(all[$0 * most..<$0 * most + Int(lengths[$0])]) }
 }
 
