@@ -27,7 +27,7 @@ WinogradShape Convolution::tiled(bool backward) const {
 }
 
 Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct, Storage storage, const TileKernels& body)
-    : shape_(shape), storage_(storage) {
+    : shape_(shape) {
   const int32_t k = shape.kernel, taps = k * k;
   Gather& g = forward_;
   g.images = shape.images;

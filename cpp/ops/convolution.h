@@ -80,7 +80,6 @@ class Convolution {
   bool dense_backward() const { return phases_.size() == 1 && phases_[0].gather.dense(); }
 
   ConvolutionShape shape_;
-  Storage storage_;
   bool winograd_ = false;
   Gather forward_;
   WeightLayout forward_layout_;
