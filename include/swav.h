@@ -84,7 +84,7 @@ typedef struct swav_runtime_info {
   char build[64];        /* compiler and its version */
   char features[128];    /* instruction set extensions of the CPU that matter here, separated by spaces */
   char used[128];        /* those of them that SWAV_MAX_ISA leaves */
-  char bfloat16[16];     /* how products of bfloat16 are computed: "amx", "avx512_bf16", or "vector_order": plain C++ */
+  char bfloat16[16];     /* how products of bfloat16 are computed: "amx", "avx512_bf16", or "widened": as those of float32 */
   bool fast_bfloat16;    /* whether they are faster than products of float32 */
 } swav_runtime_info;
 

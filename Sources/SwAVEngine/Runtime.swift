@@ -26,7 +26,7 @@ public enum Runtime {
     public var features: String
     /// Those of them that the environment variable `SWAV_MAX_ISA` leaves.
     public var used: String
-    /// How products of bfloat16 are computed: "amx", "avx512_bf16", or "vector_order": plain C++.
+    /// How products of bfloat16 are computed: "amx", "avx512_bf16", or "widened": as products of float32.
     public var bfloat16: String
     /// Whether they are faster than products of float32.
     public var fastBFloat16: Bool
@@ -38,7 +38,7 @@ public enum Runtime {
 
   /// ``Info/bfloat16Remark`` of any machine.
   package static func remark(bfloat16 body: String, isFast: Bool) -> String {
-    let how = ["amx": "in tiles (AMX)", "avx512_bf16": "in vectors (AVX512-BF16)"][body] ?? "without instructions for them"
+    let how = ["amx": "in tiles (AMX)", "avx512_bf16": "in vectors (AVX512-BF16)"][body] ?? "as products of float32"
     return "products of bfloat16 are \(isFast ? "faster" : "no faster") than float32 here, \(how)"
   }
 

@@ -63,11 +63,37 @@ struct TileOperands {
 
   Floats product(const TileKernels& body, bool accumulate) const {
     Guarded<float> c(before);
+    if (body.numbers == 1) {
+      multiply_widened(body, accumulate, c.data());
+      CHECK_MESSAGE(c.margins_intact(), body.name, " rows ", rows);
+      return c.values();
+    }
     const ProductSegment segments[] = {{reinterpret_cast<const char*>(a[0].data()), 2 * stride(0), words[0]},
                                        {reinterpret_cast<const char*>(a[1].data()), 2 * stride(1), words[1]}};
     TileSession(body).product(segments, words[1] > 0 ? 2 : 1, b.data(), rows, c.data(), 32, accumulate);
     CHECK_MESSAGE(c.margins_intact(), body.name, " rows ", rows);
     return c.values();
+  }
+
+  // The segments as one row of floats, of each word the second number first.
+  void multiply_widened(const TileKernels& body, bool accumulate, float* c) const {
+    const int64_t depth = 2 * (words[0] + words[1]);
+    Floats wide_a;
+    for (int r = 0; r < rows; ++r) {
+      for (int s = 0; s < 2; ++s) {
+        for (int64_t k = 0; k < 2 * words[s]; ++k) wide_a.push_back(to_float(a[s][size_t(r * stride(s) + (k ^ 1))]));
+      }
+    }
+    for (int n0 = 0; n0 < 32; n0 += body.tile.columns) {
+      Floats wide_b;
+      for (int64_t k = 0; k < depth; ++k) {
+        for (int n = n0; n < n0 + body.tile.columns; ++n) {
+          wide_b.push_back(to_float(b[size_t(k / 2 * 64 + n * 2 + (k + 1) % 2)]));
+        }
+      }
+      const ProductSegment segment{reinterpret_cast<const char*>(wide_a.data()), 4 * depth, depth};
+      TileSession(body).product(&segment, 1, wide_b.data(), rows, c + n0, 32, accumulate);
+    }
   }
 
   // The sum in double, and that of magnitudes.

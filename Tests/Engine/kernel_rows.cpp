@@ -108,6 +108,7 @@ template const uint16_t* const* SampleMemory::rows<const uint16_t>(const uint16_
 template float* SampleMemory::out<float>(int64_t, int64_t);
 template double* SampleMemory::out<double>(int64_t, int64_t);
 template int64_t* SampleMemory::out<int64_t>(int64_t, int64_t);
+template int32_t* SampleMemory::out<int32_t>(int64_t, int64_t);
 template uint8_t* SampleMemory::out<uint8_t>(int64_t, int64_t);
 template uint16_t* SampleMemory::out<uint16_t>(int64_t, int64_t);
 template float* SampleMemory::unseen<float>(int64_t);

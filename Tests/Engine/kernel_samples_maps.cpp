@@ -21,22 +21,25 @@ SWAV_SAMPLE(write_bfloat) {
 
 SWAV_SAMPLE(bfloat_rows_plain) {
   const bfloat16* const* rows = m.rows(numbers(m, some_rows * n), some_rows, n, true);
-  bfloat16* to = m.out<bfloat16>(some_rows * n);
-  return [=, kernel = table(k).bfloat_rows_plain] { kernel(rows, some_rows, n, to, n); };
+  const int64_t even = n + n % 2;
+  bfloat16* to = m.out<bfloat16>(some_rows * even);
+  return [=, kernel = table(k).bfloat_rows_plain] { kernel(rows, some_rows, n, to, even); };
 }
 
 SWAV_SAMPLE(bfloat_rows_norm_relu) {
   const bfloat16* const* rows = m.rows(numbers(m, some_rows * n), some_rows, n, true);
   const float *scale = m.floats(n), *shift = m.floats(n);
-  bfloat16* to = m.out<bfloat16>(some_rows * n);
-  return [=, kernel = table(k).bfloat_rows_norm_relu] { kernel(rows, some_rows, n, scale, shift, to, n); };
+  const int64_t even = n + n % 2;
+  bfloat16* to = m.out<bfloat16>(some_rows * even);
+  return [=, kernel = table(k).bfloat_rows_norm_relu] { kernel(rows, some_rows, n, scale, shift, to, even); };
 }
 
 SWAV_SAMPLE(bfloat_rows_gradient) {
   const bfloat16* const* rows = m.rows(numbers(m, 2 * some_rows * n), some_rows, n, true);
   const float *a = m.floats(n), *b = m.floats(n), *c = m.floats(n);
-  bfloat16* to = m.out<bfloat16>(some_rows * n);
-  return [=, kernel = table(k).bfloat_rows_gradient] { kernel(rows, some_rows * n, some_rows, n, a, b, c, to, n); };
+  const int64_t even = n + n % 2;
+  bfloat16* to = m.out<bfloat16>(some_rows * even);
+  return [=, kernel = table(k).bfloat_rows_gradient] { kernel(rows, some_rows * n, some_rows, n, a, b, c, to, even); };
 }
 
 // Words are compared as the numbers that they hold.
@@ -68,6 +71,38 @@ SWAV_SAMPLE(bfloat_pairs_gradient) {
   return [=, kernel = table(k).bfloat_pairs_gradient] {
     kernel(rows, some_rows * n, some_rows / 2, n, a, b, c, reinterpret_cast<float*>(to), n, n, 0);
   };
+}
+
+SWAV_SAMPLE(bfloat_values_float) {
+  const float* const* rows = m.rows(m.floats(some_rows * n), some_rows, n, true);
+  float* to = m.out<float>(some_rows * n);
+  return [=, kernel = table(k).bfloat_values_float] { kernel(rows, some_rows, n, to, n, n, 0); };
+}
+
+SWAV_SAMPLE(bfloat_values_plain) {
+  const bfloat16* const* rows = m.rows(numbers(m, some_rows * n), some_rows, n, true);
+  float* to = m.out<float>(some_rows * n);
+  return [=, kernel = table(k).bfloat_values_plain] { kernel(rows, some_rows, n, to, n, n, 0); };
+}
+
+SWAV_SAMPLE(bfloat_values_norm_relu) {
+  const bfloat16* const* rows = m.rows(numbers(m, some_rows * n), some_rows, n, true);
+  const float *scale = m.floats(n), *shift = m.floats(n);
+  float* to = m.out<float>(some_rows * n);
+  return [=, kernel = table(k).bfloat_values_norm_relu] { kernel(rows, some_rows, n, scale, shift, to, n, n, 0); };
+}
+
+SWAV_SAMPLE(bfloat_values_gradient) {
+  const bfloat16* const* rows = m.rows(numbers(m, 2 * some_rows * n), some_rows, n, true);
+  const float *a = m.floats(n), *b = m.floats(n), *c = m.floats(n);
+  float* to = m.out<float>(some_rows * n);
+  return [=, kernel = table(k).bfloat_values_gradient] { kernel(rows, some_rows * n, some_rows, n, a, b, c, to, n, n, 0); };
+}
+
+SWAV_SAMPLE(bfloat_words_widened) {
+  const bfloat16* const* rows = m.rows(numbers(m, some_rows * 2 * n), some_rows, 2 * n);
+  float* to = m.out<float>(some_rows * 2 * n);
+  return [=, kernel = table(k).bfloat_words_widened] { kernel(rows, some_rows, 2 * n, to, 2 * n); };
 }
 
 // As block_moments.

@@ -81,6 +81,29 @@ SWAV_SAMPLE(fused_float) {
 SWAV_SAMPLE(fused_quads) { return integer_sample<uint8_t, int8_t>(k, m, n, 4, k.fused_quads); }
 SWAV_SAMPLE(fused_pairs) { return integer_sample<uint16_t, int16_t>(k, m, n, 2, k.fused_pairs); }
 
+SWAV_SAMPLE(tile_quads) {
+  constexpr TileGeometry tile = bfloat_amx_tile;
+  const uint8_t* a = m.numbers<uint8_t>(tile.rows * 4 * n, 0, 255);
+  const int8_t* b = m.numbers<int8_t>(n * 4 * tile.columns, -128, 127);
+  int32_t* c = m.out<int32_t>(tile.rows * tile.columns);
+  return [=] {
+    const ProductSegment segment{reinterpret_cast<const char*>(a), 4 * n, n};
+    k.tile_quads(&segment, 1, b, tile.rows, c, tile.columns);
+  };
+}
+
+SWAV_SAMPLE(finish_quads) {
+  constexpr int rows = 5, columns = bfloat_amx_tile.columns;
+  const int32_t *c = m.numbers<int32_t>(rows * columns, -900, 900), *bias = m.numbers<int32_t>(columns, -900, 900);
+  const float *scale = m.fractions(columns), *residual_scale = m.fractions(columns);
+  const uint8_t* residual = m.numbers<uint8_t>(rows * columns, 0, 255);
+  uint8_t* out = m.out<uint8_t>(rows * columns);
+  return [=] {
+    k.finish_quads(c, columns, rows, {bias, scale, residual_scale, false},
+                   {reinterpret_cast<char*>(out), columns, reinterpret_cast<const char*>(residual), columns});
+  };
+}
+
 SWAV_SAMPLE(pack_plain) {
   const float* const* rows = m.rows(m.floats(some_rows * n), some_rows, n, true);
   float* to = m.out<float>(some_rows * n);

@@ -134,7 +134,7 @@ import Testing
 
   @Test func theForecastCountsThePrecision() throws {
     let facts = DataFacts(images: 4000, shortSide: 50)
-    let machine = machine("avx512_bf16", isFast: false)
+    let machine = machine("widened", isFast: false)
     func forecast(_ precision: String) throws -> Forecast {
       var given = PretrainSettings()
       for (name, value) in [("precision", precision), ("epochs", "2")] { try given.set(name, to: value) }
@@ -149,8 +149,8 @@ import Testing
     let (other, back) = (try #require(floats.others.last), try #require(halves.others.last))
     #expect(other.name == "as planned, in bfloat16" && other.memory == less)
     #expect(back.name == "as planned, in float32" && back.memory == whole)
-    // Vectors that are no faster: slower than float32, as was measured.
-    #expect(abs(other.imagesPerSecond / floats.planned.imagesPerSecond - 0.68) < 1e-9)
+    // Widened: slower than float32, as was measured.
+    #expect(abs(other.imagesPerSecond / floats.planned.imagesPerSecond - 0.93) < 1e-9)
     #expect(halves.others.dropLast().allSatisfy { $0.precision == .bfloat16 })
   }
 
@@ -158,8 +158,7 @@ import Testing
     for (body, isFast, chosen, why) in [
       ("amx", true, TrainingPrecision.bfloat16, "products of bfloat16 are faster than float32 here, in tiles (AMX)"),
       ("avx512_bf16", true, .bfloat16, "products of bfloat16 are faster than float32 here, in vectors (AVX512-BF16)"),
-      ("avx512_bf16", false, .float32, "products of bfloat16 are no faster than float32 here, in vectors (AVX512-BF16)"),
-      ("vector_order", false, .float32, "products of bfloat16 are no faster than float32 here, without instructions for them"),
+      ("widened", false, .float32, "products of bfloat16 are no faster than float32 here, as products of float32"),
     ] {
       for preset in ["auto", "imagenette"] {
         var given = PretrainSettings()
@@ -179,7 +178,7 @@ import Testing
     func resumed(_ yaml: String, isFast: Bool) throws -> PretrainPlan {
       try PretrainConfiguration.planned(
         for: data, given: given, goingOnWith: PretrainSettings(yaml: yaml, path: "config.yaml"),
-        on: machine("avx512_bf16", isFast: isFast))
+        on: machine(isFast ? "avx512_bf16" : "widened", isFast: isFast))
     }
     let half = try resumed("precision: bfloat16", isFast: false)
     #expect(half.configuration.precision == .bfloat16)

@@ -12,14 +12,14 @@ SWAV_INLINE vec load_bfloat(const bfloat16* p) {
 #endif
 }
 
-// To the nearest, ties to even, as to_bfloat16.
-SWAV_INLINE ivec bfloat_bits(vec v) {
+// The nearest number of bfloat16, ties to even, as to_bfloat16; the lower half of the bits is what rounding leaves of them.
+SWAV_INLINE ivec nearest_bfloat(vec v) {
   const ivec bits = (ivec)v;
-  const ivec rounded = ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16) & 0xffff;
-  const ivec quiet = ((bits >> 16) | 0x40) & 0xffff;
   const ivec number = v == v;
-  return (rounded & number) | (quiet & ~number);
+  return ((bits + 0x7fff + ((bits >> 16) & 1)) & number) | ((bits | 0x400000) & ~number);
 }
+SWAV_INLINE ivec bfloat_bits(vec v) { return (nearest_bfloat(v) >> 16) & 0xffff; }
+SWAV_INLINE vec bfloat_value(vec v) { return (vec)(nearest_bfloat(v) & int32_t(0xffff0000)); }
 
 SWAV_INLINE void store_bfloat(bfloat16* p, vec v) {
 #if defined(__x86_64__) && SWAV_LANES == 16

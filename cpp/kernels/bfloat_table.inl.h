@@ -3,7 +3,8 @@
 // -- plain_tile.inl.h -- register tiles of 32 columns in plain C++: C [rows][32] = A B, or C += A B with accumulate; A in
 // segments, B [words of all segments][32][2], c_stride in floats.
 
-// The sums of vdpbf16ps, word by word: the product of a word's second numbers is added, then that of the first. rows <= 14.
+// The sums of vdpbf16ps, word by word: the product of a word's second numbers is added, then that of the first; to C at the
+// end. rows <= 14.
 SWAV_KERNEL(void, tile_vector_order, const ProductSegment* segments, int count, const bfloat16* b, int rows, float* c,
             int64_t c_stride, bool accumulate)
 
@@ -30,14 +31,15 @@ SWAV_KERNEL(void, write_bfloat, const float* c, int64_t c_stride, bfloat16* cons
 // -- bfloat_pack.inl.h -- the values are those of pack_plain, pack_norm_relu and pack_gradient (kernel_table.inl.h), computed
 // in float and rounded once; `partner` is in numbers
 
-// to[r * to_stride + i] = the value i of row r, i < n; zeros where rows[r] is NULL.
+// Words of the depth, the earlier number in the upper half, as that is the one that vectors add first: to[r * to_stride + (i ^
+// 1)] = the value i of row r, i < n; zeros where rows[r] is NULL, and in place of value n where n is odd.
 SWAV_KERNEL(void, bfloat_rows_plain, const bfloat16* const* rows, int64_t count, int64_t n, bfloat16* to, int64_t to_stride)
 SWAV_KERNEL(void, bfloat_rows_norm_relu, const bfloat16* const* rows, int64_t count, int64_t n, const float* scale,
             const float* shift, bfloat16* to, int64_t to_stride)
 SWAV_KERNEL(void, bfloat_rows_gradient, const bfloat16* const* rows, int64_t partner, int64_t count, int64_t n, const float* a,
             const float* b, const float* c, bfloat16* to, int64_t to_stride)
 
-// Word i of pair p holds the values i of rows 2p (lower half) and 2p + 1, zeros where a row is NULL. A pair's words go to
+// Word i of pair p holds the values i of rows 2p (upper half) and 2p + 1, zeros where a row is NULL. A pair's words go to
 // panels of panel_width words that lie panel_step words apart, the pairs to_stride words apart. `to` is an array of
 // words, which are moved as floats and never computed with.
 SWAV_KERNEL(void, bfloat_pairs_float, const float* const* rows, int64_t pairs, int64_t n, float* to, int64_t to_stride,
@@ -48,6 +50,21 @@ SWAV_KERNEL(void, bfloat_pairs_norm_relu, const bfloat16* const* rows, int64_t p
             const float* shift, float* to, int64_t to_stride, int64_t panel_width, int64_t panel_step)
 SWAV_KERNEL(void, bfloat_pairs_gradient, const bfloat16* const* rows, int64_t partner, int64_t pairs, int64_t n, const float* a,
             const float* b, const float* c, float* to, int64_t to_stride, int64_t panel_width, int64_t panel_step)
+
+// The values as floats, with `to` and its panels as in pack_plain.
+SWAV_KERNEL(void, bfloat_values_float, const float* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride,
+            int64_t panel_width, int64_t panel_step)
+SWAV_KERNEL(void, bfloat_values_plain, const bfloat16* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride,
+            int64_t panel_width, int64_t panel_step)
+SWAV_KERNEL(void, bfloat_values_norm_relu, const bfloat16* const* rows, int64_t count, int64_t n, const float* scale,
+            const float* shift, float* to, int64_t to_stride, int64_t panel_width, int64_t panel_step)
+SWAV_KERNEL(void, bfloat_values_gradient, const bfloat16* const* rows, int64_t partner, int64_t count, int64_t n,
+            const float* a, const float* b, const float* c, float* to, int64_t to_stride, int64_t panel_width,
+            int64_t panel_step)
+
+// to[r][i ^ 1] = the value i of row r as a float, i < n, n even: numbers in the order in which vectors add those of words that
+// lie in a map.
+SWAV_KERNEL(void, bfloat_words_widened, const bfloat16* const* rows, int64_t count, int64_t n, float* to, int64_t to_stride)
 
 // -- channel_sums.inl.h, maximum.inl.h, winograd_transforms.inl.h -- the same bodies as in kernel_table.inl.h over maps of
 // bfloat16: read as floats, computed with as floats, rounded where they are stored; sums are those of what is stored

@@ -113,25 +113,28 @@ struct StoredHalves {
   SWAV_INLINE void put(char* p, ivec v) { *reinterpret_cast<hvec*>(p) = __builtin_convertvector(v, hvec); }
 };
 
+// What follows the sums of row r from `column` on, bias included.
+template <class Stored>
+SWAV_INLINE void requantize(ivec sum, vec scale, int r, int column, const Requantize& scales, const FusedRows& to) {
+  vec value = rounded(__builtin_convertvector(sum, vec) * scale);
+  if (to.residual != nullptr) {
+    const ivec identity = Stored::get(to.residual + r * to.residual_stride + column * Stored::size);
+    value += rounded(__builtin_convertvector(identity, vec) * load(scales.residual_scale + column));
+  }
+  value = max(value, vec{});
+  char* out = to.out + r * to.out_stride;
+  if (scales.to_float) return store(reinterpret_cast<float*>(out) + column, value);
+  // At 2^23 a float's last bit is worth 1: the sum's low bits are the rounded integer.
+  const ivec bits = (ivec)(min(value, splat(255.0f)) + 8388608.0f) & 255;
+  Stored::put(out + column * Stored::size, bits);
+}
+
 template <class Words, int rows, class Stored>
 void fused_integer_rows(const ProductSegment* segments, int count, const char* b, const Requantize& scales,
                         const FusedRows& to) {
   const vec scale[2] = {load(scales.scale), load(scales.scale + lanes)};
   fused_tile<Words, rows>(segments, count, b, scales.bias, [&](int r, int column, ivec sum) {
-    vec value = rounded(__builtin_convertvector(sum, vec) * scale[column != 0]);
-    if (to.residual != nullptr) {
-      const ivec identity = Stored::get(to.residual + r * to.residual_stride + column * Stored::size);
-      value += rounded(__builtin_convertvector(identity, vec) * load(scales.residual_scale + column));
-    }
-    value = max(value, vec{});
-    char* out = to.out + r * to.out_stride;
-    if (scales.to_float) {
-      store(reinterpret_cast<float*>(out) + column, value);
-      return;
-    }
-    // At 2^23 a float's last bit is worth 1: the sum's low bits are the rounded integer.
-    const ivec bits = (ivec)(min(value, splat(255.0f)) + 8388608.0f) & 255;
-    Stored::put(out + column * Stored::size, bits);
+    requantize<Stored>(sum, scale[column != 0], r, column, scales, to);
   });
 }
 
@@ -168,3 +171,34 @@ void fused_pairs(const ProductSegment* segments, int count, const int16_t* b, in
 #undef SWAV_ROWS
 }
 #undef SWAV_EACH_ROWS
+
+// Written out, without vpdpbusd: every AVX-512 runs it.
+void tile_quads(const ProductSegment* segments, int count, const int8_t* panel, int rows, int32_t* c, int64_t c_stride) {
+  constexpr int columns = bfloat_amx_tile.columns;
+  for (int r = 0; r < rows; ++r) {
+    for (int column = 0; column < columns; column += lanes) {
+      const char* b = reinterpret_cast<const char*>(panel) + 4 * column;
+      ivec sum{};
+      for (int s = 0; s < count; ++s) {
+        const char* a = segments[s].a + r * segments[s].stride;
+        for (const char* end = a + 4 * segments[s].words; a < end; a += 4, b += 4 * columns) {
+          const ivec x = IntegerWords::broadcast(a), y = IntegerWords::b(b);
+          sum += (x & 255) * ((y << 24) >> 24) + ((x >> 8) & 255) * ((y << 16) >> 24);
+          sum += ((x >> 16) & 255) * ((y << 8) >> 24) + ((x >> 24) & 255) * (y >> 24);
+        }
+      }
+      *reinterpret_cast<ivec*>(c + r * c_stride + column) = sum;
+    }
+  }
+}
+
+void finish_quads(const int32_t* c, int64_t c_stride, int rows, const Requantize& scales, const FusedRows& to) {
+  for (int column = 0; column < bfloat_amx_tile.columns; column += lanes) {
+    const ivec bias = *reinterpret_cast<const ivec*>(scales.bias + column);
+    const vec scale = load(scales.scale + column);
+    for (int r = 0; r < rows; ++r) {
+      const ivec sum = *reinterpret_cast<const ivec*>(c + r * c_stride + column) + bias;
+      requantize<StoredBytes>(sum, scale, r, column, scales, to);
+    }
+  }
+}

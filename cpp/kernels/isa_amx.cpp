@@ -1,16 +1,17 @@
-// Tiles of bfloat16 in AMX: 32 x 32 sums in four tile registers, two of A and two of B, 16 words deep a step. Four
-// multiply-adds (tdpbf16ps) of 16 x 16 x 32 from four loads.
+// Tiles of bfloat16 and of 8-bit integers in AMX: 32 x 32 sums in four tile registers, two of A and two of B, 16 words deep a
+// step. Four multiply-adds (tdpbf16ps of 16 x 16 x 32, tdpbusd of 16 x 16 x 64) from four loads.
 //
-// Written against Intel's documentation of the instructions (Software Developer's Manual, volume 2, TDPBF16PS and LDTILECFG):
-// the tiles' shapes are set for the number of rows, so that no row beyond them is read. The registers of A
-// are the two parts of a tile: pixels of two rows of a map fill it where one row has 14.
+// Written against Intel's documentation of the instructions (Software Developer's Manual, volume 2, TDPBF16PS, TDPBUSD and
+// LDTILECFG): a word of four bytes is the unit of both, so the tiles' shapes are the same. The tiles' shapes are set for the
+// number of rows, so that no row beyond them is read. The registers of A are the two parts of a tile: pixels of two rows of a
+// map fill it where one row has 14.
 #include "kernels/tiles.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("amx-tile,amx-bf16"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("amx-tile,amx-bf16,amx-int8"))), apply_to = function)
 #endif
 namespace swav {
 namespace {
@@ -41,20 +42,45 @@ void configure(int upper, int lower) {
 
 void release() { _tile_release(); }
 
-template <bool two_parts>
+// The sums of a part += its rows times both registers of columns. Written out, as numbers of registers are part of an
+// instruction's text for g++.
+struct Bfloats {
+  static __attribute__((always_inline)) void first_part() {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+  }
+  static __attribute__((always_inline)) void second_part() {
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+};
+struct Integers {  // rows without a sign, columns with one
+  static __attribute__((always_inline)) void first_part() {
+    _tile_dpbusd(0, 4, 6);
+    _tile_dpbusd(1, 4, 7);
+  }
+  static __attribute__((always_inline)) void second_part() {
+    _tile_dpbusd(2, 5, 6);
+    _tile_dpbusd(3, 5, 7);
+  }
+};
+
+template <class Numbers, bool two_parts>
 struct AmxTiles {
   static constexpr bool two = two_parts;
   static constexpr int words = bfloat_amx_tile.words, columns = tile_columns;
 
-  __attribute__((always_inline)) void zero() {
-    _tile_zero(0);
-    _tile_zero(1);
-    if constexpr (two) {
-      _tile_zero(2);
-      _tile_zero(3);
+  template <class Sum>
+  __attribute__((always_inline)) void begin(const Sum* c, int64_t stride, bool accumulate) {
+    if (!accumulate) {
+      _tile_zero(0);
+      _tile_zero(1);
+      if constexpr (two) {
+        _tile_zero(2);
+        _tile_zero(3);
+      }
+      return;
     }
-  }
-  __attribute__((always_inline)) void load(const float* c, int64_t stride) {
     _tile_loadd(0, c, stride * 4);
     _tile_loadd(1, c + 16, stride * 4);
     if constexpr (two) {
@@ -66,15 +92,14 @@ struct AmxTiles {
     _tile_loadd(6, b, 4 * tile_columns);
     _tile_loadd(7, b + 64, 4 * tile_columns);
     _tile_loadd(4, a, stride);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
+    Numbers::first_part();
     if constexpr (two) {
       _tile_loadd(5, second, stride);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
+      Numbers::second_part();
     }
   }
-  __attribute__((always_inline)) void store(float* c, int64_t stride) {
+  template <class Sum>
+  __attribute__((always_inline)) void end(Sum* c, int64_t stride, bool) {
     _tile_stored(0, c, stride * 4);
     _tile_stored(1, c + 16, stride * 4);
     if constexpr (two) {
@@ -84,16 +109,22 @@ struct AmxTiles {
   }
 };
 
-void product(const ProductSegment* segments, const char* const* second, int count, const bfloat16* b, int, int second_rows,
-             float* c, int64_t c_stride, bool accumulate) {
-  if (second_rows > 0) tile_product<AmxTiles<true>>(segments, second, count, b, c, c_stride, accumulate);
-  else tile_product<AmxTiles<false>>(segments, second, count, b, c, c_stride, accumulate);
+void product(const ProductSegment* segments, const char* const* second, int count, const void* b, int, int second_rows,
+             float* c, int64_t c_stride, bool accumulate, Ahead ahead) {
+  if (second_rows > 0) tile_product<AmxTiles<Bfloats, true>>(segments, second, count, b, c, c_stride, accumulate, ahead);
+  else tile_product<AmxTiles<Bfloats, false>>(segments, second, count, b, c, c_stride, accumulate, ahead);
+}
+
+void integer_product(const ProductSegment* segments, const char* const* second, int count, const int8_t* b, int,
+                     int second_rows, int32_t* c, int64_t c_stride) {
+  if (second_rows > 0) tile_product<AmxTiles<Integers, true>>(segments, second, count, b, c, c_stride, false, {});
+  else tile_product<AmxTiles<Integers, false>>(segments, second, count, b, c, c_stride, false, {});
 }
 
 }  // namespace
 
 extern const TileKernels amx_tiles;
-const TileKernels amx_tiles = {"amx", bfloat_amx_tile, 2, configure, release, product};
+const TileKernels amx_tiles = {"amx", bfloat_amx_tile, 2, 2, configure, release, product, integer_product};
 
 }  // namespace swav
 #if defined(__clang__)

@@ -23,16 +23,9 @@ struct VectorTiles {
   static constexpr bool two = false;
   __m512 left[rows], right[rows];
 
-  __attribute__((always_inline)) void zero() {
+  __attribute__((always_inline)) void begin(const float*, int64_t, bool) {
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) left[r] = right[r] = _mm512_setzero_ps();
-  }
-  __attribute__((always_inline)) void load(const float* c, int64_t stride) {
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; ++r) {
-      left[r] = _mm512_loadu_ps(c + r * stride);
-      right[r] = _mm512_loadu_ps(c + r * stride + 16);
-    }
   }
   __attribute__((always_inline)) void multiply_add(const char* a, const char*, int64_t stride, const char* b) {
     const __m512bh b_left = (__m512bh)_mm512_loadu_si512(b), b_right = (__m512bh)_mm512_loadu_si512(b + 64);
@@ -43,25 +36,26 @@ struct VectorTiles {
       right[r] = _mm512_dpbf16_ps(right[r], x, b_right);
     }
   }
-  __attribute__((always_inline)) void store(float* c, int64_t stride) {
+  __attribute__((always_inline)) void end(float* c, int64_t stride, bool accumulate) {
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
-      _mm512_storeu_ps(c + r * stride, left[r]);
-      _mm512_storeu_ps(c + r * stride + 16, right[r]);
+      float* out = c + r * stride;
+      _mm512_storeu_ps(out, accumulate ? _mm512_add_ps(left[r], _mm512_loadu_ps(out)) : left[r]);
+      _mm512_storeu_ps(out + 16, accumulate ? _mm512_add_ps(right[r], _mm512_loadu_ps(out + 16)) : right[r]);
     }
   }
 };
 
 template <int rows>
-void product_of_rows(const ProductSegment* segments, int count, const bfloat16* b, float* c, int64_t c_stride,
-                     bool accumulate) {
-  tile_product<VectorTiles<rows>>(segments, nullptr, count, b, c, c_stride, accumulate);
+void product_of_rows(const ProductSegment* segments, int count, const void* b, float* c, int64_t c_stride, bool accumulate,
+                     Ahead ahead) {
+  tile_product<VectorTiles<rows>>(segments, nullptr, count, b, c, c_stride, accumulate, ahead);
 }
 
-void product(const ProductSegment* segments, const char* const*, int count, const bfloat16* b, int rows, int, float* c,
-             int64_t c_stride, bool accumulate) {
+void product(const ProductSegment* segments, const char* const*, int count, const void* b, int rows, int, float* c,
+             int64_t c_stride, bool accumulate, Ahead ahead) {
 #define SWAV_ROWS(n) \
-  case n: return product_of_rows<n>(segments, count, b, c, c_stride, accumulate);
+  case n: return product_of_rows<n>(segments, count, b, c, c_stride, accumulate, ahead);
   switch (rows) {
     // clang-format off
     SWAV_ROWS(1) SWAV_ROWS(2) SWAV_ROWS(3) SWAV_ROWS(4) SWAV_ROWS(5) SWAV_ROWS(6) SWAV_ROWS(7)
@@ -77,7 +71,7 @@ void release() {}
 }  // namespace
 
 extern const TileKernels avx512_bf16_tiles;
-const TileKernels avx512_bf16_tiles = {"avx512_bf16", bfloat_vector_tile, 1, configure, release, product};
+const TileKernels avx512_bf16_tiles = {"avx512_bf16", bfloat_vector_tile, 1, 2, configure, release, product, nullptr};
 
 }  // namespace swav
 #if defined(__clang__)

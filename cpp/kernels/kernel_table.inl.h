@@ -33,6 +33,13 @@ SWAV_KERNEL(void, fused_quads, const ProductSegment* segments, int count, const 
 SWAV_KERNEL(void, fused_pairs, const ProductSegment* segments, int count, const int16_t* b, int rows, const Requantize& scales,
             const FusedRows& to)
 
+// The twin of AMX's tdpbusd: C [rows][32] = A B of quads, B [words of all segments][32][4], C in 32 bits, exactly. rows <= 32.
+SWAV_KERNEL(void, tile_quads, const ProductSegment* segments, int count, const int8_t* b, int rows, int32_t* c,
+            int64_t c_stride)
+
+// What follows it, for 32 columns: what fused_quads makes of these sums; scales has 32 of each.
+SWAV_KERNEL(void, finish_quads, const int32_t* c, int64_t c_stride, int rows, const Requantize& scales, const FusedRows& to)
+
 // -- pack_rows.inl.h --
 
 // to[r][i] = rows[r][i] for i in [0, n), zeros where rows[r] is NULL (padding). A row is written to panels of panel_width

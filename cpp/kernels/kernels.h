@@ -45,6 +45,8 @@ struct Requantize {
   const float* scale;           // of a sum, in units of the output
   const float* residual_scale;  // of the residual, in units of the output; not read without a residual
   bool to_float;                // store float32 instead of integers
+
+  Requantize from(int64_t column) const { return {bias + column, scale + column, residual_scale + column, to_float}; }
 };
 
 struct Kernels {

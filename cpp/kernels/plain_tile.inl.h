@@ -13,8 +13,9 @@ SWAV_INLINE vec upper_half(ivec words) { return (vec)(words & int32_t(0xffff0000
 SWAV_INLINE ivec load_words(const char* p) { return *reinterpret_cast<const ivec*>(p); }
 SWAV_INLINE ivec splat_word(const char* p) { return *reinterpret_cast<const word*>(p) - ivec{}; }
 
-// vdpbf16ps: the product of the second numbers is added first.
+// vdpbf16ps: the product of the second numbers is added first. What is in C already is added at the end.
 struct VectorOrder {
+  static constexpr bool from_c = false;
   static constexpr int words = bfloat_vector_tile.words;
   SWAV_INLINE void step(vec& sum, const char* a, const char* b) {
     const ivec x = splat_word(a), y = load_words(b);
@@ -23,8 +24,10 @@ struct VectorOrder {
   }
 };
 
-// tdpbf16ps: products of first and of second numbers are summed apart over 16 words, then both sums, then their sum is added.
+// tdpbf16ps: products of first and of second numbers are summed apart over 16 words, then both sums, then their sum is added to
+// C.
 struct AmxOrder {
+  static constexpr bool from_c = true;
   static constexpr int words = bfloat_amx_tile.words;
   SWAV_INLINE void step(vec& sum, const char* a, const char* b) {
     vec first{}, second{};
@@ -44,7 +47,7 @@ SWAV_INLINE void plain_tile(const ProductSegment* segments, int count, const bfl
     for (int column = 0; column < bfloat_columns; column += lanes) {
       const char* b = reinterpret_cast<const char*>(panel) + 4 * column;
       float* place = c + r * c_stride + column;
-      vec sum = accumulate ? load(place) : vec{};
+      vec sum = accumulate && Order::from_c ? load(place) : vec{};
       for (int s = 0; s < count; ++s) {
         const char* a = segments[s].a + r * segments[s].stride;
         for (const char* end = a + 4 * segments[s].words; a < end; a += 4 * Order::words) {
@@ -52,7 +55,7 @@ SWAV_INLINE void plain_tile(const ProductSegment* segments, int count, const bfl
           b += 4 * Order::words * bfloat_columns;
         }
       }
-      store(place, sum);
+      store(place, accumulate && !Order::from_c ? sum + load(place) : sum);
     }
   }
 }

@@ -167,14 +167,28 @@ void Backbone::bind(Parameters& parameters, float* gradients) {
 }
 
 // An operand's values, written out.
-template <class Table, class T>
-static void write_rows(const Table& table, const Operand& operand, const T* data, int64_t rows, int64_t n, T* to) {
+static void write_rows(const Operand& operand, int64_t rows, int64_t n, float* to) {
   constexpr int64_t most = RowWalker::most_rows;
   parallel::for_each(ceil_div(rows, most), [&](int64_t block, int) {
-    const T* from[most];
+    const float* from[most];
     const int64_t row0 = block * most, count = std::min(most, rows - row0);
-    for (int64_t r = 0; r < count; ++r) from[r] = data + (row0 + r) * n;
-    pack(table, operand, from, count, 0, n, to + row0 * n, n);
+    for (int64_t r = 0; r < count; ++r) from[r] = operand.data.floats() + (row0 + r) * n;
+    pack(kernels(), operand, from, count, 0, n, to + row0 * n, n);
+  });
+}
+
+// As floats first: rows of words have their pairs exchanged.
+static void write_rows(const Operand& operand, int64_t rows, int64_t n, bfloat16* to) {
+  constexpr int64_t most = RowWalker::most_rows, channels = 64;
+  parallel::for_each(ceil_div(rows, most), [&](int64_t block, int) {
+    for (int64_t row = block * most; row < std::min(rows, (block + 1) * most); ++row) {
+      for (int64_t c = 0; c < n; c += channels) {
+        float values[channels];
+        const bfloat16* from = operand.data.halves() + row * n + c;
+        pack_widened(bfloat_kernels(), operand, &from, 1, c, std::min(channels, n - c), values, channels);
+        bfloat_kernels().to_bfloat(values, to + row * n + c, std::min(channels, n - c));
+      }
+    }
   });
 }
 
@@ -192,9 +206,8 @@ void Backbone::forward_stem(const float* images, Statistics statistics, Communic
   }
   // ReLU(batch-norm), written out: it is the first block's identity.
   const Operand activated = stem_->norm.activated(stem_->y);
-  if (stem_out_.half())
-    write_rows(bfloat_kernels(), activated, activated.data.halves(), stem_->rows(), pool_.channels, stem_out_.halves());
-  else write_rows(kernels(), activated, activated.data.floats(), stem_->rows(), pool_.channels, stem_out_.floats());
+  if (stem_out_.half()) write_rows(activated, stem_->rows(), pool_.channels, stem_out_.halves());
+  else write_rows(activated, stem_->rows(), pool_.channels, stem_out_.floats());
 }
 
 void Backbone::forward(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace,

@@ -63,15 +63,12 @@ Convolution::Convolution(const ConvolutionShape& shape, Input input, bool direct
   }
   forward_layout_.depth_at = inverse(offset);
   add_phases();
-  const bool tiles_win = storage == Storage::bfloat16 && body.tile.words > 1;  // AMX
+  const bool half = storage == Storage::bfloat16, tiles_win = half && body.tile.words > 1;  // AMX
   winograd_ = !direct && !tiles_win && k == 3 && shape.stride == 1 && shape.padding == 1 && winograd_pays(tiled(false));
   if (winograd_) return;
   const auto choose = [&](const Gather& gather, const WeightLayout& layout, auto& small, auto& tiles) {
-    if (storage == Storage::bfloat16) {
-      tiles.emplace(gather, layout, body);
-    } else if (small.emplace(gather); !small->pays()) {
-      small.reset();
-    }
+    if (small.emplace(gather, storage); !small->pays() || tiles_win) small.reset();
+    if (half && !small) tiles.emplace(gather, layout, body);
   };
   choose(forward_, forward_layout_, small_, tiles_);
   for (Phase& phase : phases_) choose(phase.gather, phase.layout, phase.small, phase.tiles);
@@ -119,15 +116,13 @@ int64_t Convolution::workspace() const {
     return std::max(
         {winograd_workspace(tiled(false)), winograd_workspace(tiled(true)), winograd_gradient_workspace(tiled(false))});
   }
-  if (tiles_) {
-    int64_t count = std::max(tiles_->packed_count(), tiles_->gradient_workspace());
-    for (const Phase& phase : phases_) count = std::max(count, phase.tiles->packed_count());
-    return count;
-  }
-  int64_t count =
-      std::max(packed_weight_count(forward_), small_ ? small_->gradient_workspace() : weight_gradient_workspace(forward_));
-  for (const Phase& phase : phases_) count = std::max(count, packed_weight_count(phase.gather));
-  return count;
+  const auto packed = [](const Gather& gather, const auto& tiles) {
+    return tiles ? tiles->packed_count() : packed_weight_count(gather);
+  };
+  int64_t count = packed(forward_, tiles_);
+  for (const Phase& phase : phases_) count = std::max(count, packed(phase.gather, phase.tiles));
+  if (tiles_) return std::max(count, tiles_->gradient_workspace());
+  return std::max(count, small_ ? small_->gradient_workspace() : weight_gradient_workspace(forward_));
 }
 
 ScratchSize Convolution::scratch() const {
@@ -138,19 +133,14 @@ ScratchSize Convolution::scratch() const {
     size.include(winograd_gradient_scratch(tiled(false)));
     return size;
   }
-  if (tiles_) {
-    size.include(tiles_->product_scratch());
-    size.include(tiles_->gradient_scratch());
-    for (const Phase& phase : phases_) size.include(phase.tiles->product_scratch());
-    return size;
-  }
-  size.include(product_scratch(forward_, forward_layout_));
-  size.include(weight_gradient_scratch(forward_));
-  if (small_) size.include(small_->product_scratch()), size.include(small_->gradient_scratch());
-  for (const Phase& phase : phases_) {
-    size.include(product_scratch(phase.gather, phase.layout));
-    if (phase.small) size.include(phase.small->product_scratch());
-  }
+  const auto include = [&](const Gather& gather, const WeightLayout& layout, const auto& small, const auto& tiles) {
+    if (tiles) return size.include(tiles->product_scratch());
+    size.include(product_scratch(gather, layout));
+    if (small) size.include(small->product_scratch());
+  };
+  include(forward_, forward_layout_, small_, tiles_);
+  for (const Phase& phase : phases_) include(phase.gather, phase.layout, phase.small, phase.tiles);
+  size.include(tiles_ ? tiles_->gradient_scratch() : small_ ? small_->gradient_scratch() : weight_gradient_scratch(forward_));
   return size;
 }
 
@@ -197,7 +187,7 @@ void Convolution::forward(const Operand& x, const float* weights, float* workspa
     tiles_->product(x, workspace, y, false, epilogue);
   } else if (small_) {
     small_->pack(forward_layout_, weights, workspace);
-    small_->product(x, workspace, y.floats(), false, epilogue);
+    small_->product(x, workspace, y, false, epilogue);
   } else {
     pack_weights(forward_, forward_layout_, blocking(forward_).block_depth, weights, workspace);
     gather_product(forward_, x, workspace, y.floats(), false, epilogue);
@@ -244,7 +234,7 @@ void Convolution::backward_data(const Operand& dy, const float* weights, float* 
       phase.tiles->product(dy, workspace, dx, accumulate, last);
     } else if (phase.small) {
       phase.small->pack(phase.layout, weights, workspace);
-      phase.small->product(dy, workspace, dx.floats(), accumulate, last);
+      phase.small->product(dy, workspace, dx, accumulate, last);
     } else {
       pack_weights(phase.gather, phase.layout, blocking(phase.gather).block_depth, weights, workspace);
       gather_product(phase.gather, dy, workspace, dx.floats(), accumulate, last);

@@ -4,6 +4,9 @@
 // Rows of the product are not gathered: a register tile takes consecutive pixels of one row of the target, whose windows lie at
 // equal distances in the source. Two windows on different sources, summed, are one product: a block's last convolution and its
 // projection.
+//
+// Where bfloat16 is multiplied as floats (kernels/tiles.h), rows are gathered: some tiles at a time are widened, and multiplied
+// by all weights of a task.
 #pragma once
 
 #include <vector>
@@ -29,14 +32,15 @@ struct FrozenFinish {
 
 class FrozenConvolution {
  public:
-  // target and residual (NULL: none) are borrowed maps of equal size. body: of bfloat16.
+  // target and residual (NULL: none) are borrowed maps of equal size. body: the tiles of bfloat16, or of quads; if NULL the one
+  // in use, which quads have where there is AMX.
   FrozenConvolution(Element element, std::vector<FrozenWindow> windows, int32_t filters, const FrozenMap* target,
-                    const FrozenMap* residual, const TileKernels& body = tiles());
+                    const FrozenMap* residual, const TileKernels* body = nullptr);
 
   int32_t filters() const { return filters_; }
   // filters, padded to whole register tiles.
-  int64_t columns() const { return round_up(filters_, tile_.columns); }
-  int64_t packed_bytes() const { return words_ * 4 * columns(); }
+  int64_t columns() const { return round_up(filters_, columns_of(element_)); }
+  int64_t packed_bytes() const { return depth_ * 4 * columns(); }
   const std::vector<FrozenWindow>& windows() const { return windows_; }
 
   // The weight at (window, filter, row, column, channel): a float, or an integer in -127..127.
@@ -63,20 +67,27 @@ class FrozenConvolution {
   // The stretches of the depth that a tile reads, and where its results go.
   int segments(const Tile& tile, ProductSegment* segments) const;
   FusedRows rows(const Tile& tile, int64_t column, int64_t size) const;
+  bool widened() const { return body_ != nullptr && body_->numbers == 1; }
+  int64_t wide_stride() const { return row_stride(depth_); }  // of widened rows
+  void widen(const Tile& tile, float* to) const;
+  // Tiles [first, last) times panels [panel0, panel1); to: room for group_tiles_ of them.
+  void run_widened(int64_t first, int64_t last, int64_t panel0, int64_t panel1, float* to, const char* packed,
+                   const FrozenFinish& finish) const;
   void run_tile(const Tile& tile, int64_t column, const char* packed, const FrozenFinish& finish) const;
   // One or two parts.
   void run_parts(TileSession& session, const Tile* parts, int count, int64_t column, const char* packed,
                  const FrozenFinish& finish) const;
 
   Element element_;
-  const TileKernels& body_;
+  const TileKernels* body_;  // NULL: fused tiles of vectors
   TileGeometry tile_;
   int parts_ = 1;  // of a register tile
   std::vector<FrozenWindow> windows_;
   int32_t filters_;
   const FrozenMap *target_, *residual_;
   std::vector<Stretch> stretches_;
-  int64_t words_ = 0;  // of the depth
+  int64_t words_ = 0, depth_;  // of the depth in maps, and in packed weights
+  int64_t group_tiles_;        // that are widened at a time
   // Runs of pixels that a tile may be cut from: rows of the target, or all of it where no map has a margin.
   bool flat_;
   int64_t runs_, run_length_, run_tiles_;

@@ -23,7 +23,8 @@ class Lookahead {
   void add(const char* begin, const char* end) {
     if (begin < end) streams_[count_++] = {begin, (end - begin) / cache::line + 1, 0};
   }
-  void add(const float* begin, const float* end) {
+  template <class T>
+  void add(const T* begin, const T* end) {
     add(reinterpret_cast<const char*>(begin), reinterpret_cast<const char*>(end));
   }
 

@@ -57,6 +57,22 @@ inline void pack(const BfloatKernels& kernels, const Operand& operand, const bfl
   }
 }
 
+// The same as floats, for products whose operands are widened.
+inline void pack_widened(const BfloatKernels& kernels, const Operand& operand, const bfloat16* const* rows, int64_t count,
+                         int64_t channel, int64_t n, float* to, int64_t to_stride, Panels panels = {}) {
+  const int64_t width = panels.width, step = panels.step;
+  switch (operand.transform) {
+    case Transform::plain: return kernels.bfloat_values_plain(rows, count, n, to, to_stride, width, step);
+    case Transform::norm_relu:
+      return kernels.bfloat_values_norm_relu(rows, count, n, operand.a + channel, operand.b + channel, to, to_stride, width,
+                                             step);
+    case Transform::gradient:
+      return kernels.bfloat_values_gradient(rows, operand.partner.halves() - operand.data.halves(), count, n,
+                                            operand.a + channel, operand.b + channel, operand.c + channel, to, to_stride, width,
+                                            step);
+  }
+}
+
 // Words of pairs of rows, `to_stride` words apart.
 inline void pack_pairs(const BfloatKernels& kernels, const Operand& operand, const bfloat16* const* rows, int64_t pairs,
                        int64_t channel, int64_t n, float* to, int64_t to_stride, Panels panels = {}) {

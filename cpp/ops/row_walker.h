@@ -26,6 +26,19 @@ void addresses(const Gather& g, const T* source, int64_t first, int64_t count, T
   }
 }
 
+// Asks for what rows [first, end) of a gather read, where that lies together; the partner lies `partner` numbers behind the
+// source, 0 for none.
+template <class T>
+void look_ahead(const Gather& g, const T* source, int64_t partner, int64_t first, int64_t end, Lookahead& lookahead) {
+  if (first >= end || (g.step > 1 && g.tap_count == 1)) return;
+  const T* ends[2];
+  addresses(g, source, first, 1, {0, 0}, 0, &ends[0]);
+  addresses(g, source, end - 1, 1, {0, 0}, 0, &ends[1]);
+  if (ends[0] == nullptr || ends[1] == nullptr) return;
+  lookahead.add(ends[0], ends[1] + g.pixel);
+  if (partner != 0) lookahead.add(ends[0] + partner, ends[1] + g.pixel + partner);
+}
+
 // Of floats.
 class RowWalker {
  public:
@@ -46,17 +59,10 @@ class RowWalker {
     }
   }
 
-  // Asks for what pack of rows [first, end) will read, where that lies together.
+  // Asks for what pack of rows [first, end) will read.
   void look_ahead(int64_t first, int64_t end, Lookahead& lookahead) const {
-    if (first >= end || (g_.step > 1 && g_.tap_count == 1)) return;
-    const float* ends[2];
-    swav::addresses(g_, source_.data.floats(), first, 1, {0, 0}, 0, &ends[0]);
-    swav::addresses(g_, source_.data.floats(), end - 1, 1, {0, 0}, 0, &ends[1]);
-    if (ends[0] == nullptr || ends[1] == nullptr) return;
-    lookahead.add(ends[0], ends[1] + g_.pixel);
-    if (!source_.partner) return;
-    const int64_t partner = source_.partner.floats() - source_.data.floats();
-    lookahead.add(ends[0] + partner, ends[1] + g_.pixel + partner);
+    const int64_t partner = source_.partner ? source_.partner.floats() - source_.data.floats() : 0;
+    swav::look_ahead(g_, source_.data.floats(), partner, first, end, lookahead);
   }
 
   void addresses(int64_t first, int64_t count, Tap tap, int64_t channel, const float** rows) const {

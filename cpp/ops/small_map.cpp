@@ -1,7 +1,6 @@
 #include "ops/small_map.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/parallel.h"
 
@@ -13,11 +12,13 @@ constexpr int64_t most_depth = 288;  // channels multiplied at a time
 constexpr int64_t most_pixels = 16;
 constexpr int64_t most_rows = most_pixels * 14;  // of a block: a register tile of images for every pixel
 constexpr int64_t chunk_rows = 192;              // packed at a time for the weight gradient
+constexpr int64_t round_chunk = 8192;            // weights that are rounded at a time
 
 }  // namespace
 
-SmallMap::SmallMap(const Gather& g)
+SmallMap::SmallMap(const Gather& g, Storage storage)
     : gather_(g),
+      storage_(storage),
       pixels_(int64_t(g.grid_height) * g.grid_width),
       source_pixels_(int64_t(g.source_height) * g.source_width),
       target_pixels_(int64_t(g.target_height) * g.target_width) {
@@ -28,6 +29,11 @@ SmallMap::SmallMap(const Gather& g)
   for (int64_t pieces = ceil_div(g.channels, most_depth); block_depth_ == 0; ++pieces) {
     if (g.channels % pieces == 0) block_depth_ = g.channels / pieces;
   }
+  image_blocks_ = ceil_div(g.images, block_images_);
+  const int64_t width = kernels().tile_columns, panels = ceil_div(g.columns, width);
+  const int64_t wanted_pieces = std::clamp<int64_t>(ceil_div(wanted_tasks, image_blocks_), 1, ceil_div(panels, 2));
+  piece_columns_ = ceil_div(panels, wanted_pieces) * width;
+  pieces_ = ceil_div(g.columns, piece_columns_);
   if (pixels_ > most_pixels) return;
   std::vector<bool> reached(size_t(pixels_), false);
   places_.resize(size_t(g.tap_count));
@@ -35,20 +41,19 @@ SmallMap::SmallMap(const Gather& g)
   for (int32_t t = 0; t < g.tap_count; ++t) {
     const Tap tap = g.taps[size_t(t)];
     for (int32_t i = 0; i < int32_t(pixels_); ++i) {
-      const int32_t gy = i / g.grid_width, gx = i % g.grid_width;
-      const int32_t y = gy * g.step + tap.dy, x = gx * g.step + tap.dx;
+      const int32_t y = i / g.grid_width * g.step + tap.dy, x = i % g.grid_width * g.step + tap.dx;
       if (uint32_t(y) >= uint32_t(g.source_height) || uint32_t(x) >= uint32_t(g.source_width)) continue;
-      const int32_t target = (gy * g.target_step + g.target_y) * g.target_width + gx * g.target_step + g.target_x;
-      places_[size_t(t)].push_back({y * g.source_width + x, target, i, !reached[size_t(i)]});
+      places_[size_t(t)].push_back({y * g.source_width + x, i, !reached[size_t(i)]});
       reached[size_t(i)] = true;
       used_ |= 1u << t;
       ++count;
     }
   }
   for (int32_t i = 0; i < int32_t(pixels_); ++i) {
-    const int32_t gy = i / g.grid_width, gx = i % g.grid_width;
-    if (reached[size_t(i)]) continue;
-    unreached_.push_back((gy * g.target_step + g.target_y) * g.target_width + gx * g.target_step + g.target_x);
+    const int64_t y = i / g.grid_width * g.target_step + g.target_y, x = i % g.grid_width * g.target_step + g.target_x;
+    target_offsets_.push_back((y * g.target_width + x) * g.columns);
+    sums_offsets_.push_back(i * piece_columns_);
+    if (!reached[size_t(i)]) unreached_.push_back(i);
   }
   share_ = double(count) / double(pixels_ * g.tap_count);
 }
@@ -57,74 +62,119 @@ bool SmallMap::pays() const {
   if (pixels_ > most_pixels || block_depth_ < 32) return false;
   // The last tile of images is often not full.
   const double full = double(gather_.images) / double(round_up(gather_.images, kernels().tile_rows));
-  return share_ < 0.9 * full;
+  // Vectors multiply bfloat16 twice as fast as floats at best.
+  return share_ < (half() ? 0.5 : 0.9) * full;
 }
 
 void SmallMap::pack(const WeightLayout& layout, const float* weights, float* packed) const {
   pack_weights(gather_, layout, block_depth_, weights, packed, used_);
+  if (!half()) return;
+  const int64_t tap_count = packed_weight_count(gather_) / gather_.tap_count;
+  parallel::for_each(gather_.tap_count * ceil_div(tap_count, round_chunk), [&](int64_t task, int) {
+    const int64_t tap = task / ceil_div(tap_count, round_chunk), begin = task % ceil_div(tap_count, round_chunk) * round_chunk;
+    const float* from = packed + tap * tap_count + begin;
+    const int64_t count = std::min(round_chunk, tap_count - begin);
+    if (used_ >> tap & 1) bfloat_kernels().bfloat_values_float(&from, 1, count, packed + tap * tap_count + begin, 0, count, 0);
+  });
 }
 
 ScratchSize SmallMap::product_scratch() const {
   ScratchSize size;
   size.include(Scratch::operand, most_rows * row_stride(block_depth_));
+  if (half()) size.include(Scratch::result, most_rows * piece_columns_);
   return size;
 }
 
+namespace {
+
+void pack_floats(const Operand& operand, const float* const* rows, int64_t count, int64_t channel, int64_t n, float* to,
+                 int64_t to_stride, Panels panels = {}) {
+  pack(kernels(), operand, rows, count, channel, n, to, to_stride, panels);
+}
+void pack_floats(const Operand& operand, const bfloat16* const* rows, int64_t count, int64_t channel, int64_t n, float* to,
+                 int64_t to_stride, Panels panels = {}) {
+  pack_widened(bfloat_kernels(), operand, rows, count, channel, n, to, to_stride, panels);
+}
+
+}  // namespace
+
 // One block of depths, all within a tap, for some images. panel: room for most_rows of them.
-void SmallMap::multiply_tap(const Operand& source, const float* packed, float* target, bool accumulate, int64_t image0,
-                            int64_t images, int64_t depth0, int64_t column0, int64_t column1, float* panel) const {
+template <class T>
+void SmallMap::multiply_tap(const Operand& source, const T* data, const float* packed, const Sums& sums, bool accumulate,
+                            const Block& block, int64_t depth0, float* panel) const {
   const Kernels& kernel = kernels();
   const Gather& g = gather_;
   const int64_t tap = depth0 / g.channels, channel = depth0 % g.channels, width = kernel.tile_columns;
-  const int64_t tile_rows = kernel.tile_rows, stride = target_pixels_ * g.columns;
+  const int64_t tile_rows = kernel.tile_rows, a_stride = row_stride(block_depth_);
   const std::vector<Place>& places = places_[size_t(tap)];
   if (places.empty()) return;
-  const int64_t a_stride = row_stride(block_depth_);
-  const float* rows[most_rows];
+  const T* rows[most_rows];
   int64_t count = 0;
   for (const Place& place : places) {
-    for (int64_t i = 0; i < images; ++i) {
-      rows[count++] = source.data.floats() + ((image0 + i) * source_pixels_ + place.source) * g.pixel + channel;
+    for (int64_t i = 0; i < block.images; ++i) {
+      rows[count++] = data + ((block.image0 + i) * source_pixels_ + place.source) * g.pixel + channel;
     }
   }
-  swav::pack(kernel, source, rows, count, channel, block_depth_, panel, a_stride);
+  pack_floats(source, rows, count, channel, block_depth_, panel, a_stride);
   const float* weights = packed + depth0 * round_up(g.columns, width);
-  for (int64_t n = column0; n < column1; n += width) {
+  for (int64_t n = block.column0; n < block.column1; n += width) {
     const float* a = panel;
     for (const Place& place : places) {
       const bool add = accumulate || !place.first || channel > 0;
-      float* out = target + (image0 * target_pixels_ + place.target) * g.columns + n;
-      for (int64_t i = 0; i < images; i += tile_rows) {
-        kernel.product_rows(block_depth_, a + i * a_stride, a_stride, weights + n * block_depth_, out + i * stride, stride,
-                            int(std::min(tile_rows, images - i)), std::min(width, column1 - n), add, {});
+      float* out = sums.at + sums.offsets[place.grid] + (n - block.column0);
+      for (int64_t i = 0; i < block.images; i += tile_rows) {
+        kernel.product_rows(block_depth_, a + i * a_stride, a_stride, weights + n * block_depth_, out + i * sums.image,
+                            sums.image, int(std::min(tile_rows, block.images - i)), std::min(width, block.column1 - n), add,
+                            {});
       }
-      a += images * a_stride;
+      a += block.images * a_stride;
     }
   }
 }
 
-void SmallMap::product(const Operand& source, const float* packed, float* target, bool accumulate, Epilogue epilogue) const {
+void SmallMap::multiply(const Operand& source, const float* packed, const Sums& sums, bool accumulate, const Block& block,
+                        float* panel) const {
+  for (int64_t k = 0; k < gather_.depth(); k += block_depth_) {
+    if (half()) multiply_tap(source, source.data.halves(), packed, sums, accumulate, block, k, panel);
+    else multiply_tap(source, source.data.floats(), packed, sums, accumulate, block, k, panel);
+  }
+  for (int32_t pixel : unreached_) {
+    for (int64_t i = 0; i < block.images && !accumulate; ++i) {
+      float* to = sums.at + i * sums.image + sums.offsets[pixel];
+      std::fill(to, to + (block.column1 - block.column0), 0.0f);
+    }
+  }
+}
+
+void SmallMap::round_sums(const float* sums, bfloat16* target, bool accumulate, const Block& block) const {
+  bfloat16* rows[most_rows];
+  int64_t count = 0;
+  for (int64_t i = 0; i < block.images; ++i) {
+    bfloat16* image = target + (block.image0 + i) * target_pixels_ * gather_.columns;
+    for (int64_t offset : target_offsets_) rows[count++] = image + offset;
+  }
+  bfloat_kernels().write_bfloat(sums, piece_columns_, rows, block.column0, int(count), block.column1 - block.column0,
+                                accumulate);
+}
+
+void SmallMap::product(const Operand& source, const float* packed, Values target, bool accumulate, Epilogue epilogue) const {
   const Gather& g = gather_;
-  const int64_t width = kernels().tile_columns, panels = ceil_div(g.columns, width);
-  const int64_t image_blocks = ceil_div(g.images, block_images_);
-  const int64_t wanted_pieces = std::clamp<int64_t>(ceil_div(wanted_tasks, image_blocks), 1, ceil_div(panels, 2));
-  const int64_t piece = ceil_div(panels, wanted_pieces) * width, pieces = ceil_div(g.columns, piece);
   const TeamScratch scratch(product_scratch());
-  parallel::for_each(image_blocks * pieces, [&](int64_t task, int worker) {
-    const int64_t block = task / pieces, image0 = block * block_images_;
-    const int64_t images = std::min(block_images_, g.images - image0);
-    const int64_t column0 = task % pieces * piece, column1 = std::min<int64_t>(g.columns, column0 + piece);
+  parallel::for_each(image_blocks_ * pieces_, [&](int64_t task, int worker) {
+    const int64_t number = task / pieces_, image0 = number * block_images_, column0 = task % pieces_ * piece_columns_;
+    const Block block{image0, std::min(block_images_, g.images - image0), column0,
+                      std::min<int64_t>(g.columns, column0 + piece_columns_)};
     float* panel = scratch.get(worker, Scratch::operand, most_rows * row_stride(block_depth_));
-    for (int64_t k = 0; k < g.depth(); k += block_depth_) {
-      multiply_tap(source, packed, target, accumulate, image0, images, k, column0, column1, panel);
+    if (half()) {
+      float* sums = scratch.get(worker, Scratch::result, most_rows * piece_columns_);
+      multiply(source, packed, {sums, pixels_ * piece_columns_, sums_offsets_.data()}, false, block, panel);
+      round_sums(sums, target.halves(), accumulate, block);
+    } else {
+      const int64_t image = target_pixels_ * g.columns;
+      float* sums = target.floats() + image0 * image + column0;
+      multiply(source, packed, {sums, image, target_offsets_.data()}, accumulate, block, panel);
     }
-    for (int32_t pixel : unreached_) {
-      for (int64_t i = 0; i < images && !accumulate; ++i) {
-        float* to = target + ((image0 + i) * target_pixels_ + pixel) * g.columns;
-        std::memset(to + column0, 0, size_t(column1 - column0) * sizeof(float));
-      }
-    }
-    if (epilogue) epilogue(block, image0 * pixels_, (image0 + images) * pixels_, column0, column1);
+    if (epilogue) epilogue(number, image0 * pixels_, (image0 + block.images) * pixels_, column0, block.column1);
   });
 }
 
@@ -157,8 +207,9 @@ ScratchSize SmallMap::gradient_scratch() const {
   return size;
 }
 
-void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source, const Operand& d_target, float* workspace,
-                               float* gradient) const {
+template <class T>
+void SmallMap::add_gradient(const Operand& source, const Operand& d_target, const T* data, const T* d_data,
+                            float* workspace) const {
   const Kernels& kernel = kernels();
   const Gather& g = gather_;
   const GradientBlocking b = gradient_blocking();
@@ -176,17 +227,17 @@ void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source
     float* x = scratch.get(worker, Scratch::operand, chunk_rows * x_stride);
     float* dy = scratch.get(worker, Scratch::gradient, chunk_rows * b.columns);
     float* results = workspace + range * gradient_result_count(g, width);
-    const float *rows[chunk_rows], *d_rows[chunk_rows];
+    const T *rows[chunk_rows], *d_rows[chunk_rows];
     for (int64_t row = begin; row < end; row += chunk_rows) {
       const int64_t count = std::min(chunk_rows, end - row);
       for (int64_t i = 0; i < count; ++i) {
         const int64_t image = (row + i) / places_count;
         const Place& place = places[size_t((row + i) % places_count)];
-        rows[i] = source.data.floats() + (image * source_pixels_ + place.source) * g.pixel + c0;
-        d_rows[i] = d_target.data.floats() + (image * target_pixels_ + place.target) * g.columns + n0;
+        rows[i] = data + (image * source_pixels_ + place.source) * g.pixel + c0;
+        d_rows[i] = d_data + image * target_pixels_ * g.columns + target_offsets_[size_t(place.grid)] + n0;
       }
-      swav::pack(kernel, source, rows, count, c0, c1 - c0, x, x_stride);
-      swav::pack(kernel, d_target, d_rows, count, n0, n1 - n0, dy, width, {width, count * width});
+      pack_floats(source, rows, count, c0, c1 - c0, x, x_stride);
+      pack_floats(d_target, d_rows, count, n0, n1 - n0, dy, width, {width, count * width});
       for (int64_t n = n0; n < n1; n += width) {
         for (int64_t c = c0; c < c1; c += kernel.tile_rows) {
           kernel.product_depth(count, x + (c - c0), x_stride, dy + (n - n0) * count,
@@ -196,7 +247,13 @@ void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source
       }
     }
   });
-  add_weight_gradient(g, layout, width, b.ranges, workspace, gradient, used_);
+}
+
+void SmallMap::weight_gradient(const WeightLayout& layout, const Operand& source, const Operand& d_target, float* workspace,
+                               float* gradient) const {
+  if (half()) add_gradient(source, d_target, source.data.halves(), d_target.data.halves(), workspace);
+  else add_gradient(source, d_target, source.data.floats(), d_target.data.floats(), workspace);
+  add_weight_gradient(gather_, layout, kernels().tile_columns, gradient_blocking().ranges, workspace, gradient, used_);
 }
 
 }  // namespace swav

@@ -1,8 +1,10 @@
 // The products of a convolution on maps of bfloat16, with sums in float32 (kernels/tiles.h): what product.h is for floats.
 //
 // A product takes its whole depth in one go, so that a result is rounded once. A row of the depth is, for each tap, the tap's
-// channels, rounded up to an even number, as two numbers make a word; what lies behind the last tap, up to a step of the tiles,
-// is zero in both operands. Operands are rounded to bfloat16 as they are packed, after batch-norm; weights likewise.
+// channels, rounded up to an even number where two numbers make a word; what lies behind the last tap, up to a step of the
+// tiles, is zero in both operands. Operands are rounded to bfloat16 as they are packed, after batch-norm; weights likewise.
+//
+// Bodies in the order of vectors cut the work alike, whatever their tiles: so their results have the same bits.
 #pragma once
 
 #include <vector>
@@ -38,11 +40,22 @@ class TileProduct {
   void weight_gradient(const Operand& source, const Operand& d_target, float* workspace, float* gradient) const;
 
  private:
-  int64_t tap_words() const { return ceil_div(gather_.channels, 2); }
+  // What a task of weight_gradient works on: panels [p0, p1) of the source's channels, columns [n0, n1), rows up to `end`.
+  struct GradientTask {
+    int64_t p0, p1, n0, n1, begin, end;
+    float *x, *dy, *staging, *results;
+  };
+
+  int64_t width() const { return body_->tile.columns; }
+  bool widened() const { return body_->numbers == 1; }
+  bool in_vector_order() const { return body_->tile.words == 1; }
+  int64_t tap_words() const { return ceil_div(gather_.channels, body_->numbers); }
   // Whether a tap spans neighbours of a pixel.
   bool spans() const { return gather_.channels > gather_.pixel; }
   void set_blocking();
   void set_gradient_blocking();
+  // `count` weights of a depth each, for n columns, from word `to` on; behind the last row there is NULL.
+  void pack_weights(const float* const* rows, int64_t count, int64_t n, float* to) const;
   void pack_by_column(const float* weights, float* packed) const;
   void pack_by_channel(const float* weights, float* packed) const;
   void pack_rows(const Operand& source, int64_t row0, int64_t count, float* panel) const;
@@ -51,6 +64,13 @@ class TileProduct {
   // Rows of channels [c0, c1) at a tap, transposed: to [channel][words of row pairs].
   void pack_transposed(const Operand& source, Tap tap, int64_t row, int64_t count, int64_t words, int64_t c0, int64_t c1,
                        float* staging, float* to) const;
+  int64_t gradient_rows() const;  // packed at a time
+  // Calls body(panel, tap, first channel, one behind the last) for the panels of a task that lie in one tap.
+  template <class Body>
+  void for_taps(const GradientTask& task, Body body) const;
+  // Adds the products of rows [row, row + count) to a task's results.
+  void add_words(const GradientTask& task, const Operand& source, const Operand& d_target, int64_t row, int64_t count) const;
+  void add_widened(const GradientTask& task, const Operand& source, const Operand& d_target, int64_t row, int64_t count) const;
 
   Gather gather_;
   WeightLayout layout_;

@@ -7,7 +7,7 @@ public struct MachineFacts: Codable, Sendable, Equatable {
   public var cores: Int
   /// "avx512", "avx2" or "baseline".
   public var isa: String
-  /// How products of bfloat16 are computed: "amx", "avx512_bf16", or "vector_order": plain C++.
+  /// How products of bfloat16 are computed: "amx", "avx512_bf16", or "widened": as products of float32.
   public var bfloat16: String
   /// Whether they are faster than products of float32.
   public var fastBFloat16: Bool
@@ -20,7 +20,7 @@ public struct MachineFacts: Codable, Sendable, Equatable {
   public static func here(threads: Int = 0) -> MachineFacts {
     let info = try? Runtime.info()
     return MachineFacts(
-      cores: threads > 0 ? threads : availableCores(), isa: info?.isa ?? "baseline", bfloat16: info?.bfloat16 ?? "vector_order",
+      cores: threads > 0 ? threads : availableCores(), isa: info?.isa ?? "baseline", bfloat16: info?.bfloat16 ?? "widened",
       fastBFloat16: info?.fastBFloat16 ?? false)
   }
 
@@ -31,13 +31,12 @@ public struct MachineFacts: Codable, Sendable, Equatable {
     return core * Double(cores) * (precision == .bfloat16 ? bfloat16Speed : 1)
   }
 
-  /// Training in bfloat16 against float32: measured for vectors that are no faster, for faster ones and tiles as docs/kernels-diary.md
-  /// predicts, and for plain C++ a guess.
+  /// Training in bfloat16 against float32: measured for widened numbers, for vectors and tiles as docs/kernels-diary.md predicts.
   private var bfloat16Speed: Double {
     switch bfloat16 {
     case "amx": 3
-    case "avx512_bf16": fastBFloat16 ? 1.5 : 0.68
-    default: 0.2
+    case "avx512_bf16": 1.5
+    default: 0.93
     }
   }
 }
