@@ -77,6 +77,13 @@ TeamScratch::TeamScratch(const ScratchSize& size, int workers) : store_(&store()
   }
 }
 
+void TeamScratch::open_again() {
+  if (!poisons) return;
+  for (Store::Row& row : store().rows) {
+    for (Buffer& buffer : row.buffers) unpoison(buffer.memory.get(), buffer.bytes);
+  }
+}
+
 float* TeamScratch::get(int worker, Scratch slot, int64_t count) const {
   const Buffer& buffer = store_->rows[size_t(worker)].buffers[int(slot)];
   const int64_t bytes = count * int64_t(sizeof(float));

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/scratch.h"
 #include "base/status.h"
 
 namespace swav {
@@ -134,6 +135,7 @@ void Parts::meet(FunctionRef<void()> combine) {
   }
   for (const int64_t own = meetings_; meetings_ == own;) {
     fibers_->give_way();
+    TeamScratch::open_again();
     require_all();
   }
 }
