@@ -6,9 +6,10 @@ weights.
 
 PROTOCOL is features (knn, linear-features, retrieval, svm: what learns nothing or ends at a minimum), linear, transfer, semi1, semi10 or
 finetune. The latter are trained N times on either side, with orders, boxes and first weights of their own, on the same labelled images; two
-means of N may differ by twice the root of the sum of their squared standard errors, and by one image. Ends with 1 where one is further off.
+means of N may differ by the root of the sum of their squared standard errors times Student's t of 2 N - 2 degrees at 97.5 %, and by one
+image. Ends with 1 where one is further off. N is 2 or more.
 
-Needs torch, torchvision, pillow, numpy, safetensors and scikit-learn. Of ResNets with the 7x7 stem.
+Needs torch, torchvision, pillow, numpy, safetensors, scipy and scikit-learn. Of ResNets with the 7x7 stem.
 """
 import argparse
 import json
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from scipy.stats import t as student
 from torchvision import transforms
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Fixtures"))
@@ -196,8 +198,9 @@ def compare_training(given, name, start, train, val, views, scratch=False):
         if not scratch:
             network.load_state_dict(start.state_dict())
         theirs.append(learn(network, frozen, train, chosen, val, views, settings, epochs, seed, len(train.classes)))
-    spread = float(np.std(theirs, ddof=1)) if given.seeds > 1 else 0
-    allowed = 2 * math.sqrt((deviation**2 + spread**2) / given.seeds) + 100 / len(val.names)
+    spread = float(np.std(theirs, ddof=1))
+    quantile = float(student.ppf(0.975, 2 * given.seeds - 2))
+    allowed = quantile * math.sqrt((deviation**2 + spread**2) / given.seeds) + 100 / len(val.names)
     return line(f"{key if name not in SHARE else name + key[4:]} ({epochs} epochs)", [ours], theirs, allowed)
 
 
@@ -211,6 +214,8 @@ def main():
     parser.add_argument("--scratch", action="store_true", help="semi and finetune from scratch as well")
     parser.add_argument("protocols", nargs="+", choices=["features", *SETTINGS])
     given = parser.parse_args()
+    if given.seeds < 2:
+        parser.error("--seeds is 1; two or more are needed to know how far apart chance sets them")
     with tempfile.TemporaryDirectory() as folder:
         network = load(given.trainer, given.weights, folder)
     train, val = Images(given.train), Images(given.val)
