@@ -115,8 +115,8 @@ sanitize-thread: setup  ## The C++ tests that use threads, under ThreadSanitizer
 FUZZ_SECONDS = 300
 SWIFT_FUZZ = swiftc -O -g -swift-version 6 -package-name swav -module-name Fuzzer -parse-as-library -sanitize=fuzzer,address -use-ld=lld
 SWIFT_FUZZED = $(addprefix Sources/SwAVData/, Sources/DataError.swift Sources/FolderListing.swift Sources/FolderScan.swift \
-  Sources/ImageSource.swift Sources/PackedFiles.swift Sources/SourceRemark.swift Lists/*.swift Archives/*.swift Index/*.swift Reading/FileBytes.swift \
-  Reading/ImageFiles.swift Reading/FileStamps.swift)
+  Sources/ImageSource.swift Sources/PackedFiles.swift Sources/SourceRemark.swift Lists/*.swift Archives/*.swift Index/*.swift \
+  Reading/FileBytes.swift Reading/ImageFiles.swift Reading/FileStamps.swift)
 define FUZZERS
 tar 16384 Tests/Fixtures/archives
 list 1024 Tests/Fuzz/lists
