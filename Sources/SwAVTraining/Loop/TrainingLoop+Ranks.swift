@@ -51,28 +51,21 @@ extension RankGroup {
 
 /// What tells whether ranks have the same images before them.
 private struct SeenImages: Codable, Equatable {
-  var count: Int
-  /// Of all names.
-  var names: String
+  var names: DataIdentity
   /// Bytes of the files at ``places``: 0 where a sample is no file of its own, -1 where the file is not there.
   var sizes: [Int64]
 
   private static func places(_ count: Int) -> [Int] { spread(256, over: count) }
 
   init(_ images: any ImageSource) {
-    var hash = FNV1a()
-    for sample in 0..<images.count {
-      hash.combine(images.name(of: sample).utf8)
-      hash.combine([0])
-    }
-    (count, names) = (images.count, hash.hexadecimal)
+    names = images.identityOfNames
     sizes = SeenImages.places(images.count).map { images.filePath(of: $0).map(SeenImages.size) ?? 0 }
   }
 
   func difference(from root: SeenImages, _ images: any ImageSource) -> String {
-    if count != root.count { return "\(count) in place of \(root.count)" }
+    if names.count != root.names.count { return "\(names.count) in place of \(root.names.count)" }
     if names != root.names { return "as many of other names" }
-    let others = zip(SeenImages.places(count), zip(sizes, root.sizes)).filter { $0.1.0 != $0.1.1 }
+    let others = zip(SeenImages.places(names.count), zip(sizes, root.sizes)).filter { $0.1.0 != $0.1.1 }
     let first = others.first.map { "; first \(images.name(of: $0.0)), \(text($0.1.0)) in place of \(text($0.1.1))" } ?? ""
     return "of \(sizes.count) files looked at \(others.count) are missing or of other sizes\(first)"
   }
