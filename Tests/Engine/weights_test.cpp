@@ -241,6 +241,12 @@ TEST_CASE("prefixes are stripped: wrappers anywhere, a common one before the bac
     CHECK(state_of(other.network) == state_of(original.network));
   };
   loads([](const std::string& name) { return "module." + name; }, 0);
+  for (const char* wrapper : {"_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."}) {
+    loads([&](const std::string& name) { return wrapper + name; }, 0);
+    loads(
+        [&](const std::string& name) { return name.rfind("layer1.", 0) == 0 ? "layer1." + (wrapper + name.substr(7)) : name; },
+        0);
+  }
   loads([](const std::string& name) { return "backbone." + name; }, 0);
   loads([](const std::string& name) { return "module.encoder." + name; }, 0);
   loads([](const std::string& name) { return is_backbone(name) ? "module.backbone." + name : "module." + name; }, 0);
@@ -271,6 +277,28 @@ TEST_CASE("a backbone without a head loads and the report says what was missing 
   const std::string names = report.unexpected_names;
   CHECK(names.size() < sizeof report.unexpected_names);
   CHECK(names.substr(names.size() - 5) == ", ...");
+}
+
+TEST_CASE("a backbone with more in it is refused naming the part; a head of another method is left out, and its tensors told") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "weights.safetensors";
+  const Handle original(small_network(), 1);
+  const auto with = [&](const std::string& name) {
+    std::vector<FileTensor> tensors = tensors_of(original);
+    tensors.push_back({name, DataType::f32, {1}, "1234"});
+    write_file(path, tensors);
+  };
+  for (const char* name : {"layer1.0.se.fc1.weight", "layer2.0.conv1.bias", "conv1.bias"}) {
+    with(name);
+    CHECK(open_message(path, SWAV_ERROR_UNSUPPORTED) ==
+          std::string(" holds a ResNet with parts that a resnet18b4 has not: ") + name);
+  }
+  with("projection_head.6.weight");
+  Handle opened;
+  swav_load_report report;
+  REQUIRE_MESSAGE(swav_network_open(path.c_str(), nullptr, &opened.network, &report) == SWAV_OK, swav_error_message());
+  CHECK(opened.config().dim == 0);
+  CHECK(std::string(report.unexpected_names).find("projection_head.6.weight") != std::string::npos);
 }
 
 TEST_CASE("two encoders in one file are refused naming both prefixes; a prefix, or a part of it, chooses one") {

@@ -114,6 +114,7 @@ constexpr const char* inert[] = {
     "numpy.dtypes.Int32DType",
     "numpy.dtypes.Int64DType",
     "torch.Size",
+    "torch.torch_version.TorchVersion",
     "torch.device",
     "torch.Tensor",
     "torch.nn.parameter.Parameter",

@@ -60,13 +60,17 @@ std::string translate(const EncoderNaming& naming, const std::string& name) {
   return key;
 }
 
-// A key without the names that wrappers of modules add, wherever they stand: parallel training, compilation.
+// The names that wrappers of modules add to keys: parallel and sharded training, compilation, activations that are computed
+// twice.
+constexpr const char* wrappers[] = {"module.", "_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."};
+
+// A key without them, wherever they stand.
 std::string without_wrappers(const std::string& key) {
   std::string result;
   for (size_t at = 0; at < key.size();) {
     const size_t end = std::min(key.find('.', at), key.size() - 1) + 1;
     const std::string part = key.substr(at, end - at);
-    if (part != "module." && part != "_orig_mod.") result += part;
+    if (std::find(std::begin(wrappers), std::end(wrappers), part) == std::end(wrappers)) result += part;
     at = end;
   }
   return result;
@@ -184,13 +188,36 @@ void KeyMap::find_head() {
       if (head_ || (naming.only_encoders && (place != prefix_ || last_part(prefix_).rfind("encoder", 0) != 0))) continue;
       const std::string base = place + naming.base;
       const bool single = in_file(base + ".weight") != nullptr && !naming.only_encoders;
-      if (single || in_file(base + ".0.weight") != nullptr) head_ = {&naming, place};
+      if ((single || in_file(base + ".0.weight") != nullptr) && is_head(base)) head_ = {&naming, place};
     }
     for (const PrototypesNaming& naming : prototypes_namings) {
       const std::string key = place + naming.before + (naming.numbered ? "0" : "") + naming.after + ".weight";
       if (!prototypes_ && in_file(key) != nullptr) prototypes_ = {&naming, place};
     }
   }
+}
+
+// Heads of other methods have more layers, or a batch-norm behind the last one: what the first of theirs give are no
+// embeddings.
+bool KeyMap::is_head(const std::string& base) const {
+  const std::set<std::string> parts = {"weight", "bias", "0", "1", "2", "3"};
+  return std::all_of(keys_.begin(), keys_.end(), [&](const auto& row) {
+    const std::string& key = row.first;
+    if (key.rfind(base + ".", 0) != 0) return true;
+    const size_t begin = base.size() + 1;
+    return parts.count(key.substr(begin, key.find('.', begin) - begin)) > 0;
+  });
+}
+
+const StoredTensor* KeyMap::stranger(const std::set<const StoredTensor*>& known) const {
+  std::vector<std::string> places = {prefix_ + encoder_->stem + ".", prefix_ + encoder_->stem_norm + "."};
+  for (const char* stage : encoder_->stages) places.push_back(prefix_ + stage + ".");
+  for (const auto& [key, tensor] : keys_) {
+    const bool inside =
+        std::any_of(places.begin(), places.end(), [&](const std::string& place) { return key.rfind(place, 0) == 0; });
+    if (inside && known.count(tensor) == 0) return tensor;
+  }
+  return nullptr;
 }
 
 std::string KeyMap::title() const {

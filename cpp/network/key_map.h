@@ -8,6 +8,7 @@
 
 #include <array>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,8 @@ class KeyMap {
   // The tensor of the file that is the network's tensor `name` ("layer1.0.conv1.weight"); NULL where the file has none. `sets`
   // is the number of sets of prototypes.
   const StoredTensor* find(const std::string& name, int32_t sets) const;
+  // A tensor inside the stem or a stage that is none of the known ones; NULL where there is none.
+  const StoredTensor* stranger(const std::set<const StoredTensor*>& known) const;
   bool has_head() const { return head_.has_value(); }
   bool has_prototypes() const { return prototypes_.has_value(); }
 
@@ -63,6 +66,7 @@ class KeyMap {
 
   void find_encoder(const std::string& choice);
   void find_head();
+  bool is_head(const std::string& base) const;
   const StoredTensor* in_file(const std::string& name) const;
   std::string key_of(const std::string& name, int32_t sets) const;
 

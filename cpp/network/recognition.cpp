@@ -114,6 +114,16 @@ swav_network_config configure(const TensorFile& file, const KeyMap& keys, const 
   return c;
 }
 
+// A backbone with more in it than the network has computes something else: squeeze and excitation, biases of convolutions.
+void check_strangers(const TensorFile& file, const KeyMap& keys, const Inventory& tensors, const Description& d) {
+  std::set<const StoredTensor*> known;
+  for (const TensorEntry& entry : tensors.entries()) known.insert(keys.find(entry.name, d.config.head_count));
+  if (const StoredTensor* more = keys.stranger(known)) {
+    fail(SWAV_ERROR_UNSUPPORTED, "%s holds a ResNet with parts that a %s has not: %s", file.path().c_str(),
+         architecture_name(d.config).c_str(), more->name.c_str());
+  }
+}
+
 // Every tensor of the network that counts is in the file, in its shape.
 void check_tensors(const TensorFile& file, const KeyMap& keys, const Description& d) {
   const Inventory tensors(d);
@@ -129,7 +139,7 @@ void check_tensors(const TensorFile& file, const KeyMap& keys, const Description
     }
   }
   const auto count = std::count_if(tensors.entries().begin(), tensors.entries().end(), lacks);
-  if (count == 0) return;
+  if (count == 0) return check_strangers(file, keys, tensors, d);
   const auto first = std::find_if(tensors.entries().begin(), tensors.entries().end(), lacks);
   fail(SWAV_ERROR_FORMAT, "%s lacks %lld of the %zu tensors of a %s: %s%s", file.path().c_str(), static_cast<long long>(count),
        tensors.entries().size(), architecture_name(d.config).c_str(), first->name.c_str(), count > 1 ? ", ..." : "");
