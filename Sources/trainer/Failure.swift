@@ -57,8 +57,11 @@ struct Failure: Error {
     }
   }
 
-  /// What the command ends with after any error.
-  static func exitCode(for error: any Error) -> Int32 { (error as? ExitCode)?.rawValue ?? code(for: error).rawValue }
+  /// What the command ends with after any error. Only a signal calls a command off.
+  static func exitCode(for error: any Error) -> Int32 {
+    if (error as? EngineError)?.code == .cancelled { return StopSignal.exitCode }
+    return (error as? ExitCode)?.rawValue ?? code(for: error).rawValue
+  }
 
   static func code(for error: any Error) -> Code {
     switch error {

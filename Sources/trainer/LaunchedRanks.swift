@@ -69,6 +69,19 @@ enum LaunchedRanks {
   /// In front of an error that the others do not know.
   static var prefix: String { group.map { $0.isOver ? "" : "rank \($0.rank) (\($0.hosts[$0.rank])): " } ?? "" }
 
+  /// Whether an error is what the other ranks throw where one of them was asked to stop.
+  static func wereCalledOff(by error: any Error) -> Bool {
+    group?.stoppedBy != nil && (error as? EngineError)?.code == .cancelled
+  }
+
+  /// In front of what became of work that a signal ended: the rank that got it; and the exit code of that signal. `own`: this one did.
+  static func stop(own: Bool) -> (there: String, exitCode: Int32) {
+    guard let group else { return ("", StopSignal.exitCode) }
+    let first = group.stoppedBy
+    let (rank, code) = (first?.rank ?? group.rank, first?.exitCode ?? StopSignal.exitCode)
+    return ("rank \(rank) (\(group.hosts[rank])) was asked to; ", own ? StopSignal.exitCode : code)
+  }
+
   /// Ends MPI before the process ends: in order where all ranks are at their end, else all of them at once.
   static func leave(_ code: Int32) {
     guard let group else { return }

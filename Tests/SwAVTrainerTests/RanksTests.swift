@@ -234,6 +234,35 @@ struct RanksTests {
     #expect(errors(outcome).count == 1 && errors(outcome)[0].contains("- is given"), "\(outcome.errors)")
   }
 
+  @Test func aSignalToOneRankEndsTheFeaturesOfAllAndTheSameCommandGoesOn() throws {
+    try folder.writePictures("many", perClass: 200)
+    let words = "embed many --weights untrained --arch resnet18 --size 96 --json --output".split(separator: " ").map(String.init)
+    func run(_ file: String, after signal: Int32? = nil) throws -> TrainerProcess.Outcome {
+      let partial = folder.path + "/\(file).partial"
+      return try TrainerProcess.ranks(2, words + [file], in: folder.path) { process in
+        guard let signal else { return }
+        let before = (try? Data(contentsOf: URL(fileURLWithPath: partial)).count) ?? 0
+        wait(process) { ((try? Data(contentsOf: URL(fileURLWithPath: partial)).count) ?? 0) > before }
+        kill(try #require(TrainerProcess.children(of: process).last), signal)
+      }
+    }
+    let stopped = try run("rows.jsonl", after: SIGTERM)
+    #expect(stopped.code == 143, "\(stopped.errors)")
+    let told = stopped.objects.compactMap { $0["stopped"] as? String }
+    #expect(told.count == 1 && told[0].hasPrefix("rank 1 ("), "\(told)")
+    #expect(told[0].contains("of 400 images are kept in rows.jsonl.partial"), "\(told)")
+    #expect(errors(stopped).isEmpty, "\(stopped.errors)")
+    #expect(try run("killed.jsonl", after: SIGKILL).code == 128 + SIGKILL)
+    for file in ["whole.jsonl", "rows.jsonl", "killed.jsonl"] {
+      let outcome = try run(file)
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      let resumed = try #require(outcome.objects.last?["resumed_at"] as? Int)
+      if file == "rows.jsonl" { #expect(resumed >= 128) }
+      let (rows, whole) = try (bytes(".", file), bytes(".", "whole.jsonl"))
+      #expect(rows == whole)
+    }
+  }
+
   @Test func aMistakeIsToldOnce() throws {
     let outcome = try pretrain("run", ranks: 3, "--epochs many")
     #expect(outcome.code == 64)

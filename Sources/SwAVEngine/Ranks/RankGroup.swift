@@ -18,6 +18,7 @@ public final class RankGroup: @unchecked Sendable {
   private let bridge: CommunicatorBridge?
   private let exitCode: @Sendable (any Error) -> Int32
   private let agreed = Atomic<Bool>(false)
+  private let stopped = Mutex<RankFailure?>(nil)
 
   public var isRoot: Bool { rank == 0 }
 
@@ -79,6 +80,9 @@ public final class RankGroup: @unchecked Sendable {
   /// may be waiting.
   public var isOver: Bool { agreed.load(ordering: .relaxed) }
 
+  /// Which rank was asked to stop, where that ended the work of all.
+  public var stoppedBy: RankFailure? { stopped.withLock { $0 } }
+
   /// Notes that the work is over, on every rank for the same reason.
   package func end() { agreed.store(true, ordering: .relaxed) }
   /// Notes that it goes on all the same: what all ranks threw was caught on all of them.
@@ -93,6 +97,8 @@ public struct RankFailure: Error, Sendable, Equatable, Codable, CustomStringConv
   public var exitCode: Int32
   /// One line.
   public var reason: String
+  /// Whether nothing went wrong there: it was asked to stop.
+  public var isCalledOff = false
 
   public var description: String { "rank \(rank) (\(host)): \(reason)" }
 }
@@ -115,6 +121,7 @@ extension RankGroup {
     let all = try gather(failure)
     guard let first = all.compactMap({ $0 }).first else { return try own.get() }
     end()
+    if first.isCalledOff { stopped.withLock { $0 = first } }
     return try own.flatMap { _ in .failure(elsewhere(first)) }.get()
   }
 
@@ -151,17 +158,14 @@ extension RankGroup {
 
   private func describe(_ error: any Error) -> RankFailure {
     if let failure = error as? RankFailure { return failure }
-    let isCancelled = (error as? EngineError)?.code == .cancelled
+    let isCalledOff = (error as? EngineError)?.code == .cancelled || Cancellation.isCurrentCancelled
     return RankFailure(
-      rank: rank, host: hosts[rank], exitCode: isCancelled ? RankGroup.calledOff : exitCode(error), reason: errorLine(error))
+      rank: rank, host: hosts[rank], exitCode: exitCode(error), reason: errorLine(error), isCalledOff: isCalledOff)
   }
 
   private func elsewhere(_ failure: RankFailure) -> any Error {
-    failure.exitCode == RankGroup.calledOff ? EngineError(code: .cancelled, message: "called off") : failure
+    failure.isCalledOff ? EngineError(code: .cancelled, message: "called off") : failure
   }
-
-  /// In place of an exit code: no program ends with it.
-  private static let calledOff: Int32 = -1
 }
 
 /// Throws what went wrong in a call of the communicator, in its own words.
