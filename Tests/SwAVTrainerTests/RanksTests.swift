@@ -236,7 +236,8 @@ struct RanksTests {
 
   @Test func aSignalToOneRankEndsTheFeaturesOfAllAndTheSameCommandGoesOn() throws {
     try folder.writePictures("many", perClass: 200)
-    let words = "embed many --weights untrained --arch resnet18 --size 96 --json --output".split(separator: " ").map(String.init)
+    let words = "embed many --weights untrained --arch resnet18 --size 96 --json --output".split(separator: " ").map(
+      String.init)
     func run(_ file: String, after signal: Int32? = nil) throws -> TrainerProcess.Outcome {
       let partial = folder.path + "/\(file).partial"
       return try TrainerProcess.ranks(2, words + [file], in: folder.path) { process in
