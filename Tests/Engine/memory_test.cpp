@@ -216,7 +216,7 @@ TEST_CASE("a plan of the trainer that no machine holds is refused, naming need, 
   swav_network_destroy(network);
 }
 
-TEST_CASE("networks, recalibration and embedding that no machine holds are refused before anything is allocated") {
+TEST_CASE("networks, recalibration and embedding that the machine does not hold are refused before anything is allocated") {
   swav_network_config config = small_network(50, SWAV_STEM_IMAGENET, 16);
   config.width = 16;
   config.base_width = 512;
@@ -232,9 +232,14 @@ TEST_CASE("networks, recalibration and embedding that no machine holds are refus
   CHECK(message.find("recalibration on 1048576 images of 224 x 224 pixels needs ") == 0);
   CHECK(message.find("; the largest batch that fits is ") != std::string::npos);
   CHECK(swav_network_recalibrate_batch(network, &pixel, 20000, 16384, 16384) == SWAV_ERROR_MEMORY);
-  float features[32];
-  CHECK(swav_network_embed(network, SWAV_OUTPUT_FEATURES, &pixel, 32, 16384, 16384, features) == SWAV_ERROR_MEMORY);
-  CHECK(std::string(swav_error_message()).find("inference on 32 images of 16384 x 16384 pixels needs ") == 0);
+  // Features are made of 32 images at a time: 96 GiB. A machine that has them would read pixels that are not there.
+  if (memory_room().smallest() < 64 * gib) {
+    float features[1];
+    CHECK(swav_network_embed(network, SWAV_OUTPUT_FEATURES, &pixel, 32, 16384, 16384, features) == SWAV_ERROR_MEMORY);
+    CHECK(std::string(swav_error_message()).find("inference on 32 images of 16384 x 16384 pixels needs ") == 0);
+  } else {
+    MESSAGE("features of images of 16384 x 16384 pixels fit into this machine");
+  }
   swav_network_destroy(network);
 }
 
