@@ -1,6 +1,7 @@
 // What a process may take, read from the texts of the system; plans that are refused before they are allocated.
 #include <doctest/doctest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -289,5 +290,14 @@ TEST_CASE("limited address space" * doctest::skip()) {
 TEST_CASE("under a limit on the address space a plan is an error, and the batch that the error names trains") {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   CHECK(std::system(("'" + program + "' --no-version --no-skip --test-case='limited address space' >/dev/null").c_str()) == 0);
+}
+
+TEST_CASE("where the limit on the address space leaves no room for threads the process ends, and does not wait for itself") {
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+  const int status = std::system(("OMP_NUM_THREADS=48 timeout 60 '" + program +
+                                  "' --no-version --no-skip --test-case='limited address space' >/dev/null 2>&1")
+                                     .c_str());
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) != 124);  // what timeout gives
 }
 #endif

@@ -45,6 +45,7 @@ std::atomic<int> process_threads{0};  // 0: the default
 std::atomic<int> default_count{0};    // 0: not looked at yet
 thread_local int caller_threads = 0;  // 0: the process'
 thread_local CancellationFlag watched = nullptr;
+thread_local bool opens_region = false;  // this thread does, and holds the lock of Regions
 
 int wanted_threads() { return caller_threads > 0 ? caller_threads : process_threads.load(std::memory_order_relaxed); }
 
@@ -73,6 +74,8 @@ class Regions {
  private:
   Regions() {
     std::atexit([] {
+      // OpenMP's runtime ends the process from inside a region where the system refuses it a thread.
+      if (opens_region) return;
       std::lock_guard lock(shared().mutex_);
       shared().closed_ = true;
     });
@@ -160,7 +163,9 @@ void for_each(int64_t count, Task task, void* context) {
   if (team > 1) region = Regions::shared().enter();
   Tasks tasks{count, task, context, watched};
   if (region.owns_lock()) {
+    opens_region = true;
     open_region(&tasks, team);
+    opens_region = false;
   } else {
     work_off(tasks, 0);
   }
