@@ -137,14 +137,10 @@ class Engine {
   int forks_ = 0;  // threads that wait to fork
 };
 
-union Place {
-  Place() {}
-  ~Place() {}
-  Engine engine;
-} place;
+alignas(Engine) unsigned char place[sizeof(Engine)];
 
 Engine& Engine::shared() {
-  static Engine* engine = new (&place.engine) Engine;
+  static Engine* engine = new (place) Engine;
   return *engine;
 }
 
@@ -152,7 +148,7 @@ Engine& Engine::shared() {
 // may be tied to other cores.
 void Engine::after_fork_in_child() {
   if (on_engine_thread) return;
-  new (&place.engine) Engine;
+  new (place) Engine;
   forget_default_threads();
 }
 

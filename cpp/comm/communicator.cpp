@@ -43,8 +43,8 @@ void Communicator::sum_parts(FunctionRef<double*(int)> array, int parts, int64_t
 }
 
 Communicator& group_of_one() {
-  static GroupOfOne group;  // no state: shared freely between threads
-  return group;
+  static GroupOfOne* group = new GroupOfOne;  // no state: shared freely; never destroyed: a step may be under way at exit
+  return *group;
 }
 
 }  // namespace swav

@@ -132,15 +132,14 @@ struct World {
   std::vector<char> requests;
   swav_communicator functions{};
   std::string message;
+  LateWatch late;
 };
 
 World& world() {
-  static World* instance = new World;  // never destroyed: a step may be under way when the process ends
+  // Never destroyed: a step may be under way when the process ends, and MPI_Abort may end it on the thread of the watch.
+  static World* instance = new World;
   return *instance;
 }
-
-// Destroyed, unlike the world: a thread must not outlive a library that is closed.
-LateWatch late_watch;
 
 // MPI's own words for a failure.
 swav_status checked(int code) {
@@ -155,7 +154,7 @@ swav_status checked(int code) {
 }
 
 swav_status sum(void*, void* values, int64_t count, bool doubles) {
-  const LateWatch::Call call(late_watch);
+  const LateWatch::Call call(world().late);
   const Library& l = world().library;
   for (int64_t begin = 0; begin < count; begin += most_count) {
     void* at = static_cast<char*>(values) + begin * int64_t(doubles ? sizeof(double) : sizeof(float));
@@ -197,7 +196,7 @@ swav_status trade(FunctionRef<const char*(int)> at, int64_t bytes, char* receive
 }
 
 swav_status gather(void*, const void* mine, int64_t bytes, void* all) {
-  const LateWatch::Call call(late_watch);
+  const LateWatch::Call call(world().late);
   const Library& l = world().library;
   if (bytes > most_count) return too_long(bytes);
   if (bytes > piece_bytes) {
@@ -208,7 +207,7 @@ swav_status gather(void*, const void* mine, int64_t bytes, void* all) {
 }
 
 swav_status exchange(void*, const void* parts, int64_t bytes, void* received) {
-  const LateWatch::Call call(late_watch);
+  const LateWatch::Call call(world().late);
   const Library& l = world().library;
   if (bytes > most_count) return too_long(bytes);
   if (bytes > piece_bytes) {
@@ -219,7 +218,7 @@ swav_status exchange(void*, const void* parts, int64_t bytes, void* received) {
 }
 
 swav_status broadcast(void*, void* values, int64_t bytes, int32_t root) {
-  const LateWatch::Call call(late_watch);
+  const LateWatch::Call call(world().late);
   const Library& l = world().library;
   for (int64_t begin = 0; begin < bytes; begin += most_count) {
     const int some = int(std::min(most_count, bytes - begin));
@@ -230,7 +229,7 @@ swav_status broadcast(void*, void* values, int64_t bytes, int32_t root) {
 }
 
 swav_status barrier(void*) {
-  const LateWatch::Call call(late_watch);
+  const LateWatch::Call call(world().late);
   return checked(world().library.MPI_Barrier(world().group));
 }
 
@@ -281,7 +280,7 @@ void close_mpi() {
   const std::lock_guard lock(w.mutex);
   if (!w.open) return;
   w.open = false;
-  late_watch.stop();
+  w.late.stop();
   int done = 0;
   require_ok(w.library.MPI_Finalized(&done));
   if (!done) require_ok(w.library.MPI_Finalize());
@@ -291,9 +290,9 @@ void watch_mpi(double seconds, void (*late)(void* context, double waited), void*
   World& w = world();
   const std::lock_guard lock(w.mutex);
   if (!w.open) return;
-  if (late == nullptr) return late_watch.stop();
+  if (late == nullptr) return w.late.stop();
   if (!(seconds > 0)) fail(SWAV_ERROR_ARGUMENT, "seconds is %g; more than 0 are allowed", seconds);
-  late_watch.start(seconds, late, context);
+  w.late.start(seconds, late, context);
 }
 
 void abort_mpi(int32_t code) {

@@ -151,7 +151,7 @@ Table make_table() {
 }  // namespace
 
 TorchName torch_name(const std::string& full) {
-  static const Table table = make_table();
+  static const Table& table = *new Table(make_table());  // never destroyed: a file may be read when the process ends
   const auto found = table.find(full);
   return found == table.end() ? TorchName() : found->second;
 }

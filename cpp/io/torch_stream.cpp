@@ -1,6 +1,7 @@
 // PyTorch's file before 1.6: pickles of a magic number, a version, the writer's machine, the object and the storages' keys one
 // after the other, then each storage as its length and its numbers.
 #include <map>
+#include <string_view>
 
 #include "base/status.h"
 #include "io/torch_values.h"
@@ -8,7 +9,7 @@
 namespace swav {
 namespace {
 
-const std::string magic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);
+constexpr std::string_view magic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);
 constexpr int64_t version = 1001;
 
 void check_machine(const std::string& path, const PickleTree& tree) {

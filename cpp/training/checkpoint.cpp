@@ -25,10 +25,11 @@ using nlohmann::json;
 constexpr int32_t newest_format = 2;
 constexpr int64_t most_steps = int64_t{1} << 53;  // of an optimizer: what its double counts exactly
 const char* const key = "swav_training";
-const std::string optimizer_prefix = "optimizer.", objective_prefix = "objective.";
+const char* const state1_prefix = "optimizer.state1.";
+const char* const state2_prefix = "optimizer.state2.";
+const char* const steps_name = "optimizer.steps";
+const char* const objective_prefix = "objective.";
 const char* const step_prefix = "step.";  // of the tensors of step_file.cpp
-const std::string state1_prefix = optimizer_prefix + "state1.", state2_prefix = optimizer_prefix + "state2.",
-                  steps_name = optimizer_prefix + "steps";
 
 template <size_t Capacity>
 void copy_text(char (&to)[Capacity], const std::string& text) {

@@ -16,7 +16,7 @@ using nlohmann::json;
 
 constexpr int32_t newest_format = 1;
 const char* const key = "swav_classifier";
-const std::string state_prefix = "optimizer.state1.";
+const char* const state_prefix = "optimizer.state1.";
 
 json settings_of(const ClassifierSettings& s, const Network* network) {
   json settings{{"classes", s.classes},
@@ -72,8 +72,8 @@ void Classifier::save(const std::string& path, const std::string& note) const {
   const std::vector<int64_t> weight{settings_.classes, settings_.dim}, bias{settings_.classes};
   tensors.push_back({"classifier.weight", DataType::f32, weight, layer_});
   tensors.push_back({"classifier.bias", DataType::f32, bias, layer_ + weight_count()});
-  tensors.push_back({state_prefix + "classifier.weight", DataType::f32, weight, layer_state_});
-  tensors.push_back({state_prefix + "classifier.bias", DataType::f32, bias, layer_state_ + weight_count()});
+  tensors.push_back({std::string(state_prefix) + "classifier.weight", DataType::f32, weight, layer_state_});
+  tensors.push_back({std::string(state_prefix) + "classifier.bias", DataType::f32, bias, layer_state_ + weight_count()});
   metadata["note"] = note;
   metadata[key] =
       json{{"format", newest_format}, {"engine", SWAV_VERSION}, {"settings", settings_of(settings_, network_)}}.dump();
@@ -100,8 +100,8 @@ void Classifier::load(const std::string& path) {
   const std::vector<int64_t> weight{settings_.classes, settings_.dim}, bias{settings_.classes};
   read_floats(file, "classifier.weight", weight, layer.data());
   read_floats(file, "classifier.bias", bias, layer.data() + weight_count());
-  read_floats(file, state_prefix + "classifier.weight", weight, layer_state.data());
-  read_floats(file, state_prefix + "classifier.bias", bias, layer_state.data() + weight_count());
+  read_floats(file, std::string(state_prefix) + "classifier.weight", weight, layer_state.data());
+  read_floats(file, std::string(state_prefix) + "classifier.bias", bias, layer_state.data() + weight_count());
   if (network_ != nullptr) {
     Parameters parameters = network_->parameters();
     state.resize(size_t(parameters.size()));
