@@ -121,7 +121,9 @@ let package = Package(
     tests(
       "SwAVInspectionTests",
       ["SwAVInspection", "SwAVAugmentation", "SwAVData", "SwAVEngine", "SwAVTestSupport"]),
-    tests("SwAVDiscoveryTests", ["SwAVDiscovery", "SwAVEngine", "SwAVEvaluation", "SwAVModel"]),
+    tests(
+      "SwAVDiscoveryTests",
+      ["SwAVDiscovery", "SwAVData", "SwAVEngine", "SwAVEvaluation", "SwAVModel", "SwAVTestSupport"]),
     tests(
       "SwAVPagesTests",
       ["SwAVPages", "SwAVData", "SwAVDiscovery", "SwAVEvaluation", "SwAVModel", "SwAVTestSupport"]),

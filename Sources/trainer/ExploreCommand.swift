@@ -29,7 +29,7 @@ struct ExploreCommand: ParsableCommand {
       guard (0...65535).contains(port) else { throw ValidationError("--port is \(port); 0 to 65535 are allowed") }
       try Runtime.setThreads(indexing.threads.threads)
       let cancellation = StopSignal.install()
-      let explorer = try endingOnSignal(stopped: "nothing was served", json: out.json) {
+      let explorer = try endingOnSignal(stopped: indexing.stopped(at: images, weights: folder), json: out.json) {
         let source = try out.open(images)
         let network = try WeightsFile(at: folder).open().network
         let found = try indexing.upToDate(

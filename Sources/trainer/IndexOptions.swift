@@ -11,6 +11,13 @@ struct IndexOptions: ParsableArguments {
 
   func reading() throws -> ReadingOptions { try threads.reading(pictures) }
 
+  /// What a stop leaves behind.
+  func stopped(at images: [String], weights: String) -> String {
+    IndexPlace(weights: weights, images: images, given: index).path.map {
+      "what was looked at is in \($0); the same command goes on from there"
+    } ?? "the index was to be kept nowhere"
+  }
+
   /// The index of `source`, up to date: the same for all verbs, so that one finds what another has made. `identity` is that of
   /// the weights.
   func upToDate(

@@ -29,7 +29,7 @@ struct SearchCommand: ParsableCommand {
     try Failure.reporting(json: out.json) {
       guard (1...100_000).contains(count) else { throw ValidationError("--count is \(count); 1 to 100000 are allowed") }
       try Runtime.setThreads(indexing.threads.threads)
-      try endingOnSignal(stopped: "the index is as it was", json: out.json) {
+      try endingOnSignal(stopped: indexing.stopped(at: images, weights: network.weights), json: out.json) {
         let (source, queries) = (try out.open(images), try openImages(query))
         let opened = try network.open(json: out.json)
         let index = try indexing.upToDate(
