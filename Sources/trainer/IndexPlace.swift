@@ -32,8 +32,8 @@ struct IndexPlace {
     if let path { try requireWritable(path, json: json) }
     let update = try ImageIndex.updated(
       path.flatMap { ImageIndex(at: $0) }, for: source, network: network, identity: identity.joined(separator: " "),
-      size: size, reading: reading, keep: { index in if let path { try index.write(to: path) } }
-    ) { console.showProgress("looking at new images", done: $0, total: $1) }
+      size: size, reading: reading, keep: { index in if let path { try index.write(to: path) } },
+      progress: { console.showProgress("looking at new images", done: $0, total: $1) })
     for bad in update.bad { try console.tell(bad) }
     let count = update.index.names.count
     guard count > 0 else {
