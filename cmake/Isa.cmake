@@ -4,6 +4,7 @@ set(SWAV_ISA_FILES
   "cpp/kernels/isa_avx2.cpp|-mavx2 -mfma"
   "cpp/kernels/isa_avx512.cpp|-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512"
   "cpp/kernels/isa_avx512_bf16.cpp|-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma"
+  "cpp/kernels/isa_avx512_bf16_rows.cpp|-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mavx2 -mfma -mprefer-vector-width=512"
   "cpp/kernels/isa_amx.cpp|-mamx-tile -mamx-bf16 -mamx-int8")
 
 function(swav_set_isa_flags)

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "kernel_rows.h"
 #include "kernel_samples.h"
+#include "kernel_samples_bfloat.h"
 #include "kernels/tiles.h"
 
 using namespace swav;
@@ -47,13 +48,16 @@ double seconds(const Kernels& kernel, int64_t n, int64_t& bytes) {
 template <Row row>
 void print_row(int64_t n) {
   std::printf("%-26s", row_names[int(row)]);
-  for (Isa isa : every_isa) {
-    if (!runs(isa) || (row == Row::fused_quads && !runs_quads(kernels(isa)))) {
+  std::vector<const Kernels*> tables;
+  for (Isa isa : every_isa) tables.push_back(runs(isa) ? &kernels(isa) : nullptr);
+  tables.push_back(rounding_stand_in());
+  for (const Kernels* table : tables) {
+    if (table == nullptr || (row == Row::fused_quads && !runs_quads(*table))) {
       std::printf("  %20s", "-");
       continue;
     }
     int64_t bytes = 0;
-    const double time = seconds<row>(kernels(isa), n, bytes);
+    const double time = seconds<row>(*table, n, bytes);
     std::printf("  %9.0f ns %6.1f", time * 1e9, double(bytes) / time * 1e-9);
   }
   std::printf("\n");
@@ -113,6 +117,7 @@ int main(int count, char** arguments) {
   if (n < 1) return std::fprintf(stderr, "kernel_bench: --n is %lld; at least 1 is needed\n", static_cast<long long>(n)), 2;
   std::printf("n = %lld; time of a call, and GB/s of all its arrays\n%-26s", static_cast<long long>(n), "");
   for (Isa isa : every_isa) std::printf("  %20s", name(isa));
+  std::printf("  %20s", "avx512_bf16");
   std::printf("\n");
   const auto wanted = [&](const std::string& row) {
     return names.empty() || std::find(names.begin(), names.end(), row) != names.end();

@@ -13,8 +13,14 @@ struct BfloatKernels {
 #undef SWAV_KERNEL
 };
 
-// The table of an instruction set; of the one in use without an argument. See kernels().
+// The table of an instruction set, which rounds by integers.
 const BfloatKernels& bfloat_kernels(Isa isa);
+
+// The table of AVX-512 that rounds by the instructions of AVX512-BF16; NULL where the CPU has not both. The bits are the same,
+// but for floats below 2^-126, which become zeros.
+const BfloatKernels* rounding_bfloat_kernels();
+
+// The one in use. See kernels().
 const BfloatKernels& bfloat_kernels();
 
 }  // namespace swav

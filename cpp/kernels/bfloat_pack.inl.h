@@ -34,11 +34,6 @@ void bfloat_rows_gradient(const bfloat16* const* rows, int64_t partner, int64_t 
   bfloat_rows_of(rows, count, n, to, to_stride, GradientPixels{partner, a, b, c});
 }
 
-// Words of two rows: the first one's number is the upper half.
-SWAV_INLINE vec word_of(vec first, vec second) {
-  return (vec)((nearest_bfloat(first) & int32_t(0xffff0000)) | bfloat_bits(second));
-}
-
 template <class T, class Pixels>
 SWAV_INLINE void bfloat_pairs_of(const T* const* rows, int64_t pairs, int64_t n, float* to, int64_t to_stride,
                                  int64_t panel_width, int64_t panel_step, Pixels map) {

@@ -12,7 +12,22 @@ SWAV_INLINE vec load_bfloat(const bfloat16* p) {
 #endif
 }
 
-// The nearest number of bfloat16, ties to even, as to_bfloat16; the lower half of the bits is what rounding leaves of them.
+// The nearest number of bfloat16, ties to even, as to_bfloat16. A float that is no normal number may become zero, with its
+// sign: that is what the instruction does.
+#if defined(SWAV_ROUNDS_BFLOAT)
+SWAV_INLINE __m256i bfloat_of(vec v) { return (__m256i)_mm512_cvtneps_pbh((__m512)v); }
+SWAV_INLINE vec bfloat_value(vec v) { return (vec)((ivec)_mm512_maskz_cvtepu16_epi32(0xffff, bfloat_of(v)) << 16); }
+
+// Words with `upper` in their upper halves.
+SWAV_INLINE vec word_of(vec upper, vec lower) {
+  const __m512i turns = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20,
+                                         4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return (vec)_mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh((__m512)upper, (__m512)lower));
+}
+
+SWAV_INLINE void store_bfloat(bfloat16* p, vec v) { _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(p), bfloat_of(v)); }
+#else
+// The lower half of the bits is what rounding leaves of them.
 SWAV_INLINE ivec nearest_bfloat(vec v) {
   const ivec bits = (ivec)v;
   const ivec number = v == v;
@@ -20,6 +35,11 @@ SWAV_INLINE ivec nearest_bfloat(vec v) {
 }
 SWAV_INLINE ivec bfloat_bits(vec v) { return (nearest_bfloat(v) >> 16) & 0xffff; }
 SWAV_INLINE vec bfloat_value(vec v) { return (vec)(nearest_bfloat(v) & int32_t(0xffff0000)); }
+
+// Words with `upper` in their upper halves.
+SWAV_INLINE vec word_of(vec upper, vec lower) {
+  return (vec)((nearest_bfloat(upper) & int32_t(0xffff0000)) | bfloat_bits(lower));
+}
 
 SWAV_INLINE void store_bfloat(bfloat16* p, vec v) {
 #if defined(__x86_64__) && SWAV_LANES == 16
@@ -31,6 +51,7 @@ SWAV_INLINE void store_bfloat(bfloat16* p, vec v) {
   *reinterpret_cast<hvec*>(p) = __builtin_convertvector(bfloat_bits(v), hvec);
 #endif
 }
+#endif
 
 SWAV_INLINE vec get(const bfloat16* p, int64_t left) {
   if (left >= lanes) return load_bfloat(p);
@@ -44,12 +65,28 @@ SWAV_INLINE vec get(const bfloat16* p, int64_t left) {
 }
 SWAV_INLINE void put(bfloat16* p, vec v, int64_t left) {
   if (left >= lanes) return store_bfloat(p, v);
-#if defined(__x86_64__) && SWAV_LANES == 16
+#if defined(SWAV_ROUNDS_BFLOAT)
+  return _mm256_mask_storeu_epi16(p, __mmask16((1u << left) - 1), bfloat_of(v));
+#elif defined(__x86_64__) && SWAV_LANES == 16
   return _mm512_mask_cvtepi32_storeu_epi16(p, __mmask16((1u << left) - 1), (__m512i)bfloat_bits(v));
 #endif
   bfloat16 part[lanes];
   store_bfloat(part, v);
   for (int64_t i = 0; i < left; ++i) p[i] = part[i];
+}
+
+// Two vectors one behind the other.
+SWAV_INLINE void put_two(bfloat16* p, vec first, vec second) {
+#if defined(SWAV_ROUNDS_BFLOAT)
+  _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
+#else
+  store_bfloat(p, first);
+  store_bfloat(p + lanes, second);
+#endif
+}
+SWAV_INLINE void put_two(float* p, vec first, vec second) {
+  store(p, first);
+  store(p + lanes, second);
 }
 
 // One number, for tails of what has no vectors of its own.
@@ -74,13 +111,15 @@ SWAV_INLINE void finish_rows(const float* c, int64_t c_stride, int rows, const f
   for (int r = 0; r < rows; ++r) {
     Out* out = reinterpret_cast<Out*>(to.out + r * to.out_stride);
 #pragma GCC unroll 8
-    for (int i = 0; i < bfloat_columns; i += lanes) {
-      vec value = load(c + r * c_stride + i) + load(bias + i);
-      if (to.residual != nullptr)
-        value += load_bfloat(reinterpret_cast<const bfloat16*>(to.residual + r * to.residual_stride) + i);
-      // Not max: zeros without a sign let maxima of bfloat16 be those of their bits.
-      if (relu) value = select(value <= vec{}, vec{}, value);
-      put(out + i, value, lanes);
+    for (int i = 0; i < bfloat_columns; i += 2 * lanes) {
+      const auto value = [&](int at) SWAV_BODY {
+        vec v = load(c + r * c_stride + at) + load(bias + at);
+        if (to.residual != nullptr)
+          v += load_bfloat(reinterpret_cast<const bfloat16*>(to.residual + r * to.residual_stride) + at);
+        // Not max: zeros without a sign let maxima of bfloat16 be those of their bits.
+        return relu ? select(v <= vec{}, vec{}, v) : v;
+      };
+      put_two(out + i, value(i), value(i + lanes));
     }
   }
 }

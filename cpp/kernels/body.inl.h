@@ -1,5 +1,6 @@
-// All kernels and their table, for the instruction set of the including file, which defines SWAV_LANES, SWAV_ISA_NAME,
-// SWAV_ISA_TABLE and SWAV_ISA_BFLOAT_TABLE and opens namespace swav.
+// All kernels and their tables, for the instruction set of the including file, which defines SWAV_LANES, SWAV_ISA_NAME,
+// SWAV_ISA_TABLE and SWAV_ISA_BFLOAT_TABLE and opens namespace swav. Without SWAV_ISA_TABLE there is the table of bfloat16
+// alone; with SWAV_ROUNDS_BFLOAT it rounds by the instructions of AVX512-BF16.
 namespace {
 #include "kernels/vector.inl.h"
 
@@ -39,6 +40,7 @@ SWAV_OF_BFLOAT(winograd_gradient)
 #undef SWAV_OF_BFLOAT
 }  // namespace
 
+#ifdef SWAV_ISA_TABLE
 extern const Kernels SWAV_ISA_TABLE;
 const Kernels SWAV_ISA_TABLE = {
     SWAV_ISA_NAME,
@@ -49,6 +51,7 @@ const Kernels SWAV_ISA_TABLE = {
 #include "kernels/kernel_table.inl.h"
 #undef SWAV_KERNEL
 };
+#endif
 
 extern const BfloatKernels SWAV_ISA_BFLOAT_TABLE;
 const BfloatKernels SWAV_ISA_BFLOAT_TABLE = {

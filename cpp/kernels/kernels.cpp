@@ -18,7 +18,7 @@ const Kernels& kernels() {
   return table;
 }
 
-extern const BfloatKernels baseline_bfloat_kernels, avx2_bfloat_kernels, avx512_bfloat_kernels;
+extern const BfloatKernels baseline_bfloat_kernels, avx2_bfloat_kernels, avx512_bfloat_kernels, avx512_bf16_bfloat_kernels;
 
 const BfloatKernels& bfloat_kernels(Isa isa) {
 #if defined(__x86_64__)
@@ -29,8 +29,20 @@ const BfloatKernels& bfloat_kernels(Isa isa) {
   return baseline_bfloat_kernels;
 }
 
+namespace {
+constexpr Features rounding = {Feature::avx512_bf16};
+}
+
+const BfloatKernels* rounding_bfloat_kernels() {
+#if defined(__x86_64__)
+  if (cpu_features().include(needs(Isa::avx512) | rounding)) return &avx512_bf16_bfloat_kernels;
+#endif
+  return nullptr;
+}
+
 const BfloatKernels& bfloat_kernels() {
-  static const BfloatKernels& table = bfloat_kernels(current_isa());
+  static const bool rounds = current_isa() == Isa::avx512 && used_features().include(rounding);
+  static const BfloatKernels& table = rounds ? *rounding_bfloat_kernels() : bfloat_kernels(current_isa());
   return table;
 }
 
