@@ -13,28 +13,31 @@ extension ImageIndex {
     public var added = 0
     public var dropped = 0
     /// Images that could not be read; they are tried again the next time.
-    public var bad: [BadSample] = []
+    public var bad: [BadSample] { index.features.bad }
   }
 
   /// The index of the images of `source`, with what the index `old` has of them already. Images are the same when their names are
   /// and, where they are files, size and time; images of an archive, when the archive is.
   ///
   /// - Parameters:
-  ///   - identity: what the features depend on beside the images.
+  ///   - identity: what the features depend on beside the images, `output` included.
   ///   - keep: gets an index of what is there so far: every few minutes, and before an error ends the work, so that a later call with
   ///     it as `old` goes on from there.
   ///   - progress: gets how many of how many images that are new are done; throw to stop.
   public static func updated(
-    _ old: ImageIndex?, for source: any ImageSource, network: Network, identity: String, size: Int?, reading: ReadingOptions,
-    keep: (ImageIndex) throws -> Void = { _ in }, progress: (Int, Int) throws -> Void = { _, _ in }
+    _ old: ImageIndex?, for source: any ImageSource, network: Network, identity: String, size: Int?, output: Output = .features,
+    reading: ReadingOptions, keep: (ImageIndex) throws -> Void = { _ in }, progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> Update {
-    let dim = try network.length(of: .features)
-    var growing = try GrowingIndex(old?.network == identity ? old : nil, for: source, identity: identity, dim: dim)
+    let dim = try network.length(of: output)
+    let isOfUse = old.map { $0.network == identity && $0.features.contents.count == $0.names.count } ?? false
+    var growing = try GrowingIndex(isOfUse ? old : nil, for: source, identity: identity, dim: dim)
     let missing = growing.missing
     if !missing.isEmpty {
       var saving = SavingPace()
       do {
-        try Features.forEachBatch(of: source, samples: missing, network: network, size: size, options: reading) { batch in
+        try Features.forEachBatch(
+          of: source, samples: missing, network: network, size: size, output: output, options: reading
+        ) { batch in
           growing.append(batch.unit())
           try progress(growing.looked, missing.count)
           try saving.now { try keep(growing.index()) }
@@ -47,8 +50,7 @@ extension ImageIndex {
     }
     let taken = source.count - missing.count
     return Update(
-      index: try growing.index(), kept: taken, added: growing.fresh.count, dropped: max(0, (old?.names.count ?? 0) - taken),
-      bad: growing.bad)
+      index: try growing.index(), kept: taken, added: growing.fresh.count, dropped: max(0, (old?.names.count ?? 0) - taken))
   }
 }
 
@@ -79,6 +81,7 @@ private struct GrowingIndex {
   /// Those of them that have a row by now, ascending, and the rows.
   private(set) var fresh: [Int] = []
   private var rows: [Float] = []
+  private var contents: [UInt64] = []
   private(set) var bad: [BadSample] = []
 
   /// Of `missing`.
@@ -105,33 +108,36 @@ private struct GrowingIndex {
   mutating func append(_ batch: Features) {
     fresh.append(contentsOf: batch.samples)
     rows.append(contentsOf: batch.values)
+    contents.append(contentsOf: batch.contents)
     bad.append(contentsOf: batch.bad)
   }
 
   /// The index of what is there.
   func index() throws -> ImageIndex {
-    guard let old else { return try index(of: fresh, rows) }
+    guard let old else { return try index(of: fresh, rows, contents) }
     if missing.isEmpty && found.count == old.names.count && found.enumerated().allSatisfy({ $0 == $1 }) { return old }
-    var (kept, values, next) = ([Int](), [Float](), 0)
+    var (kept, values, hashes, next) = ([Int](), [Float](), [UInt64](), 0)
     values.reserveCapacity((found.count - missing.count + fresh.count) * dim)
     for (sample, place) in found.enumerated() {
       if let place {
         values.append(contentsOf: old.features.row(place))
+        hashes.append(old.features.contents[place])
       } else if next < fresh.count, fresh[next] == sample {
         values.append(contentsOf: rows[next * dim..<(next + 1) * dim])
+        hashes.append(contents[next])
         next += 1
       } else {
         continue
       }
       kept.append(sample)
     }
-    return try index(of: kept, values)
+    return try index(of: kept, values, hashes)
   }
 
-  private func index(of samples: [Int], _ values: [Float]) throws -> ImageIndex {
+  private func index(of samples: [Int], _ values: [Float], _ contents: [UInt64]) throws -> ImageIndex {
     ImageIndex(
       network: identity, names: samples.map { names[$0] }, stamps: samples.map { stamps[$0] },
-      features: try Features(dim: dim, values: values))
+      features: try Features(dim: dim, values: values, samples: samples, contents: contents, bad: bad))
   }
 
   /// Size and time of a file; nil for what is none.

@@ -5,8 +5,9 @@ public import SwAVEvaluation
 
 /// Features of images in a file, to be searched: made once, and brought up to date as images come, go and change.
 ///
-/// Rows have unit norm and lie in memory as they do in the file. Layout, little-endian: eight bytes "swavidx1", the length of a JSON
-/// header (8 bytes), the header, zeros up to a multiple of 64, then [rows][dim] float32.
+/// Rows have unit norm and lie in memory as they do in the file. Layout, little-endian: eight bytes "swavidx2", the length of a JSON
+/// header (8 bytes), the header, zeros up to a multiple of 64, [rows][dim] float32, then, where they are known, the hashes of the encoded
+/// bytes of the images, 8 bytes a row.
 public struct ImageIndex: Sendable {
   /// What the features depend on beside the images; another one makes all anew.
   public let network: String
@@ -14,7 +15,7 @@ public struct ImageIndex: Sendable {
   public let names: [String]
   /// By which a changed image is known.
   let stamps: [String]
-  /// Unit rows.
+  /// Unit rows. Those of ``updated(_:for:network:identity:size:reading:keep:progress:)`` name their samples and what could not be read.
   public let features: Features
 
   private struct Header: Codable {
@@ -24,7 +25,7 @@ public struct ImageIndex: Sendable {
     var stamps: [String]
   }
 
-  private static let magic = Array("swavidx1".utf8)
+  private static let magic = Array("swavidx2".utf8)
 
   /// The index of a file; nil where there is none, or one of another kind, or one that is damaged.
   public init?(at path: String) {
@@ -38,14 +39,12 @@ public struct ImageIndex: Sendable {
     else { return nil }
     let start = ImageIndex.start(header: Int(length))
     let numbers = header.names.count.multipliedReportingOverflow(by: header.dim)
-    guard !numbers.overflow, data.count == start + 4 * numbers.partialValue else { return nil }
-    let values = data.withUnsafeBytes { bytes in
-      [Float](unsafeUninitializedCapacity: numbers.partialValue) { target, count in
-        UnsafeMutableRawBufferPointer(target).copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start...]))
-        count = numbers.partialValue
-      }
-    }
-    guard let features = try? Features(dim: header.dim, values: values) else { return nil }
+    guard !numbers.overflow else { return nil }
+    let (rows, end) = (header.names.count, start + 4 * numbers.partialValue)
+    guard data.count == end || data.count == end + 8 * rows else { return nil }
+    let values: [Float] = data.numbers(from: start, count: numbers.partialValue)
+    let contents: [UInt64] = data.count == end ? [] : data.numbers(from: end, count: rows)
+    guard let features = try? Features(dim: header.dim, values: values, contents: contents) else { return nil }
     (network, names, stamps, self.features) = (header.network, header.names, header.stamps, features)
   }
 
@@ -78,6 +77,7 @@ public struct ImageIndex: Sendable {
           try file.write(contentsOf: rows[begin..<min(begin + ImageIndex.portion, rows.count)])
         }
       }
+      try features.contents.withUnsafeBytes { try file.write(contentsOf: $0) }
       try file.synchronize()
     } catch {
       unlink(aside)
@@ -96,5 +96,18 @@ public struct ImageIndex: Sendable {
   /// The rows nearest to each of the queries, of `count` at most.
   public func nearest(to queries: Features, count: Int) throws -> NearestRows {
     try features.nearest(to: queries.unit(), count: count, areUnit: true)
+  }
+}
+
+extension Data {
+  /// Numbers as they lie in memory, `start` bytes from the beginning.
+  fileprivate func numbers<Number: BitwiseCopyable>(from start: Int, count: Int) -> [Number] {
+    withUnsafeBytes { bytes in
+      [Number](unsafeUninitializedCapacity: count) { target, initialized in
+        let length = count * MemoryLayout<Number>.stride
+        UnsafeMutableRawBufferPointer(target).copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<start + length]))
+        initialized = count
+      }
+    }
   }
 }

@@ -31,15 +31,15 @@ struct ClusterCommand: ParsableCommand {
   var mergeDuplicates = false
   @Flag(inversion: .prefixedNo, help: "Make the folders of links.")
   var links = true
-  @OptionGroup var pictures: PictureOptions
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var indexing: IndexOptions
   @OptionGroup var out: OutputOptions
 
   func run() throws {
     try Failure.reporting(json: out.json) {
       if let k, !(1...1_000_000).contains(k) { throw ValidationError("--k is \(k); 1 to 1000000 are allowed") }
-      try Runtime.setThreads(threads.threads)
-      try endingOnSignal(stopped: "nothing was written", json: out.json) {
+      try Runtime.setThreads(indexing.threads.threads)
+      let stopped = "nothing was written; " + indexing.stopped(at: images, weights: network.weights, output: rows)
+      try endingOnSignal(stopped: stopped, json: out.json) {
         var folder = try ClusterFolder(output)
         folder.makesLinks = links
         let source = try out.open(images, labelled: true)
@@ -54,23 +54,22 @@ struct ClusterCommand: ParsableCommand {
     }
   }
 
+  /// What is clustered.
+  private var rows: Output { k == nil ? .embeddings : .features }
+
   private func clusters(
     of source: any ImageSource, _ network: Network, _ console: inout Console
   ) throws -> (Features, Clustering) {
     var options = ClusteringOptions()
     (options.isBalanced, options.mergesDuplicates, options.seed) = (balanced, mergeDuplicates, clusterSeed)
-    let reading = try threads.reading(pictures)
     let prototypes = try k == nil ? network.prototypes() : nil
     guard k != nil || prototypes != nil, self.network.weights != "untrained" || k != nil else {
       throw DataError(.unusable, "weights \(self.network.weights): no prototypes that were learned; give --k for k-means")
     }
-    let features = try Features.extract(
-      from: source, network: network, size: self.network.size, output: k == nil ? .embeddings : .features, options: reading
-    ) { console.showProgress("looking at images", done: $0, total: source.count) }
-    guard features.count > 0 else {
-      let first = features.bad.first.map { "; \($0.name): \($0.reason)" } ?? ""
-      throw DataError(.unusable, "none of \(features.bad.count) images could be read\(first)")
-    }
+    let features = try indexing.upToDate(
+      source, at: images, network, weights: self.network.weights, identity: self.network.identity(), size: self.network.size,
+      output: rows, json: out.json
+    ).features
     var view = console
     defer { console = view }
     func progress(_ done: Int, _ total: Int) { view.showProgress("clustering", done: done, total: total) }
@@ -81,7 +80,6 @@ struct ClusterCommand: ParsableCommand {
   private func show(
     _ clustering: Clustering, _ features: Features, _ source: any ImageSource, _ console: inout Console
   ) throws {
-    for bad in features.bad { try console.tell(bad) }
     let living = clustering.living
     if out.json {
       let fields: [String: any Encodable] = [

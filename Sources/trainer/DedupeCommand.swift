@@ -23,8 +23,7 @@ struct DedupeCommand: ParsableCommand {
   var similarity = Lookalikes.Options().similarity
   @Option(help: ArgumentHelp("Robust standard deviations that make an outlier.", valueName: "d"))
   var deviations = Lookalikes.Options().deviations
-  @OptionGroup var pictures: PictureOptions
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var indexing: IndexOptions
   @OptionGroup var out: OutputOptions
 
   func validate() throws {
@@ -36,13 +35,15 @@ struct DedupeCommand: ParsableCommand {
 
   func run() throws {
     try Failure.reporting(json: out.json) {
-      try Runtime.setThreads(threads.threads)
+      try Runtime.setThreads(indexing.threads.threads)
       if let output { try requireWritable(output, json: out.json) }
-      try endingOnSignal(stopped: "nothing was listed", json: out.json) {
+      try endingOnSignal(
+        stopped: "nothing was listed; " + indexing.stopped(at: images, weights: network.weights), json: out.json
+      ) {
         let source = try out.open(images)
         var console = Console(json: out.json)
         defer { console.finishBar() }
-        let features = try extracted(from: source, with: network, threads.reading(pictures), &console, json: out.json)
+        let features = try indexing.features(of: source, at: images, network, json: out.json)
         var options = Lookalikes.Options()
         (options.similarity, options.deviations) = (similarity, deviations)
         let found = try Lookalikes(features, options) { console.showProgress("comparing", done: $0, total: $1) }
@@ -97,22 +98,4 @@ struct DedupeCommand: ParsableCommand {
     for outlier in found.outliers.prefix(10) { print("  like no other: \(name(outlier.row))") }
     print(output.map { "\($0): the list; nothing was deleted" } ?? "-o FILE.csv writes the whole list; nothing was deleted")
   }
-}
-
-/// Features of all images that can be read, those that cannot being told. Throws where there are none.
-func extracted(
-  from source: any ImageSource, with weights: WeightsOptions, _ reading: ReadingOptions, _ console: inout Console, json: Bool
-) throws -> Features {
-  let network = try weights.open(json: json)
-  var view = console
-  defer { console = view }
-  let features = try Features.extract(from: source, network: network, size: weights.size, options: reading) {
-    view.showProgress("looking at images", done: $0, total: source.count)
-  }
-  for bad in features.bad { try view.tell(bad) }
-  guard features.count > 0 else {
-    let first = features.bad.first.map { "; \($0.name): \($0.reason)" } ?? ""
-    throw DataError(.unusable, "none of \(features.bad.count) images could be read\(first)")
-  }
-  return features
 }

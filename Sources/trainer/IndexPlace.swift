@@ -3,21 +3,27 @@ import SwAV
 import SwAVData
 import SwAVDiscovery
 
-/// Where the index of some images for some weights is kept.
+/// Where the index of some images for some weights is kept, of each output an own one.
 struct IndexPlace {
   /// nil: nowhere.
   let path: String?
+  /// Whether somebody named it.
+  let isGiven: Bool
+
+  let output: Output
 
   /// `given`, or a file in the folder of the run, or beside the file of the weights, that is named after the images.
-  init(weights: String, images: [String], given: String?) {
+  init(weights: String, images: [String], output: Output, given: String?) {
+    (isGiven, self.output) = (given != nil, output)
+    let suffix = output == .features ? "" : ".\(output.rawValue)"
     guard given == nil, weights != "untrained" else {
-      path = given
+      path = given.map { $0 + suffix }
       return
     }
     let paths = images.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
     var hash = FNV1a()
     hash.combine(paths.joined(separator: "\n").utf8)
-    let name = "search-\(hash.hexadecimal).index"
+    let name = "search-\(hash.hexadecimal).index\(suffix)"
     var isFolder: ObjCBool = false
     let isThere = FileManager.default.fileExists(atPath: weights, isDirectory: &isFolder)
     path = isThere && isFolder.boolValue ? weights + "/" + name : weights + "." + name
@@ -29,10 +35,10 @@ struct IndexPlace {
   ) throws -> ImageIndex {
     var console = Console(json: json)
     defer { console.finishBar() }
-    if let path { try requireWritable(path, json: json) }
+    let path = try writable(&console, json: json)
     let update = try ImageIndex.updated(
       path.flatMap { ImageIndex(at: $0) }, for: source, network: network, identity: identity.joined(separator: " "),
-      size: size, reading: reading, keep: { index in if let path { try index.write(to: path) } },
+      size: size, output: output, reading: reading, keep: { index in if let path { try index.write(to: path) } },
       progress: { console.showProgress("looking at new images", done: $0, total: $1) })
     for bad in update.bad { try console.tell(bad) }
     let count = update.index.names.count
@@ -52,5 +58,17 @@ struct IndexPlace {
       )
     }
     return update.index
+  }
+
+  /// The place, where a file can be written there. One that nobody named may be in a folder of weights that are somebody else's.
+  private func writable(_ console: inout Console, json: Bool) throws -> String? {
+    guard let path else { return nil }
+    do {
+      try requireWritable(path, json: json)
+      return path
+    } catch let failure as Failure where !isGiven {
+      try console.tell("warning", "the index is not kept: \(failure.message); --index names another place")
+      return nil
+    }
   }
 }

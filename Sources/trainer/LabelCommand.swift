@@ -24,21 +24,22 @@ struct LabelCommand: ParsableCommand {
   var output: String
   @Option(help: ArgumentHelp("Images to name for labelling next.", valueName: "n"))
   var ask = LabelSpreading.Options().asked
-  @OptionGroup var pictures: PictureOptions
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var indexing: IndexOptions
   @OptionGroup var out: OutputOptions
 
   func run() throws {
     try Failure.reporting(json: out.json) {
       guard ask >= 0 else { throw ValidationError("--ask is \(ask); a number from 0 on is needed") }
       try requireWritable(output, json: out.json)
-      try Runtime.setThreads(threads.threads)
-      try endingOnSignal(stopped: "nothing was written", json: out.json) {
+      try Runtime.setThreads(indexing.threads.threads)
+      try endingOnSignal(
+        stopped: "nothing was written; " + indexing.stopped(at: images, weights: network.weights), json: out.json
+      ) {
         let table = try LabelTable(contentsOf: labels)
         let source = try out.open(images)
         var console = Console(json: out.json)
         defer { console.finishBar() }
-        let features = try extracted(from: source, with: network, threads.reading(pictures), &console, json: out.json)
+        let features = try indexing.features(of: source, at: images, network, json: out.json)
         let given = try GivenLabels(table, of: features, source, file: labels)
         if let first = given.unknown.first {
           try console.tell(

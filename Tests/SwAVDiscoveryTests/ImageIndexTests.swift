@@ -57,7 +57,9 @@ import Testing
     let path = folder.path + "/i.index"
     try index.write(to: path)
     let read = try #require(ImageIndex(at: path))
-    #expect(read.names == index.names && read.stamps == index.stamps && read.features == index.features)
+    #expect(read.names == index.names && read.stamps == index.stamps)
+    #expect(read.features.values == index.features.values && read.features.contents == index.features.contents)
+    #expect(read.features.contents.count == 8)
     #expect(throws: OutputError.self) { try index.write(to: folder.path + "/images") }
     #expect(throws: OutputError.self) { try index.write(to: folder.path + "/nowhere/i.index") }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["i.index", "images"])
@@ -73,7 +75,7 @@ import Testing
       try Data(bytes[..<length]).write(to: URL(fileURLWithPath: path))
       #expect(ImageIndex(at: path) == nil, "\(length) bytes")
     }
-    for place in 0..<bytes.count - 4 * index.features.values.count {
+    for place in 0..<bytes.count - 4 * index.features.values.count - 8 * 8 {
       var changed = bytes
       changed[place] ^= 0x11
       try Data(changed).write(to: URL(fileURLWithPath: path))

@@ -63,6 +63,37 @@ import Testing
     #expect(bytes.starts(with: [0xff, 0xd8]))
   }
 
+  @Test func whatOneCommandHasLookedAtTheNextOneFinds() throws {
+    try folder.write("images/class0/copy.jpg", picture(kind: 1, number: 2))
+    try folder.write("few.csv", Array("path,label\nclass0/1.jpg,a\nclass1/1.jpg,b\n".utf8))
+    #expect(try run(["pretrain", "images", "--output", "run", "--no-report"] + ReportTests.small).code == 0)
+    func index(_ arguments: [String]) throws -> [String: Any] {
+      let outcome = try run(arguments + ["--weights", "run", "--json"])
+      #expect(outcome.code == 0, "\(arguments): \(outcome.errors)")
+      return try #require(outcome.objects.first { $0["type"] as? String == "index" })
+    }
+    let first = try index(["search", "images", "--query", "images/class1/3.jpg"])
+    #expect(first["added"] as? Int == 13)
+    for arguments in [
+      ["cluster", "images", "--k", "3", "-o", "out"], ["dedupe", "images", "-o", "list.csv"],
+      ["label", "images", "--labels", "few.csv", "-o", "labels.csv"],
+    ] {
+      #expect(try index(arguments)["added"] as? Int == 0, "\(arguments)")
+    }
+    #expect(try rows("list.csv").filter { $0[0] == "identical" }.map { $0[2] } == ["class0/copy.jpg", "class1/2.jpg"])
+    #expect(try rows("out/images.csv").count == 14)
+    // Prototypes score embeddings, which have an index of their own.
+    #expect(try index(["cluster", "images", "-o", "out"])["added"] as? Int == 13)
+    #expect(try index(["cluster", "images", "-o", "out", "--balanced"])["added"] as? Int == 0)
+    // Where it cannot be kept nobody is stopped, unless it was to be just there.
+    let path = try #require(first["index"] as? String)
+    try FileManager.default.removeItem(atPath: folder.path + "/" + path)
+    try folder.write(path + "/in-the-way", [1])
+    let dedupe = try run(["dedupe", "images", "--weights", "run"])
+    #expect(dedupe.code == 0 && dedupe.output.contains("warning: the index is not kept: \(path): "), "\(dedupe)")
+    #expect(try run(["dedupe", "images", "--weights", "run", "--index", path]).code == 74)
+  }
+
   @Test func whatIsSomebodysIsNotTouchedAndErrorsAreOneLine() throws {
     try folder.write("mine/letter.txt", [1])
     for (arguments, code, text) in [
