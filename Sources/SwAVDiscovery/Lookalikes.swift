@@ -3,8 +3,8 @@ public import SwAVEvaluation
 
 /// Pictures that are nearly the same, and pictures that are like no other, by features.
 ///
-/// Similarity is the cosine after the mean of all rows is taken away: features of a network have much in common whatever the picture,
-/// and only the rest tells pictures apart.
+/// Similarity of two pictures is a cosine in which all directions count alike (``Whitening``): a network puts whole groups at nearly one
+/// place, and what tells two of a group apart is little. What is like no other is found by plain cosines without the mean of all rows.
 public struct Lookalikes: Sendable, Equatable {
   /// Rows that are alike, each with its greatest similarity to another row of the group; the first in the order of the rows comes
   /// first. Larger groups first.
@@ -29,7 +29,7 @@ public struct Lookalikes: Sendable, Equatable {
 
   public struct Options: Sendable {
     /// From which pictures count as nearly the same.
-    public var similarity: Float = 0.95
+    public var similarity: Float = 0.8
     /// Robust standard deviations below the middle, from which a picture is an outlier.
     public var deviations = 4.0
     public var neighbours = 10
@@ -42,10 +42,21 @@ public struct Lookalikes: Sendable, Equatable {
       (groups, outliers) = ([], [])
       return
     }
-    let rows = try features.centred().unit()
-    let nearest = try rows.nearest(count: options.neighbours, areUnit: rows.hasNoZeroRow, progress: progress)
-    groups = Lookalikes.groups(nearest, features, options)
-    outliers = Lookalikes.outliers(nearest, count: features.count, options)
+    let rows = try features.unit().centred()
+    func nearest(_ rows: Features, _ part: Int) throws -> NearestRows {
+      let unit = rows.unit()
+      return try unit.nearest(count: options.neighbours, areUnit: unit.hasNoZeroRow) {
+        progress($0 + part * $1, 2 * $1)
+      }
+    }
+    groups = Lookalikes.groups(try nearest(Lookalikes.whitened(rows), 0), features, options)
+    outliers = Lookalikes.outliers(try nearest(rows, 1), count: features.count, options)
+  }
+
+  /// Centred rows, whitened where there are enough for that to mean something.
+  private static func whitened(_ rows: Features) throws -> Features {
+    guard rows.count > 2, let whitening = try Whitening(rows) else { return rows }
+    return try whitening.applied(to: rows)
   }
 
   private static func groups(_ nearest: NearestRows, _ features: Features, _ options: Options) -> [Group] {

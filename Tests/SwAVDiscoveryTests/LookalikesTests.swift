@@ -33,6 +33,65 @@ import Testing
     #expect(found.outliers.first?.row == 200)
   }
 
+  /// A network that has learned puts a kind at nearly one place: all of a kind have cosines above 0.95, copies among them too.
+  @Test func copiesAreFoundAmongPicturesOfAKindThatAreAllNearlyAtOnePlace() throws {
+    let kinds = try grouped(300, groups: 3, dim: 24, noise: 0.1, seed: 11)
+    // Another picture of the kind is off by 0.1 in every direction, a copy by a twentieth of that.
+    let copies = try grouped(8, groups: 8, dim: 24, noise: 1, seed: 12)
+    let near = (0..<8).map { copy in zip(kinds.row(copy), copies.row(copy)).map { $0 + 0.005 * $1 } }
+    let all = try Features(dim: 24, values: kinds.values + near.flatMap { $0 })
+    let centred = try all.unit().centred().unit()
+    #expect(try centred.nearest(count: 20, areUnit: true).cosines.allSatisfy { $0 > 0.95 })
+    let found = try Lookalikes(all)
+    #expect(Set(found.groups.map(\.rows)) == Set((0..<8).map { [$0, 300 + $0] }))
+  }
+
+  /// Products of whitened rows are those by the inverse of the covariance with the ridge, solved in double.
+  @Test func whitenedProductsAreThoseOfTheInverseCovariance() throws {
+    let dim = 9
+    let count = 50
+    let rows = try grouped(count, groups: 2, dim: dim, noise: 0.3, seed: 5).unit().centred()
+    let white = try #require(try Whitening(rows)).applied(to: rows)
+    var matrix = [[Double]](repeating: [Double](repeating: 0, count: dim + count), count: dim)
+    for i in 0..<dim {
+      for j in 0..<dim {
+        matrix[i][j] = (0..<count).reduce(0) { $0 + Double(rows.values[$1 * dim + i]) * Double(rows.values[$1 * dim + j]) }
+        matrix[i][j] /= Double(count)
+      }
+    }
+    let mean = (0..<dim).reduce(0) { $0 + matrix[$1][$1] } / Double(dim)
+    for i in 0..<dim {
+      matrix[i][i] += mean * (0.01 + 0.2 * Double(dim) / Double(count))
+      for row in 0..<count { matrix[i][dim + row] = Double(rows.values[row * dim + i]) }
+    }
+    for pivot in 0..<dim {
+      let scale = matrix[pivot][pivot]
+      for j in 0..<dim + count { matrix[pivot][j] /= scale }
+      for i in 0..<dim where i != pivot {
+        let factor = matrix[i][pivot]
+        for j in 0..<dim + count { matrix[i][j] -= factor * matrix[pivot][j] }
+      }
+    }
+    // Roundings of float32 in the covariance and the layer, times the condition of the matrix: at most the sum of the variances by the
+    // ridge.
+    let room = Double(dim) * 0x1p-23 * Double(dim) / (0.01 + 0.2 * Double(dim) / Double(count))
+    for a in 0..<count {
+      let norm = (0..<dim).reduce(0) { $0 + Double(rows.values[a * dim + $1]) * matrix[$1][dim + a] }
+      for b in 0..<count {
+        let expected = (0..<dim).reduce(0) { $0 + Double(rows.values[a * dim + $1]) * matrix[$1][dim + b] }
+        let found = zip(white.row(a), white.row(b)).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        let other = zip(white.row(b), white.row(b)).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        #expect(abs(found - expected) <= room * (norm * other).squareRoot(), "\(a) \(b): \(found) \(expected)")
+      }
+    }
+  }
+
+  @Test func rowsThatDoNotDifferHaveNoDirections() throws {
+    #expect(try Whitening(Features(dim: 3, values: [Float](repeating: 0, count: 30))) == nil)
+    let alike = try Lookalikes(Features(dim: 3, values: [Float](repeating: 0.5, count: 30)))
+    #expect(alike.groups.isEmpty && alike.outliers.isEmpty)
+  }
+
   @Test(arguments: [0, 1, 2, 3]) func fewRowsAreNoSpecialCase(_ count: Int) throws {
     let features = count == 0 ? try Features(dim: 4, values: []) : try grouped(count, groups: 4, dim: 4)
     let found = try Lookalikes(features)
