@@ -56,7 +56,7 @@ import Testing
   }
 
   @Test func presetsAndRecipesAreOneSetting() throws {
-    #expect(try resolved(file: "recipe: published", flags: [("preset", "demo")]).0.epochs == 16)
+    #expect(try resolved(file: "recipe: published", flags: [("preset", "demo")]).0.epochs == 40)
     #expect(try resolved(file: "preset: demo", flags: [("recipe", "published")]).0.epochs == 200)
   }
 

@@ -53,11 +53,11 @@ extension Preset {
       name: "small-domain", summary: "some hundred to thousand pictures of one kind of thing, 2x48+4x24",
       values: smallSet.with(["crops": "2x48+4x24", "prototypes": "64", "batch": "64", "epochs": "400"])),
     Preset(
-      name: "demo", summary: "the demonstration's, about two minutes of training",
+      name: "demo", summary: "the demonstration's, about three minutes of training",
       values: smallSet.with([
         "base-width": "16", "base-lr": "0.002", "final-lr": "2e-06", "warmup-epochs": "1", "crops": "2x48+4x24",
         "jitter-strength": "0.8", "grayscale": "0.2", "prototypes": "64",
-        "batch": "64", "epochs": "16", "knn-every": "4", "checkpoint-minutes": "1",
+        "batch": "64", "epochs": "40", "knn-every": "5", "checkpoint-minutes": "1",
       ])),
     Preset(
       name: "published", summary: "imagenet-256 for a set of any size: frozen for an epoch, seed 0",
