@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-format demo test test-engine test-swift test-mpi test-consumer test-report test-interop test-interop-light \
-        sanitize sanitize-thread fuzz bench format check-format clean
+        sanitize sanitize-thread sanitize-thread-swift fuzz bench format check-format clean
 
 # Debian's and Ubuntu's names; libomp is the OpenMP runtime of Swift's clang, and g++ brings its own.
 PACKAGES = g++ cmake ninja-build pkg-config libeigen3-dev libomp-dev libjpeg-dev libpng-dev zlib1g-dev libwebp-dev libtiff-dev \
@@ -42,7 +42,7 @@ demo: setup  ## Build, then learn from rendered images and measure it, in some m
 test: test-engine test-mpi test-consumer test-report test-swift  ## Build and run every test
 
 test-engine: setup  ## The C++ and C tests, on each instruction set that this machine has
-	cmake -S . -B build -G Ninja
+	cmake -S . -B build -G Ninja -DSWAV_TEST_SANITIZED=OFF
 	cmake --build build
 	ctest --test-dir build --output-on-failure -j 2
 
@@ -95,20 +95,29 @@ test-interop-light: setup  ## The part of test-interop that needs no PyTorch and
 	  { echo "test-interop-light: left out: ONNX Runtime cannot be installed here" >&2; exit 0; }; \
 	"$$python" Tests/Interop/light.py --trainer "$$(swift build --show-bin-path)/trainer"
 
-SANITIZED = -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1"
+# The first runs every test, the others those of kernels.
 SANITIZED_ISAS = avx512;avx2;baseline
-sanitize: setup  ## The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	cmake -S . -B build/sanitize $(SANITIZED) -DSWAV_SANITIZE=address,undefined "-DSWAV_TEST_ISAS=$(SANITIZED_ISAS)"
-	cmake --build build/sanitize
-	ASAN_OPTIONS=quarantine_size_mb=64 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	  ctest --test-dir build/sanitize --output-on-failure -j 2
+sanitize: setup  ## The C++ and C tests with the engine under AddressSanitizer and UndefinedBehaviorSanitizer
+	cmake -S . -B build -G Ninja -DSWAV_TEST_SANITIZED=ON "-DSWAV_SANITIZED_ISAS=$(SANITIZED_ISAS)"
+	cmake --build build
+	ASAN_OPTIONS=quarantine_size_mb=64 UBSAN_OPTIONS=print_stacktrace=1 \
+	  ctest --test-dir build --output-on-failure -j 2 -L sanitized
 
 # ThreadSanitizer wants its addresses unrandomised; some containers do not let that be turned off.
 WITHOUT_ASLR = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 sanitize-thread: setup  ## The C++ tests that use threads, under ThreadSanitizer
-	cmake -S . -B build/sanitize-thread $(SANITIZED) -DSWAV_SANITIZE=thread -DSWAV_TEST_ISAS=avx2
+	cmake -S . -B build/sanitize-thread -G Ninja -DCMAKE_BUILD_TYPE=None -DSWAV_SANITIZE=thread -DSWAV_TEST_ISAS=avx2
 	cmake --build build/sanitize-thread
 	TSAN_OPTIONS=halt_on_error=1 $(WITHOUT_ASLR) ctest --test-dir build/sanitize-thread --output-on-failure -j 2
+
+THREADED_SWIFT = SwAVModelTests|SwAVDataTests|SwAVEvaluationTests|DataFactsTests|PretrainingRunTests|RunLengthTests|ValidationTests
+SANITIZED_SWIFT = --sanitize=thread --scratch-path .build/sanitize-thread
+sanitize-thread-swift: setup  ## The Swift tests that use threads, under ThreadSanitizer; its build alone takes seven minutes
+	swift build --build-tests $(SANITIZED_SWIFT)
+	@mkdir -p build
+	clang -O1 -Wall -Wextra -fPIC -shared -o build/mutex_for_thread_sanitizer.so Tests/Scripts/mutex_for_thread_sanitizer.c
+	LD_PRELOAD=$(CURDIR)/build/mutex_for_thread_sanitizer.so TSAN_OPTIONS=halt_on_error=1 OMP_WAIT_POLICY=passive $(WITHOUT_ASLR) \
+	  swift test --skip-build $(SANITIZED_SWIFT) --filter '$(THREADED_SWIFT)'
 
 # The readers of sources are Swift: swiftc compiles them together with the harness, so that all of them are instrumented. Two
 # fuzzers run at a time; what one prints goes to build/fuzz/NAME.log, and is shown when it found something.

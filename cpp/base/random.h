@@ -35,8 +35,11 @@ class Random {
   }
 
   // Number i of the stream, 32 uniform bits, without advancing.
-  uint32_t bits(uint64_t i) const { return philox({uint32_t(i >> 2), uint32_t(i >> 34), stream_[0], stream_[1]}, key_)[i & 3]; }
-  uint32_t next_bits() { return bits(position_++); }
+  uint32_t bits(uint64_t i) const { return block(i)[i & 3]; }
+  uint32_t next_bits() {
+    if ((position_ & 3) == 0) block_ = block(position_);
+    return block_[position_++ & 3];
+  }
 
   // [0, 1) with 24 bits, exact in float.
   double uniform() { return double(next_bits() >> 8) * 0x1p-24; }
@@ -53,7 +56,13 @@ class Random {
   }
 
  private:
+  // The four numbers that i is one of.
+  std::array<uint32_t, 4> block(uint64_t i) const {
+    return philox({uint32_t(i >> 2), uint32_t(i >> 34), stream_[0], stream_[1]}, key_);
+  }
+
   std::array<uint32_t, 2> key_, stream_;
+  std::array<uint32_t, 4> block_{};  // of the number before this position
   uint64_t position_ = 0;
 };
 
