@@ -165,6 +165,8 @@ TEST_CASE("what is no file of weights is refused for its reason") {
         " is a zip archive, but none of PyTorch's: it holds no data.pkl");
   CHECK(open_message(folder + "compressed_zip.pth", SWAV_ERROR_UNSUPPORTED)
             .find(" is compressed; PyTorch stores without compression") != std::string::npos);
+  CHECK(open_message(folder + "torchscript.pt", SWAV_ERROR_UNSUPPORTED).find(" is a TorchScript program; save its weights") ==
+        0);
   CHECK(open_message(folder + "wide.safetensors", SWAV_ERROR_FORMAT) ==
         ": layer1.0.conv1.weight has shape [2, 1, 1, 1], the resnet50b1 that the file seems to hold has [1, 1, 1, 1]");
   CHECK(open_message(folder + "deep.safetensors", SWAV_ERROR_UNSUPPORTED) ==

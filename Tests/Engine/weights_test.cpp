@@ -290,8 +290,24 @@ TEST_CASE("a backbone with more in it is refused naming the part; a head of anot
   };
   for (const char* name : {"layer1.0.se.fc1.weight", "layer2.0.conv1.bias", "conv1.bias"}) {
     with(name);
-    CHECK(open_message(path, SWAV_ERROR_UNSUPPORTED) ==
-          std::string(" holds a ResNet with parts that a resnet18b4 has not: ") + name);
+    const std::string text = std::string(" holds a ResNet with parts that a resnet18b4 has not: ") + name;
+    CHECK(open_message(path, SWAV_ERROR_UNSUPPORTED) == text);
+    const Handle other(small_network(), 2);
+    const State before = state_of(other.network);
+    CHECK(swav_network_load(other.network, path.c_str(), nullptr, nullptr) == SWAV_ERROR_UNSUPPORTED);
+    CHECK(std::string(swav_error_message()) == path + text);
+    CHECK(state_of(other.network) == before);
+  }
+  with("conv1.0.weight");
+  CHECK(open_message(path, SWAV_ERROR_UNSUPPORTED) ==
+        " holds a ResNet whose stem has several convolutions (ResNet-C, ResNet-D); one of 7x7 or of 3x3 is known");
+  // Momentum is told by nobody.
+  with("classy_state_dict.optimizer.optim.state.0.momentum_buffer");
+  {
+    const Handle other(small_network(), 2);
+    swav_load_report report;
+    REQUIRE_MESSAGE(swav_network_load(other.network, path.c_str(), nullptr, &report) == SWAV_OK, swav_error_message());
+    CHECK(report.unexpected == 0);
   }
   with("projection_head.6.weight");
   Handle opened;

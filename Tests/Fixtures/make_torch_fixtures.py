@@ -350,6 +350,7 @@ def refused_files():
         pickle.dump({"weights": [1.0, 2.0]}, file, protocol=2)
     with open(path_of("numpy.npz"), "wb") as file:
         np.savez(file, a=np.zeros(2))
+    torch.jit.script(nn.Conv2d(1, 1, 1)).save(path_of("torchscript.pt"))
     buffer = io.BytesIO()
     torch.save({"conv1.weight": torch.zeros(2)}, buffer)
     with zipfile.ZipFile(io.BytesIO(buffer.getvalue())) as stored, zipfile.ZipFile(path_of("compressed_zip.pth"), "w", zipfile.ZIP_DEFLATED) as packed:

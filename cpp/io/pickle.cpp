@@ -328,8 +328,8 @@ class Machine {
     if (!allows_(full)) {
       fail(SWAV_ERROR_UNSUPPORTED,
            "%s holds an object of Python, %s, which is not among those that weights are made of; nothing of it is executed "
-           "here: save the "
-           "state_dict alone",
+           "here: save the state_dict alone, in Python: torch.save(torch.load(FILE, weights_only=False)['state_dict'], "
+           "'weights.pth')",
            path(), printable(full).c_str());
     }
     push_new(PickleKind::name).text = full;

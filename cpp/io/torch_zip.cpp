@@ -18,7 +18,15 @@ std::string folder_of(const std::string& path, const std::map<std::string, ZipEn
   }
   if (folder.empty()) fail(SWAV_ERROR_FORMAT, "%s is a zip archive, but none of PyTorch's: it holds no data.pkl", path.c_str());
   if (entries.count(folder + "constants.pkl") > 0) {
-    fail(SWAV_ERROR_UNSUPPORTED, "%s is a TorchScript program; save the state_dict of its module", path.c_str());
+    fail(SWAV_ERROR_UNSUPPORTED,
+         "%s is a TorchScript program; save its weights alone, in Python: torch.save(torch.jit.load(FILE).state_dict(), "
+         "'weights.pth')",
+         path.c_str());
+  }
+  for (const auto& [name, entry] : entries) {
+    if (!entry.is_compressed) continue;
+    fail(SWAV_ERROR_UNSUPPORTED, "%s: entry %s is compressed; PyTorch stores without compression: unpack and pack it again so",
+         path.c_str(), name.c_str());
   }
   return folder;
 }

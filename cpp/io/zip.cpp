@@ -131,12 +131,7 @@ std::map<std::string, ZipEntry> read_zip_directory(const InputFile& file) {
     const int64_t extra = at + directory_length + name_length;
     widen(file, directory, extra, extra + extra_length, {&size, &stored, &header});
     if ((flags & 1) != 0) fail(SWAV_ERROR_UNSUPPORTED, "%s: entry %s is encrypted", file.path().c_str(), name.c_str());
-    if (method != 0 || stored != size) {
-      fail(SWAV_ERROR_UNSUPPORTED,
-           "%s: entry %s is compressed; PyTorch stores without compression: unpack and pack it again so", file.path().c_str(),
-           name.c_str());
-    }
-    const ZipEntry entry{data_of(file, header, size, where.offset), int64_t(size)};
+    const ZipEntry entry{data_of(file, header, stored, where.offset), int64_t(stored), method != 0 || stored != size};
     if (!entries.emplace(name, entry).second) damaged(file, "its zip archive has two entries of one name");
     at = extra + extra_length + directory.u16(at + 32);
   }

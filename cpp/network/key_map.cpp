@@ -110,8 +110,9 @@ std::string list(const std::vector<std::string>& prefixes) {
 }  // namespace
 
 bool is_trainer_state(const std::string& key) {
-  // "optimizer.", "optimizer_states.", ...; the queue of our older checkpoints had no prefix.
-  return key.rfind("optim", 0) == 0 || key.rfind("objective.", 0) == 0 || key == "queue" || key == "queue.inserted";
+  // "optimizer.", "optimizer_states.", "classy_state_dict.optimizer."; the queue of our older checkpoints had no prefix.
+  return key.rfind("optim", 0) == 0 || key.find(".optim") != std::string::npos || key.rfind("objective.", 0) == 0 ||
+         key == "queue" || key == "queue.inserted";
 }
 
 KeyMap::KeyMap(const TensorFile& file, const std::string& prefix) : file_(file) {

@@ -16,6 +16,10 @@ class Deduction {
   // depth, width, base_width, stem and channels.
   void encoder(swav_network_config& c) const {
     const int32_t stem = extent("conv1.weight", 4, 0), side = extent("conv1.weight", 4, 3);
+    if (keys_.find("conv1.0.weight", 1) != nullptr) {
+      fail(SWAV_ERROR_UNSUPPORTED,
+           "%s holds a ResNet whose stem has several convolutions (ResNet-C, ResNet-D); one of 7x7 or of 3x3 is known", path_);
+    }
     if (stem == 0) fail(SWAV_ERROR_FORMAT, "%s: the first convolution is missing, or has no four dimensions", path_);
     if (side != 7 && side != 3) {
       fail(SWAV_ERROR_UNSUPPORTED, "%s holds a ResNet whose first convolution is %dx%d; 7x7 and 3x3 are known", path_, side,
@@ -114,16 +118,6 @@ swav_network_config configure(const TensorFile& file, const KeyMap& keys, const 
   return c;
 }
 
-// A backbone with more in it than the network has computes something else: squeeze and excitation, biases of convolutions.
-void check_strangers(const TensorFile& file, const KeyMap& keys, const Inventory& tensors, const Description& d) {
-  std::set<const StoredTensor*> known;
-  for (const TensorEntry& entry : tensors.entries()) known.insert(keys.find(entry.name, d.config.head_count));
-  if (const StoredTensor* more = keys.stranger(known)) {
-    fail(SWAV_ERROR_UNSUPPORTED, "%s holds a ResNet with parts that a %s has not: %s", file.path().c_str(),
-         architecture_name(d.config).c_str(), more->name.c_str());
-  }
-}
-
 // Every tensor of the network that counts is in the file, in its shape.
 void check_tensors(const TensorFile& file, const KeyMap& keys, const Description& d) {
   const Inventory tensors(d);
@@ -139,13 +133,23 @@ void check_tensors(const TensorFile& file, const KeyMap& keys, const Description
     }
   }
   const auto count = std::count_if(tensors.entries().begin(), tensors.entries().end(), lacks);
-  if (count == 0) return check_strangers(file, keys, tensors, d);
+  if (count == 0) return check_strangers(file, keys, d);
   const auto first = std::find_if(tensors.entries().begin(), tensors.entries().end(), lacks);
   fail(SWAV_ERROR_FORMAT, "%s lacks %lld of the %zu tensors of a %s: %s%s", file.path().c_str(), static_cast<long long>(count),
        tensors.entries().size(), architecture_name(d.config).c_str(), first->name.c_str(), count > 1 ? ", ..." : "");
 }
 
 }  // namespace
+
+void check_strangers(const TensorFile& file, const KeyMap& keys, const Description& d) {
+  const Inventory tensors(d);
+  std::set<const StoredTensor*> known;
+  for (const TensorEntry& entry : tensors.entries()) known.insert(keys.find(entry.name, d.config.head_count));
+  if (const StoredTensor* more = keys.stranger(known)) {
+    fail(SWAV_ERROR_UNSUPPORTED, "%s holds a ResNet with parts that a %s has not: %s", file.path().c_str(),
+         architecture_name(d.config).c_str(), more->name.c_str());
+  }
+}
 
 std::string shape_text(const std::vector<int64_t>& shape) {
   std::string text = "[";

@@ -24,6 +24,10 @@ struct Recognition {
 // costs no more than its length.
 Recognition recognize(const TensorFile& file, const KeyMap& keys, const LoadChoice& choice);
 
+// Throws SWAV_ERROR_UNSUPPORTED where the backbone of a file has tensors that the network has not: squeeze and excitation,
+// biases of convolutions. It computes something else.
+void check_strangers(const TensorFile& file, const KeyMap& keys, const Description& description);
+
 // Whether a tensor may stand for the network's: its shape, where a counter has any shape of one number.
 bool fits(const StoredTensor& stored, const TensorEntry& entry);
 

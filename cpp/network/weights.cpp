@@ -120,6 +120,7 @@ void load_weights(Network& network, const std::string& path, const LoadChoice& c
   LoadReport collected(file, keys, network.description(), declared.format == 0);
   Parameters loaded = network.parameters();
   fill(loaded, file, Loading(file, keys, network.description(), choice), collected);
+  check_strangers(file, keys, network.description());
   network.parameters().assign(loaded);
   if (declared.input) network.input = *declared.input;
   finish(collected, report);
