@@ -292,10 +292,18 @@ TEST_CASE("under a limit on the address space a plan is an error, and the batch 
   CHECK(std::system(("'" + program + "' --no-version --no-skip --test-case='limited address space' >/dev/null").c_str()) == 0);
 }
 
-TEST_CASE("where the limit on the address space leaves no room for threads the process ends, and does not wait for itself") {
+TEST_CASE("where the limit on the address space leaves no room for the stacks of all threads, fewer compute the same") {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
-  const int status = std::system(("OMP_NUM_THREADS=48 timeout 60 '" + program +
-                                  "' --no-version --no-skip --test-case='limited address space' >/dev/null 2>&1")
+  CHECK(std::system(("OMP_NUM_THREADS=48 OMP_STACKSIZE=64M timeout 60 '" + program +
+                     "' --no-version --no-skip --test-case='limited address space' >/dev/null")
+                        .c_str()) == 0);
+}
+
+TEST_CASE("where the system refuses OpenMP's runtime a thread the process ends, and does not wait for itself") {
+  // 200 TiB, more than there are addresses. libgomp's own variable, which does not count when threads are chosen.
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+  const int status = std::system(("OMP_NUM_THREADS=2 GOMP_STACKSIZE=200000G timeout 60 '" + program +
+                                  "' --no-version --test-case='*kNN equals a plain search*' >/dev/null 2>&1")
                                      .c_str());
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) != 124);  // what timeout gives

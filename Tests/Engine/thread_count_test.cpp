@@ -9,6 +9,7 @@
 #include "base/cgroup.h"
 #include "base/parallel.h"
 #include "base/thread_count.h"
+#include "base/thread_stacks.h"
 #include "swav.h"
 
 using namespace swav;
@@ -154,4 +155,24 @@ TEST_CASE("a thread's own number of threads holds for its jobs alone, and can be
   CHECK(previous == 2);
   CHECK(threads_here() == 3);
   REQUIRE(swav_set_threads(0) == SWAV_OK);
+}
+
+TEST_CASE("threads whose stacks run go on, and others take half of what the address space leaves") {
+  const int64_t stack = int64_t{8} << 20, gib = int64_t{1} << 30;
+  CHECK(threads_with_stacks(48, 1, gib, stack) == 48);
+  CHECK(threads_with_stacks(48, 1, gib / 4, stack) == 17);  // 1 and 128 MiB / 8 MiB
+  CHECK(threads_with_stacks(48, 30, gib / 4, stack) == 46);
+  CHECK(threads_with_stacks(48, 1, stack, stack) == 1);
+  CHECK(threads_with_stacks(4, 1, 0, stack) == 1);
+  CHECK(threads_with_stacks(4, 8, 0, stack) == 4);
+}
+
+TEST_CASE("the stack of OpenMP's threads is that of OMP_STACKSIZE, in KiB without a unit, and at least the system's") {
+  const int64_t usual = thread_stack_bytes(nullptr), mib = int64_t{1} << 20;
+  CHECK(usual >= mib);
+  CHECK(thread_stack_bytes("262144") == 256 * mib);
+  CHECK(thread_stack_bytes("256M") == 256 * mib);
+  CHECK(thread_stack_bytes(" 1 g") == 1024 * mib);
+  CHECK(thread_stack_bytes("268435456B") == 256 * mib);
+  for (const char* text : {"", "1B", "x", "-4G", "4X", "99999999999999999999"}) CHECK(thread_stack_bytes(text) == usual);
 }

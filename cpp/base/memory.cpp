@@ -45,6 +45,13 @@ int64_t group_room(const ReadText& read, const std::string& folder, bool unified
   return std::max<int64_t>(0, limit - std::max<int64_t>(0, used - cache));
 }
 
+// Of this process (getrlimit); -1: none.
+int64_t limit_on(int resource) {
+  rlimit value;
+  const bool limited = getrlimit(resource, &value) == 0 && value.rlim_cur <= rlim_t(unlimited);
+  return limited ? int64_t(value.rlim_cur) : -1;
+}
+
 }  // namespace
 
 int64_t machine_room(const std::string& meminfo) {
@@ -80,17 +87,18 @@ MemoryRoom memory_room(const ReadText& read, int64_t address_limit, int64_t data
 }
 
 MemoryRoom memory_room() {
-  const auto limit = [](int resource) {
-    rlimit value;
-    const bool limited = getrlimit(resource, &value) == 0 && value.rlim_cur <= rlim_t(unlimited);
-    return limited ? int64_t(value.rlim_cur) : int64_t(-1);
-  };
-  MemoryRoom room = memory_room(read_text, limit(RLIMIT_AS), limit(RLIMIT_DATA));
+  MemoryRoom room = memory_room(read_text, limit_on(RLIMIT_AS), limit_on(RLIMIT_DATA));
   const int64_t promised = Arena::untouched_bytes();  // part of the address space already
   for (int64_t* part : {&room.machine, &room.container}) {
     if (*part != unlimited) *part = std::max<int64_t>(0, *part - promised);
   }
   return room;
+}
+
+int64_t address_room() {
+  const int64_t address = limit_on(RLIMIT_AS), data = limit_on(RLIMIT_DATA);
+  if (address < 0 && data < 0) return unlimited;
+  return address_room(read_text("/proc/self/statm"), sysconf(_SC_PAGESIZE), address, data);
 }
 
 int64_t MemoryRoom::smallest() const { return std::min({machine, container, address_space}); }

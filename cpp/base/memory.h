@@ -22,6 +22,9 @@ struct MemoryRoom {
 // Of this process, now. What plans have reserved and not touched yet counts as taken.
 MemoryRoom memory_room();
 
+// Bytes left under this process' limits on address space and data, now; INT64_MAX where there are none.
+int64_t address_room();
+
 // Throws SWAV_ERROR_MEMORY where `bytes` more do not fit: "<what> needs 7.10 GiB and this machine has 3.20 GiB to give;
 // <advice>". Small needs are not compared.
 void require_memory(int64_t bytes, const std::string& what, const std::string& advice);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "base/thread_stacks.h"
 
 // Swift's clang ships no omp.h; these few are all that is needed.
 extern "C" {
@@ -46,6 +47,7 @@ std::atomic<int> default_count{0};    // 0: not looked at yet
 thread_local int caller_threads = 0;  // 0: the process'
 thread_local CancellationFlag watched = nullptr;
 thread_local bool opens_region = false;  // this thread does, and holds the lock of Regions
+thread_local int running = 1;            // threads of its last region; libgomp ends those that a smaller one leaves out
 
 int wanted_threads() { return caller_threads > 0 ? caller_threads : process_threads.load(std::memory_order_relaxed); }
 
@@ -158,11 +160,13 @@ void prepare_team() {
 
 void for_each(int64_t count, Task task, void* context) {
   throw_if_set(watched);
-  const int team = int(std::min<int64_t>(threads(), count));
+  int team = int(std::min<int64_t>(threads(), count));
+  if (team > running) team = threads_with_stacks(team, running);
   std::unique_lock<std::mutex> region;
   if (team > 1) region = Regions::shared().enter();
   Tasks tasks{count, task, context, watched};
   if (region.owns_lock()) {
+    running = team;
     opens_region = true;
     open_region(&tasks, team);
     opens_region = false;
