@@ -69,6 +69,36 @@ foreach(file IN LISTS below)
   endif()
 endforeach()
 
+# Texts of the libraries are for programs as well: they do not speak of the command's flags (--sparse is tar's, --mpi srun's).
+file(GLOB_RECURSE libraries ${PACKAGE}/Sources/SwAV*/*.swift ${PACKAGE}/cpp/*.cpp ${PACKAGE}/cpp/*.h)
+foreach(file IN LISTS libraries)
+  file(READ ${file} text)
+  string(REPLACE ";" "," text "${text}")
+  string(REGEX REPLACE "//[^\n]*" "" text "${text}")
+  string(REGEX MATCHALL "\"[^\"\n]* --[a-z]+" flags "${text}")
+  list(FILTER flags EXCLUDE REGEX " --(sparse|mpi)$")
+  if(flags)
+    list(APPEND broken "${file} speaks of flags: ${flags}")
+  endif()
+endforeach()
+
+# What help and comments cite is in the repository.
+file(GLOB_RECURSE sources ${PACKAGE}/Sources/*.swift)
+set(cited)
+foreach(file IN LISTS sources)
+  file(READ ${file} text)
+  string(REGEX MATCHALL "(docs|Tests|cpp|include)/[A-Za-z0-9_/-]+(\\.[a-z]+)?" paths "${text}")
+  list(APPEND cited ${paths})
+endforeach()
+if(NOT cited)
+  list(APPEND broken "no source cites a file: its pattern is out of date")
+endif()
+foreach(path IN LISTS cited)
+  if(NOT EXISTS ${PACKAGE}/${path})
+    list(APPEND broken "a source cites ${path}, which is not there")
+  endif()
+endforeach()
+
 # No file is longer than 400 lines, but swav.h, which is the whole interface, and what protoc writes.
 file(GLOB_RECURSE files ${PACKAGE}/cpp/*.h ${PACKAGE}/cpp/*.cpp ${PACKAGE}/Tests/*.h ${PACKAGE}/Tests/*.c ${PACKAGE}/Tests/*.cpp
      ${PACKAGE}/Tests/*.swift ${PACKAGE}/Tests/*.py ${PACKAGE}/Sources/*.swift ${PACKAGE}/Sources/*.py)
