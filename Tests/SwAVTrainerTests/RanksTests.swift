@@ -264,6 +264,32 @@ struct RanksTests {
     }
   }
 
+  @Test func aSignalToOneRankEndsAnEvaluationOfAll() throws {
+    try folder.writePictures("many", perClass: 200)
+    let words = "evaluate knn --train many --val many --weights untrained --arch resnet50 --size 224 --json"
+    let outcome = try TrainerProcess.ranks(2, words.split(separator: " ").map(String.init), in: folder.path) { process in
+      func last() -> pid_t? { TrainerProcess.children(of: process).last }
+      wait(process) { last().map(catchesTermination) ?? false }
+      // Some of the hundred seconds that the features take on one core.
+      Thread.sleep(forTimeInterval: 2)
+      kill(try #require(last()), SIGTERM)
+    }
+    #expect(outcome.code == 143, "\(outcome.errors)")
+    let told = outcome.objects.compactMap { $0["stopped"] as? String }
+    #expect(
+      told.count == 1 && told[0].hasPrefix("rank 1 (") && told[0].hasSuffix("was asked to; nothing was measured"), "\(told)")
+    #expect(errors(outcome).isEmpty, "\(outcome.errors)")
+  }
+
+  /// Whether a process has a handler of SIGTERM by now.
+  private func catchesTermination(_ process: pid_t) -> Bool {
+    let status = (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""
+    guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigCgt:") }),
+      let mask = UInt64(line.dropFirst(7).trimmingCharacters(in: .whitespaces), radix: 16)
+    else { return false }
+    return mask >> (UInt64(SIGTERM) - 1) & 1 == 1
+  }
+
   @Test func aMistakeIsToldOnce() throws {
     let outcome = try pretrain("run", ranks: 3, "--epochs many")
     #expect(outcome.code == 64)

@@ -159,6 +159,8 @@ extension RankGroup {
   private func describe(_ error: any Error) -> RankFailure {
     if let failure = error as? RankFailure { return failure }
     let isCalledOff = (error as? EngineError)?.code == .cancelled || Cancellation.isCurrentCancelled
+    // Agreed on before: this rank throws it because another one was asked.
+    if isCalledOff, let first = stoppedBy { return first }
     return RankFailure(
       rank: rank, host: hosts[rank], exitCode: exitCode(error), reason: errorLine(error), isCalledOff: isCalledOff)
   }
