@@ -298,9 +298,6 @@ TEST_CASE("a backbone with more in it is refused naming the part; a head of anot
     CHECK(std::string(swav_error_message()) == path + text);
     CHECK(state_of(other.network) == before);
   }
-  with("conv1.0.weight");
-  CHECK(open_message(path, SWAV_ERROR_UNSUPPORTED) ==
-        " holds a ResNet whose stem has several convolutions (ResNet-C, ResNet-D); one of 7x7 or of 3x3 is known");
   // Momentum is told by nobody.
   with("classy_state_dict.optimizer.optim.state.0.momentum_buffer");
   {

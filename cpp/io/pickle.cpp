@@ -328,12 +328,16 @@ class Machine {
     if (!allows_(full)) {
       fail(SWAV_ERROR_UNSUPPORTED,
            "%s holds an object of Python, %s, which is not among those that weights are made of; nothing of it is executed "
-           "here: save the state_dict alone, in Python: torch.save(torch.load(FILE, weights_only=False)['state_dict'], "
-           "'weights.pth')",
-           path(), printable(full).c_str());
+           "here: save the state_dict alone, in Python: torch.save(torch.load(FILE, weights_only=False)%s, 'weights.pth')",
+           path(), printable(full).c_str(), is_module(full) ? ".state_dict()" : "['state_dict']");
     }
     push_new(PickleKind::name).text = full;
     return true;
+  }
+  // A file of a whole module, where the name shows it.
+  static bool is_module(const std::string& full) {
+    return full.rfind("torch.nn.modules.", 0) == 0 || full.rfind("torchvision.models.", 0) == 0 ||
+           full.rfind("timm.models.", 0) == 0;
   }
   static std::string printable(std::string text) {
     for (char& c : text) c = c < ' ' || c > '~' ? '?' : c;

@@ -250,4 +250,9 @@ const StoredTensor* KeyMap::find(const std::string& name, int32_t sets) const {
   return key.empty() ? nullptr : in_file(key);
 }
 
+const StoredTensor* KeyMap::prototypes_bias(const std::string& name, int32_t sets) const {
+  const std::string key = key_of(name, sets);
+  return key.empty() ? nullptr : in_file(key.substr(0, key.rfind('.')) + ".bias");
+}
+
 }  // namespace swav

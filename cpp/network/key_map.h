@@ -52,6 +52,10 @@ class KeyMap {
   // The tensor of the file that is the network's tensor `name` ("layer1.0.conv1.weight"); NULL where the file has none. `sets`
   // is the number of sets of prototypes.
   const StoredTensor* find(const std::string& name, int32_t sets) const;
+  // The bias beside a set of prototypes, `name` its weights; NULL where the file has none. SwAV's have none.
+  const StoredTensor* prototypes_bias(const std::string& name, int32_t sets) const;
+  // The tensor of the file that is named so behind the encoder's prefix, whatever the naming.
+  const StoredTensor* below_prefix(const std::string& key) const { return in_file(prefix_ + key); }
   // A tensor inside the stem or a stage that is none of the known ones; NULL where there is none.
   const StoredTensor* stranger(const std::set<const StoredTensor*>& known) const;
   bool has_head() const { return head_.has_value(); }

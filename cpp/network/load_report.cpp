@@ -79,6 +79,7 @@ void LoadReport::summarize() {
   if (r.prefix[0] != 0) text += std::string(", prefix ") + r.prefix;
   text += "): " + counted(r.matched, "matched");
   if (r.converted > 0) text += ", " + std::to_string(r.converted) + " of them converted";
+  if (left_bias_) text += "; the bias of its prototypes is left out: scores here are cosines alone";
   if (r.missing > 0) text += "; " + std::to_string(r.missing) + " missing and as before: " + first_names(r.missing_names);
   if (r.unexpected > 0) text += "; " + std::to_string(r.unexpected) + " unexpected: " + first_names(r.unexpected_names);
   copy_text(report_.summary, text);

@@ -13,6 +13,8 @@ class LoadReport {
   // A tensor that has a value although the file has none: converted from nothing.
   void match_without_file() { ++report_.matched, ++report_.converted; }
   void miss(const TensorEntry& entry);
+  // Prototypes of the file have a bias, which no score of ours has.
+  void leave_bias() { left_bias_ = true; }
   // Counts what the file has and nobody matched, and writes the summary.
   swav_load_report finish();
 
@@ -21,6 +23,7 @@ class LoadReport {
 
   const TensorFile& file_;
   std::vector<const StoredTensor*> matched_;
+  bool left_bias_ = false;
   swav_load_report report_{};
 };
 

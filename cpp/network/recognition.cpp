@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "network/variant.h"
 
 namespace swav {
 namespace {
@@ -16,10 +17,6 @@ class Deduction {
   // depth, width, base_width, stem and channels.
   void encoder(swav_network_config& c) const {
     const int32_t stem = extent("conv1.weight", 4, 0), side = extent("conv1.weight", 4, 3);
-    if (keys_.find("conv1.0.weight", 1) != nullptr) {
-      fail(SWAV_ERROR_UNSUPPORTED,
-           "%s holds a ResNet whose stem has several convolutions (ResNet-C, ResNet-D); one of 7x7 or of 3x3 is known", path_);
-    }
     if (stem == 0) fail(SWAV_ERROR_FORMAT, "%s: the first convolution is missing, or has no four dimensions", path_);
     if (side != 7 && side != 3) {
       fail(SWAV_ERROR_UNSUPPORTED, "%s holds a ResNet whose first convolution is %dx%d; 7x7 and 3x3 are known", path_, side,
@@ -133,7 +130,8 @@ void check_tensors(const TensorFile& file, const KeyMap& keys, const Description
     }
   }
   const auto count = std::count_if(tensors.entries().begin(), tensors.entries().end(), lacks);
-  if (count == 0) return check_strangers(file, keys, d);
+  check_strangers(file, keys, d);
+  if (count == 0) return;
   const auto first = std::find_if(tensors.entries().begin(), tensors.entries().end(), lacks);
   fail(SWAV_ERROR_FORMAT, "%s lacks %lld of the %zu tensors of a %s: %s%s", file.path().c_str(), static_cast<long long>(count),
        tensors.entries().size(), architecture_name(d.config).c_str(), first->name.c_str(), count > 1 ? ", ..." : "");
@@ -170,6 +168,7 @@ Recognition recognize(const TensorFile& file, const KeyMap& keys, const LoadChoi
   Recognition found;
   found.declaration = read_declaration(file.path(), file.metadata());
   found.guessed = found.declaration.format == 0;
+  check_variant(file.path(), keys);
   const swav_network_config config = configure(file, keys, choice, found.declaration);
   try {
     found.description = describe(config);

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "network/finite.h"
 #include "network/load_report.h"
+#include "network/variant.h"
 
 namespace swav {
 namespace {
@@ -30,6 +31,17 @@ class Loading {
       }
       visit(entry, stored, source(entry, stored));
     }
+  }
+
+  // Whether the file's prototypes add a bias to their scores, as lightly's do: ours are cosines.
+  bool leaves_bias(const TensorEntry& entry) const {
+    if (entry.role != Role::prototypes) return false;
+    const StoredTensor* bias = keys_.prototypes_bias(entry.name, description_.config.head_count);
+    if (bias == nullptr) return false;
+    if (bias->count() != entry.shape.front()) return true;
+    std::vector<float> values(size_t(entry.shape.front()));
+    file_.read(*bias, values.data());
+    return std::any_of(values.begin(), values.end(), [](float value) { return value != 0; });
   }
 
  private:
@@ -60,6 +72,7 @@ void fill(Parameters& to, const TensorFile& file, const Loading& loading, LoadRe
     if (source == Source::file) {
       read_tensor(file, *stored, entry, to.data(entry));
       report.match(*stored, entry);
+      if (loading.leaves_bias(entry)) report.leave_bias();
     } else if (source == Source::zero) {
       std::fill_n(static_cast<float*>(to.data(entry)), entry.count, 0.0f);
       report.match_without_file();
@@ -118,6 +131,7 @@ void load_weights(Network& network, const std::string& path, const LoadChoice& c
   const KeyMap keys(file, choice.prefix);
   const Declaration declared = read_declaration(path, file.metadata());
   LoadReport collected(file, keys, network.description(), declared.format == 0);
+  check_variant(path, keys);
   Parameters loaded = network.parameters();
   fill(loaded, file, Loading(file, keys, network.description(), choice), collected);
   check_strangers(file, keys, network.description());
@@ -143,11 +157,14 @@ swav_load_report preview(const TensorFile& file, const LoadChoice& choice, swav_
   const Recognition found = recognize(file, keys, choice);
   LoadReport collected(file, keys, found.description, found.guessed);
   const Inventory tensors(found.description);
-  Loading(file, keys, found.description, choice)
-      .for_each(tensors.entries(), [&](const TensorEntry& entry, const StoredTensor* stored, Source source) {
-        if (source == Source::file) collected.match(*stored, entry);
-        if (source == Source::zero) collected.match_without_file();
-      });
+  const Loading loading(file, keys, found.description, choice);
+  loading.for_each(tensors.entries(), [&](const TensorEntry& entry, const StoredTensor* stored, Source source) {
+    if (source == Source::file) {
+      collected.match(*stored, entry);
+      if (loading.leaves_bias(entry)) collected.leave_bias();
+    }
+    if (source == Source::zero) collected.match_without_file();
+  });
   config = found.description.config;
   return collected.finish();
 }
