@@ -101,6 +101,15 @@ TEST_CASE("where a backbone lacks parts and has others, a part that no network o
       [](const std::string& name) { return name == "layer2.1.conv2.weight" ? "layer2.1.convs.0.weight" : name; }, everything);
   CHECK(open_message(path, SWAV_ERROR_UNSUPPORTED) ==
         " holds a ResNet with parts that a resnet50b4 has not: layer2.1.convs.0.weight");
+  // As SKNet's: an encoder by its stem and downsamples, and no block of torchvision's.
+  const auto selective = [](const std::string& name) {
+    const size_t at = name.find(".conv");
+    return name.rfind("layer", 0) != 0 || at == std::string::npos ? name
+                                                                  : name.substr(0, at + 6) + ".conv" + name.substr(at + 6);
+  };
+  write_renamed(original, path, selective, everything);
+  CHECK(open_message(path, SWAV_ERROR_UNSUPPORTED) ==
+        " holds a ResNet whose blocks have no conv1 and conv2, as those of torchvision have");
 }
 
 TEST_CASE("a bias of prototypes that is not zero is said to be left out, by opening, loading and recognising") {

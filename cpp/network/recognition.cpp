@@ -72,6 +72,10 @@ class Deduction {
       while (count < 100 && (has(prefix, count, "conv1") || has(prefix, count, "conv2"))) ++count;
       text += (stage ? ", " : "") + std::to_string(count);
     }
+    if (blocks == std::array{0, 0, 0, 0}) {
+      fail(SWAV_ERROR_UNSUPPORTED, "%s holds a ResNet whose blocks have no conv1 and conv2, as those of torchvision have",
+           path_);
+    }
     const bool bottleneck = has("layer1.", 0, "conv3") || has("layer2.", 0, "conv3");
     if (!bottleneck && blocks == std::array{2, 2, 2, 2}) return 18;
     if (blocks == std::array{3, 4, 6, 3}) return bottleneck ? 50 : 34;
