@@ -72,8 +72,8 @@ extension Network {
     return (Network(handle: try unwrap(network)), LoadReport(report))
   }
 
-  /// Fills this network from such a file. Throws and changes nothing when a shape differs, a tensor of the backbone is missing, or
-  /// a value is not finite.
+  /// Fills this network from such a file. Throws and changes nothing when a shape differs, a tensor of the backbone is missing, the
+  /// file's backbone has parts that the network's has not, or a value is not finite.
   @discardableResult
   public func load(_ path: String, _ options: LoadOptions = LoadOptions()) throws(EngineError) -> LoadReport {
     var report = swav_load_report()
