@@ -62,10 +62,11 @@ const Variant variants[] = {
        reshape(t, "layer1.0.conv1.weight", {8, 4, 1, 1});
        reshape(t, "layer1.0.conv2.weight", {8, 8, 3, 3});
      }},
-    {"norms without statistics (as group-norm has)",
+    {"norms without statistics (as group-norm has, or a file without buffers)",
      [](std::vector<FileTensor>& tensors) {
        for (FileTensor& t : tensors) {
-         if (t.name.find(".running_") != std::string::npos) t.name = "others." + t.name;
+         const bool is_buffer = t.name.find(".running_") != std::string::npos || is_counter(t.name);
+         if (is_buffer) t.name = "others." + t.name;
        }
      }},
 };

@@ -19,8 +19,9 @@ class Differences {
     add(is_grouped, "grouped convolutions (as ResNeXt has)");
     add(!is_grouped && stem > 0 && wide > stem && has("layer1.0.conv3.weight"),
         "bottlenecks wider than its stem (as Wide ResNet has)");
-    add(has("bn1.weight") && !has("bn1.running_mean") && !has("layer4.0.bn1.running_mean"),
-        "norms without statistics (as group-norm has)");
+    // A file that has lost the statistics alone has the counters beside them.
+    add(has("bn1.weight") && !has("bn1.running_mean") && !has("layer4.0.bn1.running_mean") && !has("bn1.num_batches_tracked"),
+        "norms without statistics (as group-norm has, or a file without buffers)");
   }
 
   const std::string& text() const { return text_; }
