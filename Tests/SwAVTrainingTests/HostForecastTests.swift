@@ -19,17 +19,17 @@ import Testing
   }
 
   @Test func messagesOfAStepAreCounted() {
-    let traffic = StepTraffic(gradientBytes: 8e6, shortMessages: 100, shortBytes: 1e5)
+    let traffic = StepTraffic(gradientBytes: 32e6, shortMessages: 100, shortBytes: 1e5)
     let network = HostNetwork(bytesPerSecond: 1e9, latency: 1e-4)
     #expect(traffic.byteSeconds(1, network) == 0 && traffic.messageSeconds(1, network) == 0)
     // Three quarters of the gradients out and in, the short ones of three others.
-    #expect(abs(traffic.byteSeconds(4, network) - (2 * 8e6 * 0.75 + 3e5) / 1e9) < 1e-12)
-    // Two rounds of each short one, two pieces of gradients to three others twice.
+    #expect(abs(traffic.byteSeconds(4, network) - (2 * 32e6 * 0.75 + 3e5) / 1e9) < 1e-12)
+    // Two rounds of each short one, two pieces of gradients, of 16 MiB, to three others twice.
     #expect(abs(traffic.messageSeconds(4, network) - 1e-4 * (200 + 12)) < 1e-12)
     // Three parts of each host go out, and their sum comes in.
     var inParts = traffic
     inParts.parts = 12
-    #expect(abs(inParts.byteSeconds(4, network) - ((3 + 1) * 8e6 * 0.75 + 3 * 3e5) / 1e9) < 1e-12)
+    #expect(abs(inParts.byteSeconds(4, network) - ((3 + 1) * 32e6 * 0.75 + 3 * 3e5) / 1e9) < 1e-12)
     #expect(abs(inParts.messageSeconds(4, network) - 1e-4 * (200 + 36)) < 1e-12)
   }
 

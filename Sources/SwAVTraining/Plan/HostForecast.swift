@@ -114,8 +114,8 @@ struct StepTraffic: Equatable {
   /// Of a batch, where there are more than hosts: each host sends what each of its parts has.
   var parts = 1
 
-  /// Gradients are exchanged in pieces of so many bytes.
-  private static let piece = Double(4 << 20)
+  /// Gradients are exchanged in pieces of so many bytes: piece_bytes of cpp/comm/process_group.cpp.
+  private static let piece = Double(16 << 20)
   /// Of the loss, figures of health, checks for what is not finite, and what ranks agree on before a step.
   private static let otherMessages = 18.0
   /// Of an assigned crop's codes beside the iterations: score spread, largest scores, marginal error, entropy.
