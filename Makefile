@@ -112,7 +112,7 @@ sanitize-thread: setup  ## The C++ tests that use threads, under ThreadSanitizer
 
 THREADED_SWIFT = SwAVModelTests|SwAVDataTests|SwAVEvaluationTests|DataFactsTests|PretrainingRunTests|RunLengthTests|ValidationTests
 SANITIZED_SWIFT = --sanitize=thread --scratch-path .build/sanitize-thread
-sanitize-thread-swift: setup  ## The Swift tests that use threads, under ThreadSanitizer; its build alone takes seven minutes
+sanitize-thread-swift: setup  ## The Swift tests that use threads, under ThreadSanitizer; its build alone takes more than ten minutes
 	swift build --build-tests $(SANITIZED_SWIFT)
 	@mkdir -p build
 	clang -O1 -Wall -Wextra -fPIC -shared -o build/mutex_for_thread_sanitizer.so Tests/Scripts/mutex_for_thread_sanitizer.c

@@ -9,7 +9,7 @@ import SwAVEvaluation
 /// multiplied by the inverse of a square root of their covariance (a Cholesky factor: only products of rows matter, and those are
 /// the same for all roots), so that two pictures are alike where nothing tells them apart.
 struct Whitening {
-  /// [dim][dim + 1]: a row of the inverse factor, and what it gives for the mean.
+  /// [dim][dim + 1]: the rows of the inverse factor, and behind each the layer's bias, 0, as the rows that it gets are centred.
   private let layer: [Float]
   private let dim: Int
 
