@@ -659,6 +659,13 @@ typedef struct swav_communicator {
   swav_status (*barrier)(void *context);
   /* What went wrong in the last call that failed, one line, valid until the next call; may be NULL. */
   const char *(*message)(void *context);
+  /* Both or neither, NULL: transfers beside the computation, so that gradients travel while others are computed. begin: the
+   * bytes at sent + r * stride go to rank r, of stride 0 the same ones to all, and received[r * bytes ..] becomes what rank r
+   * sends to this one. It returns at once; the arrays are the transfer's until it is done. Transfers of one tag, 0 to 7, belong
+   * together on all ranks; ranks begin those of different tags in different orders. */
+  swav_status (*begin)(void *context, int32_t tag, const void *sent, int64_t stride, int64_t bytes, void *received);
+  /* Moves on all transfers, and says whether that of `tag` is done; with `wait` it returns once it is. */
+  swav_status (*advance)(void *context, int32_t tag, bool wait, bool *done);
 } swav_communicator;
 
 /* How many processes a launcher (mpirun, srun) has started together with this one, by the variables that it sets; 1: this one

@@ -13,6 +13,7 @@ enum LaunchedRanks {
 
   /// Joins the others, where there are some. Before anything is printed.
   static func join() throws {
+    warnOfMissingPMI()
     let group = try RankGroup.launched { error in Failure.exitCode(for: error) }
     opened.withLock { $0 = group }
     guard let group else { return }
@@ -21,6 +22,19 @@ enum LaunchedRanks {
     let nowhere = open("/dev/null", O_WRONLY)
     dup2(nowhere, STDOUT_FILENO)
     close(nowhere)
+  }
+
+  /// Of a cluster whose `srun` tells its processes nothing of each other unless asked: MPI then ends the process with advice on how to
+  /// build MPI. A note and no error, as MPI libraries that ask Slurm itself do without.
+  private static func warnOfMissingPMI() {
+    let environment = ProcessInfo.processInfo.environment
+    guard RankGroup.launchedSize > 1, environment["SLURM_STEP_ID"] != nil, environment["SLURM_PROCID"] == "0",
+      !environment.keys.contains(where: { $0.hasPrefix("PMI") || $0.hasPrefix("OMPI_COMM_WORLD") })
+    else { return }
+    let text =
+      "note: srun gave its processes no PMI, by which those of MPI find each other; if MPI stops here, use srun --mpi=pmix (Open MPI) "
+      + "or --mpi=pmi2 (MPICH); srun --mpi=list names what this cluster has\n"
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
 
   /// Seconds that a rank waits for the others: longer than the root needs for what it does alone.

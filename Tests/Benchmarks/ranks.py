@@ -24,29 +24,35 @@ MPIRUN = "mpirun --allow-run-as-root --oversubscribe --bind-to none --mca btl_va
 HOSTS = [("swav-host0", "10.77.12.1"), ("swav-host1", "10.77.12.2")]
 
 
-def step_seconds(command, steps):
-    """Seconds of each step but the first, as the run's own rows have them: mpirun hands lines on in bunches."""
+def step_seconds(command, steps, twin=False):
+    """Seconds of each step but the first, as the run's own rows have them: mpirun hands lines on in bunches. With a twin the same
+    command runs beside it, as two ranks of one machine have it that exchange nothing."""
     times = []
+    environment = os.environ | {"OMP_WAIT_POLICY": "passive"}
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as errors:
         words = command + ["--output", folder + "/run", "--steps", str(steps), "--json"]
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True,
-                              env=os.environ | {"OMP_WAIT_POLICY": "passive"}) as process:
+        other = subprocess.Popen(command + ["--output", folder + "/twin", "--steps", str(10 * steps)], stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, env=environment) if twin else None
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment) as process:
             for line in process.stdout:
                 row = json.loads(line) if line.startswith("{") else {}
                 if row.get("type") == "step":
                     times.append(row["seconds"])
+        if other:
+            other.kill()
+            other.wait()
         if process.returncode != 0:
             errors.seek(0)
             sys.exit(f"ranks: {' '.join(words)} ended with {process.returncode}: {errors.read().decode()[-600:]}")
     return [b - a for a, b in zip(times[1:], times[2:])]
 
 
-def measure(ways, rounds, steps):
-    """Medians of each way, which take turns."""
+def measure(ways, rounds, steps, twins=()):
+    """Medians of each way, which take turns; those of `twins` beside another of their kind."""
     found = {name: [] for name in ways}
     for turn in range(rounds):
         for name in (list(ways) if turn % 2 == 0 else list(ways)[::-1]):
-            found[name] += step_seconds(ways[name], steps)
+            found[name] += step_seconds(ways[name], steps, name in twins)
     return {name: statistics.median(times) for name, times in found.items()}
 
 
@@ -135,7 +141,7 @@ def network(arguments):
             batch = half.index("--batch") + 1
             half[batch] = str(int(half[batch]) // 2)
             medians = measure({"half": half, "near": MPIRUN + ["-n", "2"] + pretrain(arguments, 1),
-                               "across": across(folder) + pretrain(arguments, 1)}, arguments.rounds, arguments.steps)
+                               "across": across(folder) + pretrain(arguments, 1)}, arguments.rounds, arguments.steps, ["half"])
     finally:
         clear_hosts()
     flags = arguments.flags or SMALL
@@ -144,7 +150,7 @@ def network(arguments):
     rows = [json.loads(line) for line in subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()]
     planned = next(row for row in rows if row["type"] == "hosts" and row["hosts"] == 2)["network_seconds"]
     measured, step = medians["across"] - medians["half"], medians["half"] + planned
-    print(f"half the batch, alone: {medians['half']:.3f} s; 2 ranks side by side: {medians['near']:.3f} s; over {arguments.rate} and "
+    print(f"half the batch, beside another half: {medians['half']:.3f} s; 2 ranks side by side: {medians['near']:.3f} s; over {arguments.rate} and "
           f"{delay}: {medians['across']:.3f} s, of which the network {measured:.3f} s")
     print(f"the model: {step:.3f} s ({medians['across'] / step - 1:+.1%}), the network {planned:.3f} s")
 

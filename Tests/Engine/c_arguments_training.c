@@ -113,6 +113,18 @@ static swav_status broadcast_own(void *context, void *values, int64_t bytes, int
   return SWAV_OK;
 }
 
+static swav_status begin_own(void *context, int32_t tag, const void *sent, int64_t stride, int64_t bytes, void *received) {
+  (void)context, (void)tag, (void)stride;
+  memcpy(received, sent, (size_t)bytes);
+  return SWAV_OK;
+}
+
+static swav_status advance_own(void *context, int32_t tag, bool wait, bool *done) {
+  (void)context, (void)tag, (void)wait;
+  *done = true;
+  return SWAV_OK;
+}
+
 static swav_status wait_for_own(void *context) {
   (void)context;
   return SWAV_OK;
@@ -136,6 +148,8 @@ static void groups(swav_network *network) {
   GROUP("gather, broadcast or barrier is NULL", gather, NULL);
   GROUP("gather, broadcast or barrier is NULL", broadcast, NULL);
   GROUP("gather, broadcast or barrier is NULL", barrier, NULL);
+  GROUP("one of begin and advance is NULL", begin, begin_own);
+  GROUP("one of begin and advance is NULL", advance, advance_own);
   swav_communicator three = alone;
   three.size = 3;
   REFUSED("batch is 2, and there are 3 ranks", swav_trainer_create_in_group(network, &config, &three, &group, &trainer));

@@ -63,6 +63,65 @@ TEST_CASE("a sum has the bits of adding rank by rank, whether it is gathered or 
   }
 }
 
+TEST_CASE("a gradual sum has the bits of adding rank by rank, whatever is ready when") {
+  for (const int ranks : {2, 3, 4}) {
+    for (const int64_t count : {int64_t{1}, int64_t{64}, int64_t{129}, int64_t{4097}}) {
+      CAPTURE(ranks);
+      CAPTURE(count);
+      Floats expected = part_of_rank(0, count);
+      for (int r = 1; r < ranks; ++r) {
+        const Floats part = part_of_rank(r, count);
+        for (size_t i = 0; i < expected.size(); ++i) expected[i] += part[i];
+      }
+      std::vector<char> equal(size_t(ranks), 0);
+      Letters letters;
+      ThreadGroup threads(ranks);
+      threads.run([&](Communicator& member) {
+        Correspondent correspondent(member, letters);
+        swav_communicator functions = functions_of(correspondent, true);
+        Correspondent::add_transfers(functions);
+        ProcessGroup group(functions, false, 1, 64);
+        bool all = true;
+        for (int turn = 0; turn < 3; ++turn) {
+          const Floats whole = part_of_rank(member.rank(), count);
+          // What is not ready yet has other values.
+          Floats values(whole.size(), 0);
+          group.gradual()->begin(values.data(), count);
+          const int64_t stretch = 30 + 50 * member.rank() + turn;
+          for (int64_t from = count; from > 0;) {
+            const int64_t next = std::max(from - stretch, int64_t{0});
+            std::copy(whole.begin() + next, whole.begin() + from, values.begin() + next);
+            from = next;
+            group.gradual()->ready(from);
+          }
+          group.sum(values.data(), group.gradual()->finish());
+          all = all && values == expected;
+        }
+        equal[size_t(member.rank())] = all;
+      });
+      for (const char same : equal) CHECK(same);
+    }
+  }
+}
+
+TEST_CASE("gradients that are summed during the backward pass leave the weights that those summed after it do") {
+  for (const int64_t images : {int64_t{0}, int64_t{2}}) {
+    for (const int ranks : {2, 3}) {
+      CAPTURE(images);
+      CAPTURE(ranks);
+      Run after;
+      after.config.micro_batch = images;
+      after.run(ranks);
+      CHECK(after.begun == 0);
+      Run during = after;
+      during.bucket = 500;
+      during.run(ranks);
+      CHECK(during.values == after.values);
+      CHECK(during.begun >= 2 * during.steps * int64_t(during.values[0].size() / 500));
+    }
+  }
+}
+
 TEST_CASE("a value that is not a number on one rank is the largest of all") {
   ThreadGroup threads(3);
   std::vector<char> found(3, 0);

@@ -6,6 +6,7 @@
 
 #include "api/trainer_config.h"
 #include "base/status.h"
+#include "begun_transfers.h"
 #include "comm/parts.h"
 #include "comm/process_group.h"
 #include "rank_share.h"
@@ -66,27 +67,34 @@ struct Run {
   swav_trainer_config config = queue_training();
   std::string load, save;  // checkpoints, where they are not empty
   int first = 0, steps = 2;
-  float spoilt = 0;  // added to the very last number of the crops of every step
+  float spoilt = 0;    // added to the very last number of the crops of every step
+  int64_t bucket = 0;  // of gradients that are summed during the backward pass; 0: after it
 
   std::vector<Floats> values;  // of each rank
   std::vector<double> losses;
   std::vector<swav_step_report> reports;
+  int64_t begun = 0;  // transfers of rank 0 beside its computation
   swav_health health{};
   swav_checkpoint_info info{};
 
   void run(int ranks) {
     values.assign(size_t(ranks), {});
     std::string error;
+    Letters letters;
     ThreadGroup threads(ranks);
     threads.run([&](Communicator& member) {
       const int count = api::parts_of(group.parts, ranks) / ranks;
-      ProcessGroup all(functions_of(member, true), group.fast, count);
+      Correspondent correspondent(member, letters);
+      swav_communicator functions = functions_of(correspondent, true);
+      if (bucket > 0) Correspondent::add_transfers(functions);
+      ProcessGroup all(functions, group.fast, count, bucket);
       Parts parts(all, count);
       try {
         run_rank(parts);
       } catch (const Error& failure) {
         if (member.rank() == 0) error = failure.what();
       }
+      if (member.rank() == 0) begun = correspondent.begun();
     });
     if (!error.empty()) fail(SWAV_ERROR_NUMERIC, "%s", error.c_str());
   }

@@ -310,6 +310,16 @@ struct RanksTests {
     #expect(errors(parts).count == 1 && errors(parts)[0].contains("as 6, or 0"), "\(parts.errors)")
   }
 
+  /// Whether MPI starts then or ends the process is its own affair.
+  @Test func aStepOfSlurmWithoutPMIIsToldWhatToAskFor() throws {
+    let step = ["SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "2"]
+    for rank in ["0", "1"] {
+      let alone = try TrainerProcess.run(
+        ["info"], environment: step.merging(["SLURM_PROCID": rank]) { $1 }, in: folder.path)
+      #expect(alone.errors.contains("srun --mpi=pmix (Open MPI)") == (rank == "0"), "\(alone.errors)")
+    }
+  }
+
   @Test func whatIsForOneProcessIsNotDoneByMany() throws {
     let outcome = try TrainerProcess.ranks(2, ["info"], in: folder.path)
     #expect(outcome.code == 64)

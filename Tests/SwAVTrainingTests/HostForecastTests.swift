@@ -21,16 +21,37 @@ import Testing
   @Test func messagesOfAStepAreCounted() {
     let traffic = StepTraffic(gradientBytes: 32e6, shortMessages: 100, shortBytes: 1e5)
     let network = HostNetwork(bytesPerSecond: 1e9, latency: 1e-4)
-    #expect(traffic.byteSeconds(1, network) == 0 && traffic.messageSeconds(1, network) == 0)
+    #expect(traffic.gradientSeconds(1, network) == 0 && traffic.shortSeconds(1, network) == 0)
+    #expect(traffic.messageSeconds(1, network) == 0)
     // Three quarters of the gradients out and in, the short ones of three others.
-    #expect(abs(traffic.byteSeconds(4, network) - (2 * 32e6 * 0.75 + 3e5) / 1e9) < 1e-12)
-    // Two rounds of each short one, two pieces of gradients, of 16 MiB, to three others twice.
-    #expect(abs(traffic.messageSeconds(4, network) - 1e-4 * (200 + 12)) < 1e-12)
+    #expect(abs(traffic.gradientSeconds(4, network) - 2 * 32e6 * 0.75 / 1e9) < 1e-12)
+    #expect(abs(traffic.shortSeconds(4, network) - 3e5 / 1e9) < 1e-12)
+    // Two rounds of each short one, eight pieces of gradients, of 4 MiB, to three others twice.
+    #expect(abs(traffic.messageSeconds(4, network) - 1e-4 * (200 + 48)) < 1e-12)
     // Three parts of each host go out, and their sum comes in.
     var inParts = traffic
     inParts.parts = 12
-    #expect(abs(inParts.byteSeconds(4, network) - ((3 + 1) * 32e6 * 0.75 + 3 * 3e5) / 1e9) < 1e-12)
-    #expect(abs(inParts.messageSeconds(4, network) - 1e-4 * (200 + 36)) < 1e-12)
+    inParts.overlap = 0.5
+    #expect(abs(inParts.gradientSeconds(4, network) - (3 + 1) * 32e6 * 0.75 / 1e9) < 1e-12)
+    #expect(abs(inParts.shortSeconds(4, network) - 3 * 3e5 / 1e9) < 1e-12)
+    #expect(abs(inParts.messageSeconds(4, network) - 1e-4 * (200 + 6 * 23)) < 1e-12)
+    #expect(inParts.overlap(4) == 0 && inParts.overlap(12) == 0.5)
+  }
+
+  @Test func gradientsTravelDuringTheLastPassOfTheBackward() throws {
+    func overlap(_ values: [(String, String)]) throws -> Double {
+      try StepTraffic(of: plan([("crops", "2x64+4x32"), ("batch", "64"), ("epochs", "2")] + values).configuration).overlap(2)
+    }
+    // Two thirds of a step are backward, two thirds of the pixels are of the first crops, and a quarter of their pass is the last stage's.
+    #expect(abs(try overlap([]) - 2.0 / 3 * 2 / 3 * 0.75) < 1e-12)
+    #expect(abs(try overlap([("micro-batch", "16")]) - 2.0 / 3 * 2 / 3 * 0.75 / 2) < 1e-12, "four, of which each host has two")
+    #expect(try overlap([("rank-sums", "fast")]) == 0)
+    // What travels then is no time of the network.
+    let planned = try plan([("crops", "2x64+4x32"), ("batch", "64"), ("epochs", "2")])
+    let traffic = try StepTraffic(of: planned.configuration)
+    let network = HostNetwork(bytesPerSecond: 1e12, latency: 1e-12)
+    let two = try HostForecast.all(upTo: 2, over: network, planned, images: 10_000)[1]
+    #expect(abs(two.networkSeconds - traffic.shortSeconds(2, network) - traffic.messageSeconds(2, network)) < 1e-12)
   }
 
   private func plan(_ values: [(String, String)]) throws -> PretrainPlan {

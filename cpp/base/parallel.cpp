@@ -46,6 +46,7 @@ std::atomic<int> process_threads{0};  // 0: the default
 std::atomic<int> default_count{0};    // 0: not looked at yet
 thread_local int caller_threads = 0;  // 0: the process'
 thread_local CancellationFlag watched = nullptr;
+thread_local FunctionRef<void()> meanwhile;
 thread_local bool opens_region = false;  // this thread does, and holds the lock of Regions
 thread_local int running = 1;            // threads of its last region; libgomp ends those that a smaller one leaves out
 
@@ -96,11 +97,13 @@ struct Tasks {
   std::atomic<int64_t> next{0};
 };
 
+// Worker 0 is the thread that opens the region: of the others none has a `meanwhile`.
 [[gnu::noinline]] void work_off(Tasks& tasks, int worker) {
   while (!is_set(tasks.flag)) {
     const int64_t i = tasks.next.fetch_add(1, std::memory_order_relaxed);
     if (i >= tasks.count) return;
     tasks.task(tasks.context, i, worker);
+    if (meanwhile) meanwhile();
   }
 }
 
@@ -137,6 +140,10 @@ void set_threads(int count) {
 int set_caller_threads(int count) { return std::exchange(caller_threads, std::max(0, count)); }
 
 void forget_default_threads() { default_count = 0; }
+
+Meanwhile::Meanwhile(FunctionRef<void()> body) : before_(std::exchange(meanwhile, body)) {}
+
+Meanwhile::~Meanwhile() { meanwhile = before_; }
 
 CancellationFlag watch_cancellation(CancellationFlag flag) { return std::exchange(watched, flag); }
 

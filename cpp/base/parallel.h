@@ -13,6 +13,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "base/function_ref.h"
 #include "base/thread_count.h"
 
 namespace swav::parallel {
@@ -50,6 +51,19 @@ class Uninterrupted {
 
  private:
   CancellationFlag flag_;
+};
+
+// While it lives, the thread that made it calls body() between its tasks of for_each: for what moves on only when somebody
+// looks. The body does not throw, and calls no for_each.
+class Meanwhile {
+ public:
+  explicit Meanwhile(FunctionRef<void()> body);
+  ~Meanwhile();
+  Meanwhile(const Meanwhile&) = delete;
+  Meanwhile& operator=(const Meanwhile&) = delete;
+
+ private:
+  FunctionRef<void()> before_;
 };
 
 namespace detail {

@@ -12,6 +12,8 @@
 
 namespace swav {
 
+class GradualSum;
+
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -29,6 +31,10 @@ class Communicator {
   // rank and, of a rank, in their order. What the others hold is lost.
   virtual void sum_parts(FunctionRef<float*(int)> array, int parts, int64_t count);
   virtual void sum_parts(FunctionRef<double*(int)> array, int parts, int64_t count);
+
+  // The group's sum of an array that becomes ready little by little, where its transport moves bytes while ranks compute; else
+  // NULL.
+  virtual GradualSum* gradual() { return nullptr; }
 
   // all[r * bytes ..] becomes what rank r gave as `mine`; they do not overlap.
   virtual void gather(const void* mine, int64_t bytes, void* all) = 0;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -43,16 +44,18 @@ struct Library {
   int (*MPI_Isend)(const void*, int, Handle type, int to, int tag, Handle, void* request);
   int (*MPI_Irecv)(void*, int, Handle type, int from, int tag, Handle, void* request);
   int (*MPI_Waitall)(int, void* requests, void* statuses);
+  int (*MPI_Testall)(int, void* requests, int* all, void* statuses);
   int (*MPI_Bcast)(void*, int, Handle, int root, Handle);
   int (*MPI_Barrier)(Handle);
 };
 
 constexpr int serialized = 2;                        // calls of several threads, one at a time
 constexpr int64_t piece_bytes = int64_t{128} << 10;  // of a long message
-constexpr int tag = 1;
-constexpr int64_t most_count = int64_t{1} << 30;  // numbers of a call, which counts in an int
-constexpr unsigned abort_seconds = 10;            // after which SIGALRM ends this process, and so the job
-constexpr int most_error_string = 8192;           // above the MPI_MAX_ERROR_STRING of both families
+constexpr int tag = 1, first_begun_tag = 2;          // of messages; those of what is begun follow
+constexpr int tags = 8;                              // that callers of begin use
+constexpr int64_t most_count = int64_t{1} << 30;     // numbers of a call, which counts in an int
+constexpr unsigned abort_seconds = 10;               // after which SIGALRM ends this process, and so the job
+constexpr int most_error_string = 8192;              // above the MPI_MAX_ERROR_STRING of both families
 
 template <class F>
 bool find(void* library, const char* name, F*& function) {
@@ -90,7 +93,7 @@ bool fill(void* handle, Library& l) {
          SWAV_FIND(MPI_Abort) && SWAV_FIND(MPI_Comm_rank) && SWAV_FIND(MPI_Comm_size) && SWAV_FIND(MPI_Comm_dup) &&
          SWAV_FIND(MPI_Comm_set_errhandler) && SWAV_FIND(MPI_Error_string) && SWAV_FIND(MPI_Allreduce) &&
          SWAV_FIND(MPI_Allgather) && SWAV_FIND(MPI_Alltoall) && SWAV_FIND(MPI_Isend) && SWAV_FIND(MPI_Irecv) &&
-         SWAV_FIND(MPI_Waitall) && SWAV_FIND(MPI_Bcast) && SWAV_FIND(MPI_Barrier);
+         SWAV_FIND(MPI_Waitall) && SWAV_FIND(MPI_Testall) && SWAV_FIND(MPI_Bcast) && SWAV_FIND(MPI_Barrier);
 #undef SWAV_FIND
 }
 
@@ -124,12 +127,18 @@ Library load() {
        launched_ranks());
 }
 
+struct Transfer {
+  std::vector<char> requests;
+  int count = 0;
+};
+
 struct World {
   std::mutex mutex;
   bool open = false;
   Library library;
-  Handle group = 0;  // the ranks, with messages apart from those of the host's own
-  std::vector<char> requests;
+  Handle group = 0;                      // the ranks, with messages apart from those of the host's own
+  Transfer whole;                        // that a call begins and ends
+  std::array<Transfer, tags> transfers;  // that calls begin and others end
   swav_communicator functions{};
   std::string message;
   LateWatch late;
@@ -171,28 +180,41 @@ swav_status too_long(int64_t bytes) {
   return SWAV_ERROR_LIMIT;
 }
 
-// `bytes` from at(rank) to each other rank, and of each to `received`. In pieces that are all under way at once: before a long
-// message MPI asks the receiver whether it is ready, and over TCP the answer to a single one waits behind what goes the other
-// way.
-swav_status trade(FunctionRef<const char*(int)> at, int64_t bytes, char* received) {
+// Begins to send `bytes` from sent + stride * rank to each other rank, and to receive as many of each. In pieces that are all
+// under way at once: before a long message MPI asks the receiver whether it is ready, and over TCP the answer to a single one
+// waits behind what goes the other way.
+swav_status start(Transfer& transfer, int tag, const char* sent, int64_t stride, int64_t bytes, char* received) {
   World& w = world();
   const Library& l = w.library;
   const int rank = w.functions.rank, size = w.functions.size;
   const int64_t pieces = (bytes + piece_bytes - 1) / piece_bytes;
-  w.requests.resize(size_t(2 * pieces * (size - 1)) * l.request_bytes);
-  int code = 0, count = 0;
-  const auto request = [&] { return w.requests.data() + size_t(count++) * l.request_bytes; };
+  transfer.requests.resize(size_t(2 * pieces * (size - 1)) * l.request_bytes);
+  transfer.count = 0;
+  int code = 0;
+  const auto request = [&] { return transfer.requests.data() + size_t(transfer.count++) * l.request_bytes; };
   for (int64_t begin = 0; begin < bytes && code == 0; begin += piece_bytes) {
     const int some = int(std::min(piece_bytes, bytes - begin));
     for (int step = 1; step < size && code == 0; ++step) {
       const int from = (rank + size - step) % size, to = (rank + step) % size;
       code = l.MPI_Irecv(received + from * bytes + begin, some, l.bytes, from, tag, w.group, request());
-      if (code == 0) code = l.MPI_Isend(at(to) + begin, some, l.bytes, to, tag, w.group, request());
+      if (code == 0) code = l.MPI_Isend(sent + to * stride + begin, some, l.bytes, to, tag, w.group, request());
     }
   }
   if (code != 0) return checked(code);
-  std::memcpy(received + rank * bytes, at(rank), size_t(bytes));
-  return checked(l.MPI_Waitall(count, w.requests.data(), l.statuses_ignore));
+  std::memcpy(received + rank * bytes, sent + rank * stride, size_t(bytes));
+  return SWAV_OK;
+}
+
+swav_status finish(Transfer& transfer) {
+  const Library& l = world().library;
+  return checked(l.MPI_Waitall(transfer.count, transfer.requests.data(), l.statuses_ignore));
+}
+
+swav_status trade(const void* sent, int64_t stride, int64_t bytes, void* received) {
+  Transfer& whole = world().whole;
+  if (const swav_status s = start(whole, tag, static_cast<const char*>(sent), stride, bytes, static_cast<char*>(received)))
+    return s;
+  return finish(whole);
 }
 
 swav_status gather(void*, const void* mine, int64_t bytes, void* all) {
@@ -200,8 +222,7 @@ swav_status gather(void*, const void* mine, int64_t bytes, void* all) {
   const Library& l = world().library;
   if (bytes > most_count) return too_long(bytes);
   if (bytes > piece_bytes) {
-    const auto same = [&](int) { return static_cast<const char*>(mine); };
-    return trade(FunctionRef<const char*(int)>(same), bytes, static_cast<char*>(all));
+    return trade(mine, 0, bytes, all);
   }
   return checked(l.MPI_Allgather(mine, int(bytes), l.bytes, all, int(bytes), l.bytes, world().group));
 }
@@ -211,8 +232,7 @@ swav_status exchange(void*, const void* parts, int64_t bytes, void* received) {
   const Library& l = world().library;
   if (bytes > most_count) return too_long(bytes);
   if (bytes > piece_bytes) {
-    const auto part = [&](int to) { return static_cast<const char*>(parts) + to * bytes; };
-    return trade(FunctionRef<const char*(int)>(part), bytes, static_cast<char*>(received));
+    return trade(parts, bytes, bytes, received);
   }
   return checked(l.MPI_Alltoall(parts, int(bytes), l.bytes, received, int(bytes), l.bytes, world().group));
 }
@@ -231,6 +251,35 @@ swav_status broadcast(void*, void* values, int64_t bytes, int32_t root) {
 swav_status barrier(void*) {
   const LateWatch::Call call(world().late);
   return checked(world().library.MPI_Barrier(world().group));
+}
+
+// Where one of `tags` is asked for.
+swav_status with_transfer(int32_t tag, FunctionRef<swav_status(Transfer&)> body) {
+  if (tag >= 0 && tag < tags) return body(world().transfers[size_t(tag)]);
+  world().message = "tag is " + std::to_string(tag) + "; 0 to " + std::to_string(tags - 1) + " is allowed";
+  return SWAV_ERROR_ARGUMENT;
+}
+
+swav_status begin(void*, int32_t tag, const void* sent, int64_t stride, int64_t bytes, void* received) {
+  if (bytes > most_count) return too_long(bytes);
+  return with_transfer(tag, [&](Transfer& transfer) {
+    return start(transfer, first_begun_tag + tag, static_cast<const char*>(sent), stride, bytes, static_cast<char*>(received));
+  });
+}
+
+swav_status advance(void*, int32_t tag, bool wait, bool* done) {
+  return with_transfer(tag, [&](Transfer& transfer) {
+    if (wait) {
+      const LateWatch::Call call(world().late);
+      *done = true;
+      return finish(transfer);
+    }
+    const Library& l = world().library;
+    int all = 0;
+    const swav_status status = checked(l.MPI_Testall(transfer.count, transfer.requests.data(), &all, l.statuses_ignore));
+    *done = all != 0;
+    return status;
+  });
 }
 
 const char* message(void*) { return world().message.c_str(); }
@@ -270,7 +319,7 @@ swav_communicator open_mpi() {
         "srun --mpi=pmix or pmi2",
         launched_ranks(), l.name, size);
   }
-  w.functions = {nullptr, rank, size, sum, gather, exchange, broadcast, barrier, message};
+  w.functions = {nullptr, rank, size, sum, gather, exchange, broadcast, barrier, message, begin, advance};
   w.open = true;
   return w.functions;
 }

@@ -10,31 +10,30 @@
 namespace swav {
 namespace {
 
-// What is exchanged at a time; with what is received and gathered three times as much is held.
-constexpr int64_t piece_bytes = int64_t{16} << 20;
+// What is exchanged at a time; with what is received and gathered three times as much is held. Less where long arrays, the
+// gradients, are summed gradually.
+constexpr int64_t piece_bytes = int64_t{16} << 20, short_piece_bytes = int64_t{1} << 20;
 // Shorter arrays are gathered whole: one message instead of two, and few bytes.
 constexpr int64_t gathered_bytes = 16384;
 
 }  // namespace
 
-ProcessGroup::ProcessGroup(const swav_communicator& functions, bool fast, int parts)
+ProcessGroup::ProcessGroup(const swav_communicator& functions, bool fast, int parts, int64_t bucket)
     : functions_(functions), fast_(fast && functions.sum != nullptr) {
   SWAV_REQUIRE(functions.size >= 1, "communicator.size is %d; 1 or more is allowed", functions.size);
   SWAV_REQUIRE(functions.rank >= 0 && functions.rank < functions.size, "communicator.rank is %d of %d; 0 to %d is allowed",
                functions.rank, functions.size, functions.size - 1);
   SWAV_REQUIRE(functions.gather && functions.broadcast && functions.barrier,
-               "communicator: gather, broadcast or barrier is NULL; only sum, exchange and message may be");
+               "communicator: gather, broadcast or barrier is NULL; only sum, exchange, message, begin and advance may be");
+  SWAV_REQUIRE((functions.begin == nullptr) == (functions.advance == nullptr),
+               "communicator: one of begin and advance is NULL; both or none may be");
   if (functions.size == 1) return;
+  if (functions.begin && !fast_ && parts == 1) gradual_.emplace(functions, bucket);
   const size_t total = size_t(functions.size) * size_t(parts);
   // Gathering needs room for the short arrays of all; exchanging for a piece and its sums.
-  sent_.resize(std::max(size_t(piece_bytes) / sizeof(double) + total + 1, size_t(parts) * gathered_bytes / sizeof(double)));
+  piece_bytes_ = gradual_ ? short_piece_bytes : piece_bytes;
+  sent_.resize(std::max(size_t(piece_bytes_) / sizeof(double) + total + 1, size_t(parts) * gathered_bytes / sizeof(double)));
   received_.resize(std::max(2 * sent_.size(), total * gathered_bytes / sizeof(double)));
-}
-
-void ProcessGroup::check(swav_status status) const {
-  if (status == SWAV_OK) return;
-  const char* text = functions_.message ? functions_.message(functions_.context) : nullptr;
-  throw Error(status, text && *text ? text : "the communicator failed");
 }
 
 void ProcessGroup::gather(const void* mine, int64_t bytes, void* all) {
@@ -99,7 +98,7 @@ void ProcessGroup::sum_all(FunctionRef<T*(int)> array, int parts, int64_t count)
     if (size() == 1) return;
     return check(functions_.sum(functions_.context, array(0), count, sizeof(T) == sizeof(double)));
   }
-  const int64_t piece = piece_bytes / int64_t(sizeof(T)) / parts / size() * size();
+  const int64_t piece = piece_bytes_ / int64_t(sizeof(T)) / parts / size() * size();
   for (int64_t begin = 0; begin < count; begin += piece) sum_piece(array, parts, begin, std::min(piece, count - begin));
 }
 

@@ -6,18 +6,21 @@
 // group leaves sums to the transport, whose order may depend on the number of ranks, their hosts and the length.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "comm/communicator.h"
+#include "comm/gradual_sum.h"
+#include "comm/transport.h"
 #include "swav.h"
 
 namespace swav {
 
 class ProcessGroup final : public Communicator {
  public:
-  // The functions and what they need outlive the group. `parts`: arrays of a rank in sum_parts, at most. Throws
-  // SWAV_ERROR_ARGUMENT for a rank, a size or functions that are none.
-  ProcessGroup(const swav_communicator& functions, bool fast, int parts = 1);
+  // The functions and what they need outlive the group. `parts`: arrays of a rank in sum_parts, at most; `bucket`: of a gradual
+  // sum. Throws SWAV_ERROR_ARGUMENT for a rank, a size or functions that are none.
+  ProcessGroup(const swav_communicator& functions, bool fast, int parts = 1, int64_t bucket = GradualSum::usual_bucket);
 
   int rank() const override { return functions_.rank; }
   int size() const override { return functions_.size; }
@@ -29,6 +32,7 @@ class ProcessGroup final : public Communicator {
   void gather(const void* mine, int64_t bytes, void* all) override;
   void broadcast(void* values, int64_t bytes, int root) override;
   void barrier() override;
+  GradualSum* gradual() override { return gradual_ ? &*gradual_ : nullptr; }
 
  private:
   template <class T>
@@ -36,10 +40,12 @@ class ProcessGroup final : public Communicator {
   template <class T>
   void sum_piece(FunctionRef<T*(int)> array, int parts, int64_t begin, int64_t count);
   void exchange(const void* parts, int64_t bytes, void* received);
-  void check(swav_status status) const;
+  void check(swav_status status) const { require_moved(functions_, status); }
 
   swav_communicator functions_;
   bool fast_;
+  std::optional<GradualSum> gradual_;
+  int64_t piece_bytes_ = 0;
   std::vector<double> sent_, received_;  // taken once: a step allocates nothing
 };
 

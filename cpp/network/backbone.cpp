@@ -330,7 +330,7 @@ void Backbone::backward_stem_norm(Values d_stem, Values d, Communicator& communi
 }
 
 void Backbone::backward(const float* d_features, Communicator& communicator, const Workspace& workspace,
-                        const PassBuffers& shared) {
+                        const PassBuffers& shared, FunctionRef<void(const float*)> added) {
   PassBuffers buffers = shared;
   const size_t last = blocks_.size() - 1;
   const ConstValues sum = rebuild_input(last + 1, buffers.rebuilt);
@@ -340,7 +340,10 @@ void Backbone::backward(const float* d_features, Communicator& communicator, con
     residual_backward(buffers.sum, residual_gradient(last, sum, workspace), blocks_[last].rows());
     backward_norms(last, ceil_div(blocks_[last].rows(), pass_block_rows(blocks_[last].channels())), communicator, workspace);
   }
-  for (size_t i = blocks_.size(); i-- > 0;) backward_block(i, buffers, communicator, workspace);
+  for (size_t i = blocks_.size(); i-- > 0;) {
+    backward_block(i, buffers, communicator, workspace);
+    if (added) added(blocks_[i].main.front()->weight_gradient());
+  }
   backward_stem(buffers.sum, buffers.next_sum, communicator, workspace);
 }
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "network/layer.h"
 #include "ops/pool.h"
 #include "ops/residual.h"
@@ -58,8 +59,10 @@ class Backbone {
   void forward(const float* images, Statistics statistics, Communicator& communicator, const Workspace& workspace,
                const PassBuffers& buffers, float* features);
 
-  // Adds all parameter gradients for d_features, of the last forward. Training passes only.
-  void backward(const float* d_features, Communicator& communicator, const Workspace& workspace, const PassBuffers& buffers);
+  // Adds all parameter gradients for d_features, of the last forward. Training passes only. `added(first)` is called when those
+  // from `first`, in the gradient array, to the backbone's last one have been.
+  void backward(const float* d_features, Communicator& communicator, const Workspace& workspace, const PassBuffers& buffers,
+                FunctionRef<void(const float*)> added = {});
 
   // Calls visit(layer) for every convolution in the order of the state dict.
   void for_each_layer(const std::function<void(const Layer&)>& visit) const;

@@ -83,6 +83,9 @@ class Layer {
   // Coefficients of the backward of this batch-norm from sums over `blocks` blocks.
   void backward_norm(const BlockSums& sums, int64_t blocks, Communicator& communicator);
 
+  // In the gradient array; NULL where nothing is trained.
+  const float* weight_gradient() const { return d_weight_; }
+
   Values y;  // [rows][filters], output before batch-norm
   Norm norm;
   LayerSeconds seconds;

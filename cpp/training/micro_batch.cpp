@@ -3,6 +3,7 @@
 // still there, and computes those of the others again. Rows of all crops are crop-major, v * images + b: a micro-batch has a
 // stretch of each crop's rows.
 #include <cstring>
+#include <iterator>
 
 #include "base/parallel.h"
 #include "base/stopwatch.h"
@@ -84,7 +85,7 @@ void Trainer::hand_out_gradients(const TrainerPart& own, int64_t micro_batch) {
   });
 }
 
-void Trainer::backward(const TrainerPart& own) {
+void Trainer::backward(const TrainerPart& own, GradualSum* sum) {
   TrainingPlan& plan = *own.plan;
   const int64_t feature_dim = network_.description().feature_dim;
   {
@@ -92,9 +93,21 @@ void Trainer::backward(const TrainerPart& own) {
     plan.head->backward(plan.features, own.objective->differentiates_embeddings(), *own.norm_group, plan.workspace,
                         plan.d_features);
   }
+  const auto added = [&](const float* first) { sum->ready(first - plan.gradients); };
+  if (sum) sum->ready(head_offset_);
   for (auto pass = plan.passes.rbegin(); pass != plan.passes.rend(); ++pass) {
-    pass->backbone.backward(plan.d_features + pass->first_row * feature_dim, *own.norm_group, plan.workspace, pass->buffers);
+    const bool adds_last = sum && std::next(pass) == plan.passes.rend();
+    pass->backbone.backward(plan.d_features + pass->first_row * feature_dim, *own.norm_group, plan.workspace, pass->buffers,
+                            adds_last ? FunctionRef<void(const float*)>(added) : FunctionRef<void(const float*)>());
   }
+}
+
+void Trainer::backward_and_send(const TrainerPart& own, GradualSum& sum) {
+  // What has begun to travel has to arrive: its memory is the plan's.
+  const parallel::Uninterrupted whole;
+  const auto glance = [&] { sum.glance(); };
+  const parallel::Meanwhile meanwhile{FunctionRef<void()>(glance)};
+  backward(own, &sum);
 }
 
 void Trainer::forward_all(int part, const swav_step_input& input) {
@@ -112,10 +125,13 @@ void Trainer::backward_all(int part, const swav_step_input& input) {
   const Stopwatch watch(own.report.backward_seconds);
   const int64_t micro_batches = settings_.micro_batches();
   parallel::zero(own.plan->gradients, network_.parameters().size());
+  GradualSum* const sum = gradual();
+  if (sum) sum->begin(own.plan->gradients, network_.parameters().size());
   for (int64_t i = micro_batches - 1; i >= 0; --i) {
     if (i < micro_batches - 1) forward(part, input, i);
     if (micro_batches > 1) hand_out_gradients(own, i);
-    backward(own);
+    if (i == 0 && sum) backward_and_send(own, *sum);
+    else backward(own, nullptr);
   }
 }
 

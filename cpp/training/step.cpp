@@ -33,6 +33,10 @@ void Trainer::make_plans() {
   }
   require_memory_for(plan(), network_.description(), parameters, settings_, *own_[0].objective);
   for (TrainerPart& part : own_) part.plan->allocate(parameters, *part.objective);
+  head_offset_ = parameters.size();
+  for (const TensorEntry& entry : parameters.entries()) {
+    if (entry.kind == SWAV_TENSOR_PARAMETER && entry.part == Part::head) head_offset_ = std::min(head_offset_, entry.offset);
+  }
   bind_optimizer();
 }
 
@@ -100,6 +104,10 @@ void Trainer::collect_reports(swav_step_report& report) const {
 }
 
 void Trainer::add_gradients() {
+  if (GradualSum* const sum = gradual()) {
+    const parallel::Uninterrupted whole;
+    return processes().sum(plan().gradients, sum->finish());
+  }
   const auto gradients = [&](int part) { return own_[size_t(part)].plan->gradients; };
   processes().sum_parts(FunctionRef<float*(int)>(gradients), parts_->count(), network_.parameters().size());
 }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/gradual_sum.h"
 #include "comm/parts.h"
 #include "io/safetensors.h"
 #include "network/network.h"
@@ -81,12 +82,16 @@ class Trainer {
   TrainingPlan& plan() { return *own_[0].plan; }
   const TrainingPlan& plan() const { return *own_[0].plan; }
   Communicator& processes() const { return parts_->processes(); }
+  // The gradients' sum during the backward pass. Several parts are summed when all have come through it.
+  GradualSum* gradual() const { return parts_->count() == 1 ? processes().gradual() : nullptr; }
   // micro_batch.cpp: a part of the batch on its way through the network, whole or in micro-batches.
   const float* input_of(int part, const TrainingPass& pass, const swav_step_input& input, int64_t micro_batch) const;
   void forward(int part, const swav_step_input& input, int64_t micro_batch);
   void collect_output(TrainingPlan& plan, int64_t micro_batch);
   void hand_out_gradients(const TrainerPart& own, int64_t micro_batch);
-  void backward(const TrainerPart& own);
+  // `sum`: of the gradients, where they are whole after this, and travel as they become so; else NULL.
+  void backward(const TrainerPart& own, GradualSum* sum);
+  void backward_and_send(const TrainerPart& own, GradualSum& sum);
   void forward_all(int part, const swav_step_input& input);
   void backward_all(int part, const swav_step_input& input);
   void compute_part(int part, const swav_step_input& input);
@@ -122,6 +127,7 @@ class Trainer {
   std::vector<TrainerPart> own_;
   std::unique_ptr<Optimizer> optimizer_;
   bool has_gradients_ = false;
+  int64_t head_offset_ = 0;  // of its first parameter; all behind it are the head's
   swav_step_times times_{};  // of the last step, beside those of the backbone
   swav_step_report last_{};  // of the last step that came to its end
   bool stepped_ = false;

@@ -44,7 +44,7 @@ final class CommunicatorBridge: @unchecked Sendable {
           try bridge.communicator.broadcast(UnsafeMutableRawBufferPointer(start: values, count: Int(bytes)), from: Int(root))
         }
       }, barrier: { context in CommunicatorBridge.of(context).attempt { try $0.communicator.barrier() } },
-      message: { context in UnsafePointer(CommunicatorBridge.of(context).message) })
+      message: { context in UnsafePointer(CommunicatorBridge.of(context).message) }, begin: nil, advance: nil)
   }
 
   private static func of(_ context: UnsafeMutableRawPointer?) -> CommunicatorBridge {

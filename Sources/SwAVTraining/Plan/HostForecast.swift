@@ -1,4 +1,5 @@
 import Glibc
+import SwAVAugmentation
 public import SwAVEngine
 import SwAVModel
 
@@ -39,7 +40,7 @@ public struct HostNetwork: Codable, Sendable, Equatable {
 
 /// What the planned run would take on several hosts of this one's kind, with one process each. A model, not a measurement: a step is
 /// the computation of a host's part of the batch, which is as fast as here, waits for the slowest host, and then for the messages of
-/// cpp/comm (sums in the order of the ranks).
+/// cpp/comm (sums in the order of the ranks), but for those of gradients that travel while others are computed.
 public struct HostForecast: Codable, Sendable, Equatable {
   public enum Limit: String, Codable, Sendable {
     case computation
@@ -53,7 +54,7 @@ public struct HostForecast: Codable, Sendable, Equatable {
   /// Images of a step, of one host.
   public var batch: Int
   public var stepSeconds: Double
-  /// Of a step, in messages.
+  /// Of a step, in messages that no computation hides.
   public var networkSeconds: Double
   public var imagesPerSecond: Double
   /// Images a second of a host against those of one alone.
@@ -92,7 +93,9 @@ public struct HostForecast: Codable, Sendable, Equatable {
   ) {
     let waiting = 1 + HostForecast.deviation * (2 * log(Double(hosts))).squareRoot()
     let computation = Double(own.batch) / rate * waiting
-    let (bytes, messages) = (traffic.byteSeconds(hosts, network), traffic.messageSeconds(hosts, network))
+    let hidden = min(traffic.gradientSeconds(hosts, network), traffic.overlap(hosts) * computation)
+    let bytes = traffic.gradientSeconds(hosts, network) - hidden + traffic.shortSeconds(hosts, network)
+    let messages = traffic.messageSeconds(hosts, network)
     (self.hosts, batch) = (hosts, own.batch)
     networkSeconds = bytes + messages
     stepSeconds = computation + networkSeconds
@@ -113,9 +116,16 @@ struct StepTraffic: Equatable {
   var shortBytes: Double
   /// Of a batch, where there are more than hosts: each host sends what each of its parts has.
   var parts = 1
+  /// Part of a step's computation during which gradients travel, in a single micro-batch.
+  var overlap = 0.0
+  /// Of all hosts.
+  var microBatches = 1.0
 
-  /// Gradients are exchanged in pieces of so many bytes: piece_bytes of cpp/comm/process_group.cpp.
-  private static let piece = Double(16 << 20)
+  /// Gradients are exchanged in pieces of so many bytes: usual_bucket of cpp/comm/gradual_sum.h, of floats.
+  private static let piece = Double(4 << 20)
+  /// Of the computation of a step, what is backward; and of a pass, what is left once the last stage's gradients are whole, which are three
+  /// quarters of all.
+  private static let (backward, behindLastStage) = (2.0 / 3, 0.75)
   /// Of the loss, figures of health, checks for what is not finite, and what ranks agree on before a step.
   private static let otherMessages = 18.0
   /// Of an assigned crop's codes beside the iterations: score spread, largest scores, marginal error, entropy.
@@ -130,6 +140,8 @@ struct StepTraffic: Equatable {
     let info = try network.info()
     gradientBytes = 4 * Double(info.parameterCount)
     parts = max(1, configuration.sumParts)
+    overlap = StepTraffic.overlap(of: configuration)
+    if configuration.microBatch > 0 { microBatches = Double(configuration.batch) / Double(configuration.microBatch) }
     let passes = Double(configuration.crops.count)
     (shortMessages, shortBytes) = (StepTraffic.otherMessages, 8 * StepTraffic.otherMessages)
     let sharesStatistics = configuration.normRanks != 1
@@ -148,10 +160,24 @@ struct StepTraffic: Equatable {
     }
   }
 
-  /// Gradients go out in slices and come back as sums; short ones go to everybody.
-  func byteSeconds(_ hosts: Int, _ network: HostNetwork) -> Double {
-    let (others, own) = (Double(hosts - 1), ownParts(hosts))
-    return ((own + 1) * gradientBytes * others / Double(hosts) + own * shortBytes * others) / network.bytesPerSecond
+  /// A gradient is whole in the last micro-batch's pass over the first crops.
+  private static func overlap(of configuration: PretrainConfiguration) -> Double {
+    guard configuration.rankSums == .ordered, let first = configuration.crops.first else { return 0 }
+    func pixels(_ crops: CropGroup) -> Double { Double(crops.count * crops.size * crops.size) }
+    return backward * behindLastStage * pixels(first) / configuration.crops.map(pixels).reduce(0, +)
+  }
+
+  /// Gradients of several parts of a host are summed after them all.
+  func overlap(_ hosts: Int) -> Double { ownParts(hosts) > 1 ? 0 : overlap / max(1, microBatches / Double(hosts)) }
+
+  /// Gradients go out in slices and come back as sums.
+  func gradientSeconds(_ hosts: Int, _ network: HostNetwork) -> Double {
+    (ownParts(hosts) + 1) * gradientBytes * Double(hosts - 1) / Double(hosts) / network.bytesPerSecond
+  }
+
+  /// Short ones go to everybody.
+  func shortSeconds(_ hosts: Int, _ network: HostNetwork) -> Double {
+    ownParts(hosts) * shortBytes * Double(hosts - 1) / network.bytesPerSecond
   }
 
   private func ownParts(_ hosts: Int) -> Double { max(1, Double(parts) / Double(hosts)) }
