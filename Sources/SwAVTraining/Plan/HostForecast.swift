@@ -56,6 +56,8 @@ public struct HostForecast: Codable, Sendable, Equatable {
   public var stepSeconds: Double
   /// Of a step, in messages that no computation hides.
   public var networkSeconds: Double
+  /// Of a step, in messages of gradients that travel while others are computed.
+  public var hiddenSeconds: Double
   public var imagesPerSecond: Double
   /// Images a second of a host against those of one alone.
   public var efficiency: Double
@@ -93,8 +95,8 @@ public struct HostForecast: Codable, Sendable, Equatable {
   ) {
     let waiting = 1 + HostForecast.deviation * (2 * log(Double(hosts))).squareRoot()
     let computation = Double(own.batch) / rate * waiting
-    let hidden = min(traffic.gradientSeconds(hosts, network), traffic.overlap(hosts) * computation)
-    let bytes = traffic.gradientSeconds(hosts, network) - hidden + traffic.shortSeconds(hosts, network)
+    hiddenSeconds = min(traffic.gradientSeconds(hosts, network), traffic.overlap(hosts) * computation)
+    let bytes = traffic.gradientSeconds(hosts, network) - hiddenSeconds + traffic.shortSeconds(hosts, network)
     let messages = traffic.messageSeconds(hosts, network)
     (self.hosts, batch) = (hosts, own.batch)
     networkSeconds = bytes + messages
