@@ -104,6 +104,20 @@ TEST_CASE("a gradual sum has the bits of adding rank by rank, whatever is ready 
   }
 }
 
+TEST_CASE("a transfer that fails while ranks compute fails the next call of its sum") {
+  swav_communicator broken{};
+  broken.size = 2;
+  broken.begin = [](void*, int32_t, const void*, int64_t, int64_t, void*) { return SWAV_OK; };
+  broken.advance = [](void*, int32_t, bool, bool*) { return SWAV_ERROR_IO; };
+  broken.message = [](void*) { return "a cable"; };
+  GradualSum sum(broken, 8);
+  Floats values(32);
+  sum.begin(values.data(), 32);
+  sum.ready(16);
+  sum.glance();
+  CHECK_THROWS_WITH(sum.ready(0), "a cable");
+}
+
 TEST_CASE("gradients that are summed during the backward pass leave the weights that those summed after it do") {
   for (const int64_t images : {int64_t{0}, int64_t{2}}) {
     for (const int ranks : {2, 3}) {
