@@ -26,6 +26,15 @@ Floats part_of_rank(int rank, int64_t count) {
   return values;
 }
 
+Floats added_rank_by_rank(int ranks, int64_t count) {
+  Floats sum = part_of_rank(0, count);
+  for (int r = 1; r < ranks; ++r) {
+    const Floats part = part_of_rank(r, count);
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += part[i];
+  }
+  return sum;
+}
+
 // How far the loss of the same images may be off where sums have another order: each of 20 layers rounds, as often up as down,
 // by an eps; and weights that `moved` so many steps of LARC since they were the same differ by a twentieth of a step, as
 // ranks_test.cpp has it of gradients. A score, a cosine, moves by as much; the loss by 2 / temperature times it, and by its
@@ -44,11 +53,7 @@ TEST_CASE("a sum has the bits of adding rank by rank, whether it is gathered or 
         if (count > 1000000 && !exchanges) continue;  // gathers the square of the ranks
         CAPTURE(ranks);
         CAPTURE(count);
-        Floats expected = part_of_rank(0, count);
-        for (int r = 1; r < ranks; ++r) {
-          const Floats part = part_of_rank(r, count);
-          for (size_t i = 0; i < expected.size(); ++i) expected[i] += part[i];
-        }
+        const Floats expected = added_rank_by_rank(ranks, count);
         std::vector<char> equal(size_t(ranks), 0);
         ThreadGroup threads(ranks);
         threads.run([&](Communicator& member) {
@@ -68,11 +73,7 @@ TEST_CASE("a gradual sum has the bits of adding rank by rank, whatever is ready 
     for (const int64_t count : {int64_t{1}, int64_t{64}, int64_t{129}, int64_t{4097}}) {
       CAPTURE(ranks);
       CAPTURE(count);
-      Floats expected = part_of_rank(0, count);
-      for (int r = 1; r < ranks; ++r) {
-        const Floats part = part_of_rank(r, count);
-        for (size_t i = 0; i < expected.size(); ++i) expected[i] += part[i];
-      }
+      const Floats expected = added_rank_by_rank(ranks, count);
       std::vector<char> equal(size_t(ranks), 0);
       Letters letters;
       ThreadGroup threads(ranks);
