@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// What the argument parser knows of a command: its flags, arguments and sub-commands, as it tells them to its own tools.
+/// What the argument parser knows of a command: its flags and arguments, as it tells them to its own tools.
 struct CommandSpec: Decodable {
   struct Argument: Decodable {
     enum Kind: String, Decodable { case positional, option, flag }
@@ -25,19 +25,16 @@ struct CommandSpec: Decodable {
     }
   }
 
-  var commandName: String
-  var aliases: [String]?
-  var subcommands: [CommandSpec]?
   var arguments: [Argument]?
 
   private struct Tool: Decodable { var command: CommandSpec }
 
   static func of(_ command: any ParsableCommand.Type) throws -> CommandSpec {
-    try JSONDecoder().decode(Tool.self, from: Data(command._dumpHelp().utf8)).command
-  }
-
-  func subcommand(_ name: String) -> CommandSpec? {
-    subcommands?.first { $0.commandName == name || $0.aliases?.contains(name) ?? false }
+    var spec = try JSONDecoder().decode(Tool.self, from: Data(command._dumpHelp().utf8)).command
+    // The program's own flag, which the parser takes after every command and tells with the program alone.
+    let version = Argument(kind: .flag, isOptional: true, names: [Argument.Name(kind: "long", name: "version")])
+    spec.arguments = (spec.arguments ?? []) + [version]
+    return spec
   }
 
   /// The option or flag that is written so: "--output", "-o".

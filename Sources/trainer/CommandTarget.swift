@@ -24,54 +24,68 @@ struct CommandTarget {
   }
 
   static func find(in arguments: [String], of root: any ParsableCommand.Type) throws -> Found {
-    var target = CommandTarget(path: [], type: root, spec: try CommandSpec.of(root))
+    let isJSON = arguments.contains("--json")
+    var group = CommandGroup(path: [], type: root)
     var rest = arguments[...]
-    if rest.first == "help" { return try target.help(Array(rest.dropFirst()), isJSON: arguments.contains("--json")) }
-    while let word = rest.first, let commands = target.spec.subcommands {
-      if word.hasPrefix("-") && target.path.isEmpty {
+    if rest.first == "help" { return try group.help(Array(rest.dropFirst()), isJSON: isJSON) }
+    while let word = rest.first, !group.commands.isEmpty {
+      if word.hasPrefix("-") && group.path.isEmpty {
         let flag = String(word.prefix { $0 != "=" })
         let known = ["--help", "-h", "--help-hidden", "--generate-completion-script", "--experimental-dump-help", "--version"]
         guard known.contains(flag) else {
-          throw Failure(code: .usage, message: target.unknown(flag), json: arguments.contains("--json"))
+          throw Failure(code: .usage, message: try CommandTarget(group).unknown(flag), json: isJSON)
         }
         return .parser
       }
       guard !word.hasPrefix("-") else { return .parser }
-      guard let next = target.descend(word) else {
-        throw Failure(
-          code: .usage, message: target.unknownCommand(word, commands), json: arguments.contains("--json"))
+      guard let next = group.descend(word) else {
+        throw Failure(code: .usage, message: group.unknownCommand(word), json: isJSON)
       }
-      target = next
+      group = next
       rest.removeFirst()
     }
-    return target.spec.subcommands == nil ? .command(target, rest: rest) : .parser
+    return group.commands.isEmpty ? .command(try CommandTarget(group), rest: rest) : .parser
   }
 
-  private init(path: [String], type: any ParsableCommand.Type, spec: CommandSpec) {
-    (self.path, self.type, self.spec) = (path, type, spec)
+  private init(_ group: CommandGroup) throws {
+    (path, type, spec) = (group.path, group.type, try CommandSpec.of(group.type))
     settings = (type as? any SettingsCommand.Type)?.settings ?? []
   }
+}
 
-  private func descend(_ word: String) -> CommandTarget? {
-    guard let spec = spec.subcommand(word),
-      let type = type.configuration.subcommands.first(where: { $0.configuration.commandName == spec.commandName })
-    else { return nil }
-    return CommandTarget(path: path + [spec.commandName], type: type, spec: spec)
+/// A command by its name alone, with those below it. What flags a command takes is asked for the one that is found: the parser
+/// takes long to tell it.
+private struct CommandGroup {
+  let path: [String]
+  let type: any ParsableCommand.Type
+
+  var commands: [any ParsableCommand.Type] { type.configuration.subcommands }
+
+  func descend(_ word: String) -> CommandGroup? {
+    commands.first { $0._commandName == word || $0.configuration.aliases.contains(word) }
+      .map { CommandGroup(path: path + [$0._commandName], type: $0) }
   }
 
-  private func help(_ words: [String], isJSON: Bool) throws -> Found {
+  func help(_ words: [String], isJSON: Bool) throws -> CommandTarget.Found {
     if words == ["settings", "--markdown"] { return .help(SettingsReference.markdown) }
     if let topic = words.first.flatMap(HelpTopic.init) { return .help(topic.text) }
-    var target = self
+    var group = self
     for word in words where !word.hasPrefix("-") {
-      guard let next = target.descend(word) else {
+      guard let next = group.descend(word) else {
         let topics = path.isEmpty ? HelpTopic.allCases.map(\.rawValue) : []
-        throw Failure(
-          code: .usage, message: target.unknownCommand(word, target.spec.subcommands ?? [], topics: topics), json: isJSON)
+        throw Failure(code: .usage, message: group.unknownCommand(word, topics: topics), json: isJSON)
       }
-      target = next
+      group = next
     }
     return .parser
+  }
+
+  func unknownCommand(_ word: String, topics: [String] = []) -> String {
+    let names = commands.flatMap { [$0._commandName] + $0.configuration.aliases } + topics
+    let nearest = Setting.nearest(to: word, among: names.map { ($0, $0) })
+    let place = path.isEmpty ? "" : " of \(path.joined(separator: " "))"
+    return "'\(word)' is no command\(place)"
+      + (nearest.map { "; did you mean '\($0)'?" } ?? "; there are \(names.joined(separator: ", "))")
   }
 }
 
@@ -130,13 +144,5 @@ extension CommandTarget {
     let help = path.isEmpty ? "trainer --help" : "trainer help \(self.name)"
     let hint = nearest.map { "did you mean '--\($0)'?" } ?? "'\(help)' shows those that are"
     return "\(flag) is no flag of \(path.isEmpty ? "trainer" : self.name); \(hint)"
-  }
-
-  func unknownCommand(_ word: String, _ commands: [CommandSpec], topics: [String] = []) -> String {
-    let names = commands.flatMap { [$0.commandName] + ($0.aliases ?? []) }.filter { $0 != "help" } + topics
-    let nearest = Setting.nearest(to: word, among: names.map { ($0, $0) })
-    let place = path.isEmpty ? "" : " of \(name)"
-    return "'\(word)' is no command\(place)"
-      + (nearest.map { "; did you mean '\($0)'?" } ?? "; there are \(names.joined(separator: ", "))")
   }
 }
