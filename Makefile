@@ -9,7 +9,7 @@ SHELL := /bin/bash
 PACKAGES = g++ cmake ninja-build pkg-config libeigen3-dev libomp-dev libjpeg-dev libpng-dev zlib1g-dev libwebp-dev libtiff-dev \
            libgif-dev liblinear-dev nlohmann-json3-dev doctest-dev locales
 CLANG_FORMAT = clang-format-14
-# For every debug build: less debug information, as .ci/run asks for, compiles in four fifths of the time.
+# Flags of every debug build: .ci/run asks for less debug information, which compiles faster.
 SWIFT_FLAGS ?=
 C_FILES = git ls-files --cached --others --exclude-standard '*.c' '*.cpp' '*.h'
 SWIFT_FILES = git ls-files --cached --others --exclude-standard '*.swift'

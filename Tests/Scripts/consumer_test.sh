@@ -33,7 +33,7 @@ awk '/^```swift$/ { code = ""; inside = 1; next } /^```$/ { if (code ~ /import S
 echo "consumer test: Swift package that depends on version $tag"
 cp -r Tests/Consumer "$work/consumer"
 export SWAV_REPOSITORY="file://$work/swav"
-# At -O1 the engine compiles in two thirds of the time, and these programs compute for a moment.
+# The engine compiles faster so, and these programs compute for a moment.
 swift build --package-path "$work/consumer" -Xcxx -O1 -Xcxx -g0 -Xswiftc -gnone
 programs=$(swift build --package-path "$work/consumer" --show-bin-path)
 image=$PWD/Tests/Fixtures/image/formats/baseline_420.jpg
