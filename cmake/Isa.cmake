@@ -16,6 +16,7 @@ function(swav_set_isa_flags)
     list(GET parts 0 file)
     list(GET parts 1 flags)
     separate_arguments(flags)
-    set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${flags}")
+    # A precompiled header holds for the flags that it was compiled with.
+    set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${flags}" SKIP_PRECOMPILE_HEADERS ON)
   endforeach()
 endfunction()

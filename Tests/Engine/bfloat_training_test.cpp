@@ -43,13 +43,11 @@ struct Sums {
 }  // namespace
 
 TEST_CASE("training in bfloat16 gives the same weights, bit for bit, on 1, 2 and 3 threads") {
-  for (int32_t depth : {18, 50}) {
-    for (swav_stem stem : {SWAV_STEM_SMALL, SWAV_STEM_IMAGENET}) {
-      CAPTURE(depth);
-      const State one = trained(small_network(depth, stem), rounded(small_training()), 1);
-      CHECK(one != trained(small_network(depth, stem), small_training(), 1));
-      for (int32_t threads : {2, 3}) CHECK(trained(small_network(depth, stem), rounded(small_training()), threads) == one);
-    }
+  for (const auto& [depth, stem] : {std::pair{18, SWAV_STEM_SMALL}, {50, SWAV_STEM_IMAGENET}}) {
+    CAPTURE(depth);
+    const State one = trained(small_network(depth, stem), rounded(small_training()), 1);
+    CHECK(one != trained(small_network(depth, stem), small_training(), 1));
+    for (int32_t threads : {2, 3}) CHECK(trained(small_network(depth, stem), rounded(small_training()), threads) == one);
   }
   CHECK(trained(wide_network(), rounded(wide_training()), 3) == trained(wide_network(), rounded(wide_training()), 1));
 }
