@@ -127,11 +127,23 @@ import Testing
   }
 
   @Test func stoppingDoesNotWaitForReadsThatHang() throws {
-    let disk = try Hanging(count: 4, hanging: [0, 1, 2, 3])
-    let loader = try Loader(disk, configuration(timeout: 3600))
-    loader.stop()
-    #expect(try loader.withNextBatch { _ in } == nil)
-    disk.open()
+    // Without a limit as well, and with one that no calendar has.
+    for timeout in [3600, 0, 1e12] {
+      let disk = try Hanging(count: 4, hanging: [0, 1, 2, 3])
+      let loader = try Loader(disk, configuration(timeout: timeout))
+      loader.stop()
+      #expect(try loader.withNextBatch { _ in } == nil)
+      disk.open()
+    }
+  }
+
+  @Test func aFileLargerThanAnyPictureIsRefused() throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.write("large.jpg", [0xff, 0xd8])
+    // Sparse: it takes no room on the disk.
+    #expect(truncate(path, off_t(1 << 30) + 1) == 0)
+    let error = #expect(throws: DataError.self) { try ImageFolder(folder.path).bytes(of: 0) }
+    #expect(error?.description.contains("1073741825 bytes; at most 1073741824 are read") == true)
   }
 
   @Test func aSampleIsReadAgainOnceItsReadHasComeBack() throws {

@@ -109,6 +109,16 @@ import Testing
     }
   }
 
+  @Test func aFirstLineInQuotesTellsItsSeparator() throws {
+    for separator in [",", ";", "\t", "|"] {
+      func line(_ fields: String...) -> String { fields.map { "\"\($0)\"" }.joined(separator: separator) + "\n" }
+      let source = try open("t.csv", line("", "path", "label") + line("1", "in/1.jpg", "b") + line("2", "in/a b.jpg", "a"))
+      #expect(try files(source) == [0, 1] && classes(source) == ["b", "a"], "\(separator)")
+      let bare = try open("t.csv", line("in/a b.jpg", "cat"))
+      #expect(try files(bare) == [1] && classes(bare) == ["cat"], "\(separator)")
+    }
+  }
+
   @Test func aTableOfOneOrTwoColumnsMayLackTheFirstLine() throws {
     let source = try open("t.csv", "in/1.jpg,x\nin/a b.jpg,y\n")
     #expect(try files(source) == [0, 1] && classes(source) == ["x", "y"])

@@ -127,17 +127,28 @@ import Testing
     #expect(before.classNames == ["0", "1"] && labels(before) == [0, 1])
   }
 
+  @Test func aLongLabelCountsToItsEnd() throws {
+    let (begin, image) = (String(repeating: "Animalia/", count: 20), [UInt8(1)])
+    func archive(_ second: String) -> [UInt8] {
+      tar([("1.jpg", image), ("1.cls", Array((begin + "a").utf8)), ("2.jpg", image), ("2.cls", Array(second.utf8))])
+    }
+    #expect(try open(archive(begin + "b")).classNames == [begin + "a", begin + "b"])
+    let error = #expect(throws: DataError.self) { try open(archive(String(repeating: "x", count: 5000))) }
+    #expect(error?.description.contains("2.cls: a label of 5000 bytes; at most 4096 are read") == true)
+  }
+
   @Test func anArchiveTakesWhatAFolderTakes() throws {
     let jpeg = try picture(kind: 0, number: 0)
     let files: [(name: String, bytes: [UInt8])] = [
       ("1.jpg", jpeg), ("2.JPE", jpeg), ("3.jfif", jpeg), ("4", jpeg), ("5.txt", jpeg), ("6.txt", Array("text".utf8)),
       ("7.dat", [1]), ("8.empty", []), (".9.jpg", jpeg), ("10.pbm", Array("P4\n8 1\n1".utf8)), ("11.png", [1]),
+      ("sub/.thumbnails/1.jpg", jpeg), (".cache/2.jpg", jpeg),
     ]
     for file in files { try folder.write("files/" + file.name, file.bytes) }
     let packed = try open(tar(files))
     #expect(Set(names(packed)) == Set(names(try openImages(folder.path + "/files"))) && packed.count == 7)
     // What belongs to an image by its key is no file that is missed.
-    #expect(packed.remarks.map(\.text) == ["3 of 11 members are passed over (1 .dat, 1 .empty, 1 .txt)"])
+    #expect(packed.remarks.map(\.text) == ["3 of 13 members are passed over (1 .dat, 1 .empty, 1 .txt)"])
     #expect(try open(tar([("1.jpg", jpeg), ("1.json", [1]), ("1.seg.npy", [2])])).remarks.isEmpty)
   }
 }

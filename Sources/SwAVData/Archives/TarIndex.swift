@@ -10,6 +10,8 @@ struct TarIndex {
   private(set) var membersSeen = 0
   /// What is no image, where somebody wants to know; nil: it is not collected.
   private(set) var ignored: [IgnoredFile]?
+  /// Bytes of a label at most.
+  private static let labelLimit = 4096
   private let isCancelled: @Sendable () -> Bool
   /// The first image of each archive.
   private var firsts: [Int] = []
@@ -99,7 +101,11 @@ struct TarIndex {
         add(name, member, &group, &section)
       } else if ending.elementsEqual("cls".utf8) {
         hasLabels = true
-        group.label = TarIndex.trimmed(try reader.bytes(at: member.offset, count: min(member.size, 64)))
+        guard member.size <= TarIndex.labelLimit else {
+          throw DataError(
+            .unusable, "\(printable(name)): a label of \(member.size) bytes; at most \(TarIndex.labelLimit) are read")
+        }
+        group.label = TarIndex.trimmed(try reader.bytes(at: member.offset, count: member.size))
       } else if lastIsImage {
         add(name, member, &group, &section)
       } else if try beginsAsImage(member) {
@@ -238,9 +244,16 @@ extension TarIndex {
     return rest
   }
 
+  /// As a folder skips them: where a dot begins the name of the member, or of a folder that it is in. ".." is a place.
   private static func isHidden(_ name: ArraySlice<UInt8>) -> Bool {
-    let base = name[(name.lastIndex(of: UInt8(ascii: "/")) ?? name.startIndex - 1) + 1..<name.endIndex]
-    return base.isEmpty || base.first == UInt8(ascii: ".")
+    let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
+    var rest = name
+    while let end = rest.firstIndex(of: slash) {
+      let folder = rest[..<end]
+      if folder.first == dot, !folder.dropFirst().isEmpty, !folder.elementsEqual([dot, dot]) { return true }
+      rest = rest[(end + 1)...]
+    }
+    return rest.isEmpty || rest.first == dot
   }
 
   /// Key and ending: "a/b.left.JPG" is "a/b" and "left.JPG".

@@ -102,7 +102,7 @@ public struct ImageList: ImageSource {
 
   public func label(of sample: Int) -> Int? { classes.labels.isEmpty ? nil : Int(classes.labels[sample]) }
 
-  public func bytes(of sample: Int) throws -> [UInt8] { try head(of: sample, limit: FileBytes.maximumSize) }
+  public func bytes(of sample: Int) throws -> [UInt8] { try head(of: sample, limit: .max) }
 
   public func head(of sample: Int, limit: Int) throws -> [UInt8] {
     try FileBytes.read(path(of: sample), limit: limit) { stamps.agrees(sample, $0) }

@@ -20,14 +20,21 @@ struct ImageTable {
     // Excel's way of telling the separator.
     let given = reader.skipSeparatorLine()
     var found: [(reader: CSVReader, header: [[UInt8]])] = []
+    // One under which the first line is none is not the separator: a quoted field ends before the right one.
+    var wrong: DataError?
     for separator in given.map({ [$0] }) ?? ImageTable.separators {
       var (own, header) = (reader, [[UInt8]]())
       own.separator = separator
-      guard try ImageTable.next(&own, &header, name) else {
-        throw DataError(.unusable, "\(name): empty; a line that names the columns is needed, as path,label")
+      do throws(DataError) {
+        guard try ImageTable.next(&own, &header, name) else {
+          throw DataError(.unusable, "\(name): empty; a line that names the columns is needed, as path,label")
+        }
+        found.append((own, header))
+      } catch {
+        wrong = wrong ?? error
       }
-      found.append((own, header))
     }
+    if found.isEmpty, let wrong { throw wrong }
     if let named = found.first(where: { ImageTable.column(ImageList.pathColumns, $0.header) != nil }),
       let path = ImageTable.column(ImageList.pathColumns, named.header)
     {

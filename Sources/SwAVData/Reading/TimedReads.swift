@@ -30,7 +30,7 @@ package final class TimedReads: Sendable {
   /// Reading was stopped by ``close()``.
   package struct Closed: Error {}
 
-  /// `seconds` a sample; 0: no limit, and no other thread.
+  /// `seconds` a sample; 0: no limit.
   package init(_ source: any ImageSource, seconds: Double) {
     (self.source, self.seconds) = (source, seconds)
   }
@@ -49,9 +49,10 @@ package final class TimedReads: Sendable {
   }
 
   private func read(_ sample: Int, _ body: @escaping @Sendable (any ImageSource) throws -> [UInt8]) throws -> [UInt8] {
-    guard seconds > 0 else { return try body(source) }
     let reader = try take(for: sample, body)
-    switch reader.wait(until: Date(timeIntervalSinceNow: seconds)) {
+    // Some decades: a date that is much later has no number of nanoseconds, and ends the process.
+    let limit = seconds > 0 ? min(seconds, 1e9) : 1e9
+    switch reader.wait(until: Date(timeIntervalSinceNow: limit)) {
     case .done(let result):
       release(reader)
       return try result.get()

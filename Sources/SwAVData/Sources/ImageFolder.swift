@@ -40,7 +40,7 @@ public struct ImageFolder: ImageSource {
 
   public var count: Int { paths.count }
 
-  public func bytes(of sample: Int) throws -> [UInt8] { try head(of: sample, limit: FileBytes.maximumSize) }
+  public func bytes(of sample: Int) throws -> [UInt8] { try head(of: sample, limit: .max) }
 
   /// Path relative to the folder.
   public func name(of sample: Int) -> String { paths.text(sample) }
