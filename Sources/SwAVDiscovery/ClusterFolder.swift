@@ -45,7 +45,10 @@ public struct ClusterFolder: Sendable {
     _ clustering: Clustering, of features: Features, _ source: any ImageSource,
     progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws {
+    var isWritten = false
     do {
+      // Half of them are nothing that anybody made: the same call finds the folder as this one did.
+      defer { if !isWritten { try? removeLinks() } }
       try removeLinks()
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
       var done = 0
@@ -61,6 +64,7 @@ public struct ClusterFolder: Sendable {
       }
       try text(of: clustering, features, source).write(toFile: imageTable, atomically: true, encoding: .utf8)
       try summary(clustering, features, source).write(toFile: clusterTable, atomically: true, encoding: .utf8)
+      isWritten = true
     } catch let error as CocoaError {
       throw OutputError.file(path: path, reason: errorLine(error))
     }

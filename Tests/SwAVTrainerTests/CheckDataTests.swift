@@ -101,4 +101,27 @@ import Testing
     let numbers = [16, 20].map { header[$0..<$0 + 4].reduce(0) { $0 << 8 | Int($1) } }
     #expect(numbers == [report["width"] as? Int, report["height"] as? Int])
   }
+
+  @Test func takesTheFileOfARunAndEveryPreset() throws {
+    let folder = try TemporaryFolder()
+    try folder.writePictures("images", perClass: 3)
+    func crops(_ words: String) throws -> String? {
+      let arguments = "preview images -o sheet.png --count 1 --json \(words)".split(separator: " ").map(String.init)
+      let outcome = try TrainerProcess.run(arguments, in: folder.path)
+      #expect(outcome.code == 0, "\(words): \(outcome.errors)")
+      return outcome.objects.last?["crops"] as? String
+    }
+    // Lengths and batches are those of many images; here are six.
+    let files = [
+      "steps: 8332\nwarmup-epochs: 8.07\nbatch: 64", "epochs: 400\nbatch: 64",
+      "budget: 8h\nsteps: 0:9000,20:8332\nmicro-batch: 32",
+    ]
+    for (number, text) in files.enumerated() {
+      try folder.write("\(number).yaml", Array("crops: 2x48+2x24\n\(text)\n".utf8))
+      #expect(try crops("--config \(number).yaml") == "2x48+2x24")
+    }
+    for preset in ["auto", "cifar10", "imagenette", "imagenet-4096", "small-domain", "demo"] {
+      #expect(try crops("--preset \(preset)") != nil)
+    }
+  }
 }

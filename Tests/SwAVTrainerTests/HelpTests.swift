@@ -76,5 +76,10 @@ import Testing
     let info = try TrainerProcess.run(["info", "--json"])
     #expect(info.objects.last?["version"] as? String == version.output.split(separator: "\n").first.map(String.init))
     #expect(info.objects.last?["isa"] is String)
+    // After a command as well, whose own flags are missing then.
+    for words in [["pretrain", "--version"], ["bench", "step", "--version"]] {
+      let after = try TrainerProcess.run(words)
+      #expect(after.code == 0 && after.output == version.output, "\(words)")
+    }
   }
 }

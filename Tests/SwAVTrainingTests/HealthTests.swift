@@ -162,7 +162,7 @@ private struct Pictures: ImageSource {
 }
 
 /// Runs of a small network with what one changes.
-@Suite(.serialized) struct PlantedDiseaseTests {
+@Suite struct PlantedDiseaseTests {
   private func diagnoses(
     _ images: any ImageSource, _ values: [(String, String)], steps: Int = 200
   ) throws -> [(step: Int, name: String)] {
@@ -293,6 +293,38 @@ private struct Pictures: ImageSource {
     }
     // Black pictures have the same disease at any rate.
     #expect(back == 3 && steps.count { $0 == 1 } == 4)
+  }
+
+  @Test func aRollbackThatFailsLeavesTheStepThatWasMade() throws {
+    var run = try TinyRun()
+    (run.configuration.epochs, run.configuration.onCollapse, run.configuration.checkpointSteps) = (40, .rollback, 0)
+    run.configuration.queue = 0
+    let output = run.folder.path + "/run"
+    let error = #expect(throws: PretrainingError.self) {
+      try Pretraining(images: Pictures.black(), configuration: run.configuration, output: output).run { event in
+        guard case .diagnosis = event else { return }
+        // A file that the new beginning writes, and a checkpoint does not.
+        try FileManager.default.removeItem(atPath: output + "/environment.json")
+        try FileManager.default.createDirectory(atPath: output + "/environment.json", withIntermediateDirectories: false)
+      }
+    }
+    guard case .stopped(_, let step, _, let kept) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(step > 0 && kept.hasSuffix("checkpoint holds step \(step)"), "\(kept)")
+    #expect(try RunFolder(path: output).checkpointState().step == step)
+  }
+
+  @Test func withoutLabelsEachEpochThatIsDueIsScoredOnce() throws {
+    var run = try TinyRun()
+    (run.configuration.epochs, run.configuration.batch, run.configuration.queue, run.configuration.knnEvery) = (2, 32, 0, 1)
+    let images = try Pictures.stripes()
+    var scored: [Int] = []
+    _ = try Pretraining(images: images, configuration: run.configuration, output: run.folder.path + "/run").run {
+      if case .scored(let score) = $0 { scored.append(score.step) }
+    }
+    #expect(scored == [8, 16])
   }
 
   @Test func aRunThatIsWellGetsNoAlarm() throws {

@@ -132,6 +132,20 @@ import Testing
     #expect(forecast.others[0].name == "two views alone, 2x48")
   }
 
+  @Test func theForecastCountsThreads() throws {
+    let facts = DataFacts(images: 4000, shortSide: 50)
+    for threads in [1, 3] {
+      var given = PretrainSettings()
+      for (name, value) in [("threads", "\(threads)"), ("epochs", "2")] { try given.set(name, to: value) }
+      let plan = try PretrainConfiguration.planned(for: facts, given: given, on: .here(threads: threads))
+      let forecast = Forecast(plan, facts: facts)
+      for other in forecast.others.dropLast() {
+        let ratio = other.operationsPerImage / forecast.planned.operationsPerImage
+        #expect(abs(other.seconds / forecast.planned.seconds / ratio - 1) < 1e-9, "\(other.name)")
+      }
+    }
+  }
+
   @Test func theForecastCountsThePrecision() throws {
     let facts = DataFacts(images: 4000, shortSide: 50)
     let machine = machine("widened", isFast: false)

@@ -133,12 +133,45 @@ import Testing
     #expect(steps.compactMap { $0["step"] as? Int } == Array(1...second.step))
   }
 
+  @Test func aRunByTheClockKeepsItsScheduleWhateverIsExpectedLater() throws {
+    var run = try TinyRun()
+    run.configuration.length = .budget(4, StepPlan(total: 1_000_000))
+    let (control, pretraining) = (RunControl(), onTestClock(try run.pretraining("run")))
+    var done = 0
+    _ = try pretraining.run(control: control) { event in
+      if case .step = event { done += 1 }
+      if done == 20 { control.cancel() }
+    }
+    let plan = try steps(run, "run")
+    // A slower machine would have planned fewer steps than the schedule has gone through.
+    #expect(plan.position(of: 19) > 30)
+    run.configuration.length = .budget(4, StepPlan(total: 30))
+    let result = try onTestClock(run.pretraining("run")).run()
+    #expect(result.outcome == .finished && result.step > 20)
+    let (rates, whole) = (try run.rows("run").compactMap { $0["lr"] as? Double }, try steps(run, "run"))
+    #expect(whole.scheduled == plan.scheduled && rates.count == result.step)
+    run.configuration.length = .steps(whole)
+    let schedule = run.configuration.schedule(stepsPerEpoch: 3)
+    for (step, rate) in rates.enumerated() {
+      let planned = try schedule.rate(at: whole.position(of: step))
+      // What stands in the table has gone through decimal digits.
+      #expect(abs(rate - planned) <= 1e-12 * planned, "step \(step)")
+    }
+  }
+
   @Test func whatARunWasPlannedWithStaysWhenItGoesOn() throws {
     let facts = DataFacts(images: 4000, shortSide: 224)
     let run = try PretrainSettings(yaml: "budget: 2h\nsteps: 0:5000,10:4000\nbase-width: 48\nseed: 3", path: "f")
     let plan = try PretrainConfiguration.planned(for: facts, goingOnWith: run) { _ throws(PretrainingError) in throw .cancelled
     }
     #expect(plan.configuration.budget == 7200 && "\(plan.configuration.steps(stepsPerEpoch: 62))" == "0:5000,10:4000")
+    // The time is given again, as it was or another one: what of it is left is planned on the way.
+    for (budget, seconds) in [("2h", 7200.0), ("1h", 3600)] {
+      var given = PretrainSettings()
+      try given.set("budget", to: budget)
+      let again = try PretrainConfiguration.planned(for: facts, given: given, goingOnWith: run).configuration
+      #expect(again.budget == seconds && "\(again.steps(stepsPerEpoch: 62))" == "0:5000,10:4000")
+    }
     // What was given, as the seed, has to be given again.
     #expect(plan.configuration.baseWidth == 48 && plan.configuration.seed == 0)
   }

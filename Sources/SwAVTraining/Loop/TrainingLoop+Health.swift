@@ -141,16 +141,17 @@ extension TrainingLoop {
     let isResumed = savedStep.map { $0 <= latest } ?? false
     work.loader.stop()
     var earlier = isResumed ? try files.checkpointState() : TrainingState(of: configuration, data: state.data)
-    steps = budget != nil ? earlier.steps ?? configuration.steps(stepsPerEpoch: stepsPerEpoch) : steps
-    (earlier.stepsPerEpoch, earlier.totalSteps, earlier.seconds) = (stepsPerEpoch, steps.total, seconds)
+    let plan = budget != nil ? earlier.steps ?? StepPlan(total: steps.scheduled) : steps
+    (earlier.stepsPerEpoch, earlier.totalSteps, earlier.seconds) = (stepsPerEpoch, plan.total, seconds)
     // Changes later than that have not happened.
     let lasting = changes.filter { $0.from >= earlier.step }.reduce(1) { $0 * $1.factor }
     earlier.rateChanges =
       changes.filter { $0.from < earlier.step }
       + [RateChange(from: earlier.step, factor: lasting * TrainingLoop.factor)]
-    state = earlier
     let images = try pretraining.images.weighted(by: configuration.sourceWeights)
-    work = try Work(pretraining, images, files: files, state: state, steps: steps, isResumed: isResumed)
+    // Until that is there the run is where it is: a failure saves its step, and no other.
+    work = try Work(pretraining, images, files: files, state: earlier, steps: plan, isResumed: isResumed)
+    (state, steps) = (earlier, plan)
     if !isResumed {
       unlink(files.checkpoint)
       savedStep = nil

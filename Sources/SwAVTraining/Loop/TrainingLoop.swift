@@ -61,8 +61,9 @@ struct TrainingLoop: ~Copyable {
   }
 
   /// Takes the folder, restores the checkpoint where there is one, makes the memory plan. Trains nothing yet.
-  init(_ pretraining: Pretraining) throws {
-    let configuration = pretraining.configuration
+  init(_ given: Pretraining) throws {
+    var pretraining = given
+    var configuration = pretraining.configuration
     let files = RunFolder(path: pretraining.output)
     let ranks = pretraining.ranks
     let images = try ranks.agree { () throws -> any ImageSource in
@@ -89,8 +90,12 @@ struct TrainingLoop: ~Copyable {
     let restored = found.state
     var state = restored ?? TrainingState(of: configuration, data: identity)
     let stepsPerEpoch = count / configuration.batch
-    var steps = configuration.steps(stepsPerEpoch: stepsPerEpoch)
-    if configuration.budget != nil { steps = state.steps ?? steps }
+    // Those of a run by the clock are its own, and so is its schedule, whatever this process expects of the time.
+    if let budget = configuration.budget, let own = state.steps {
+      configuration.length = .budget(budget, own)
+      pretraining.configuration = configuration
+    }
+    let steps = configuration.steps(stepsPerEpoch: stepsPerEpoch)
     (state.stepsPerEpoch, state.totalSteps) = (stepsPerEpoch, steps.total)
     if let evaluated, state.step == 0 { try ranks.doOnRoot { try TrainingLoop.requireReadable(evaluated.val, configuration) } }
     let isDone = state.isFinished && found.hasWeights && (evaluated == nil || state.owesEvaluation != true)
@@ -234,17 +239,16 @@ extension TrainingLoop {
         monitor = HealthMonitor(configuration)
         continue
       }
+      var isEvaluated = false
       if state.position.batch == 0 {
         if !hasAdvised { try tell(.advice(advice(work, pace)), &work, report) }
         hasAdvised = true
         try tellProbe(afterEpoch: epoch + 1, &work, report)
-        if isEvaluationDue(afterEpoch: epoch) {
-          if evaluated == nil { try score(&work, &pace, report) } else { state.owesEvaluation = true }
-        }
+        isEvaluated = isEvaluationDue(afterEpoch: epoch)
         try keepWeights(afterEpoch: epoch + 1, &work, report)
       }
       try replan(&timetable, pace, &work, report)
-      if state.step == totalSteps {
+      if isEvaluated || state.step == totalSteps {
         if evaluated == nil { try score(&work, &pace, report) } else { state.owesEvaluation = true }
       }
       guard state.step < totalSteps else { break }

@@ -32,9 +32,10 @@ public struct Forecast: Codable, Sendable, Equatable {
   /// Two views alone, other sizes of network and views, the smallest first, and the other precision.
   public var others: [Choice]
 
-  /// Makes the plan of memory of every choice and frees it.
-  public init(_ plan: PretrainPlan, facts: DataFacts, machine: MachineFacts = .here()) {
+  /// Makes the plan of memory of every choice and frees it. `machine`: what the plan is for; nil: this one, with the plan's threads.
+  public init(_ plan: PretrainPlan, facts: DataFacts, machine: MachineFacts? = nil) {
     let configuration = plan.configuration
+    let machine = machine ?? .here(threads: configuration.threads)
     let stepsPerEpoch = max(1, facts.draws / configuration.batch)
     let steps = configuration.steps(stepsPerEpoch: stepsPerEpoch).total
     let seconds = Double(steps * configuration.batch) / plan.speed.imagesPerSecond

@@ -156,7 +156,7 @@ private func hundredths(_ value: Double) -> Double { (100 * value).rounded(.up) 
 func rounded(_ value: Double) -> String {
   guard value.isFinite, value >= 100 else { return value.isFinite ? plain((10 * value).rounded() / 10) : "any number of" }
   let unit = pow(10, log10(value).rounded(.down) - 1)
-  var digits = String(Int((value / unit).rounded() * unit))
+  var digits = String(Int(min(1e18, (value / unit).rounded() * unit)))
   for place in stride(from: digits.count - 3, to: 0, by: -3) {
     digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
   }

@@ -38,7 +38,7 @@ extension PretrainConfiguration {
       try layers.apply(to: &configuration, only: ["sum-parts"])
       if let reason = configuration.fitBatch(to: ranks, layers) { reasons["batch"] = reason }
     }
-    layers = layers.over(run) { reasons[$0] != nil }
+    layers = try layers.over(run) { reasons[$0] != nil }
     try layers.apply(to: &configuration)
     configuration.complete(layers, &reasons)
     var found: PlannedSpeed
@@ -150,11 +150,17 @@ extension PretrainSettings {
     try configuration.validateBatch(for: facts, given: self, ranks: ranks)
   }
 
-  /// These over what a run that goes on was made with, as far as it was planned then; its length stays in any case.
-  fileprivate func over(_ run: PretrainSettings?, where isPlanned: (String) -> Bool) -> PretrainSettings {
+  /// These over what a run that goes on was made with, as far as it was planned then; its length stays in any case, and its steps
+  /// where a time is given, for which they are planned anew on the way.
+  fileprivate func over(
+    _ run: PretrainSettings?, where isPlanned: (String) -> Bool
+  ) throws(PretrainingError) -> PretrainSettings {
     guard var run else { return self }
     run.keep { isPlanned($0.name) || ["hidden", "recalibrate", "budget", "steps", "epochs"].contains($0.name) }
+    let steps = run.isGiven("budget") && isGiven("budget") && !isGiven("steps") ? run.text(of: "steps") : nil
+    let origin = run.origin(of: "steps")
     run.merge(self)
+    if let steps { try run.set("steps", to: steps, origin: origin) }
     return run
   }
 }

@@ -34,7 +34,7 @@ public struct Pretraining: Sendable {
   /// Labelled images that the kNN learns from. Nil: `images`, where they have classes; otherwise each image of `validation` is
   /// asked about among the others.
   public var knnTraining: (any ImageSource)?
-  public private(set) var configuration: PretrainConfiguration
+  public internal(set) var configuration: PretrainConfiguration
   /// The run's folder; made where it is not there.
   public let output: String
   public let resume: Resume

@@ -58,7 +58,7 @@ public struct PretrainSettings: Sendable, Equatable {
   /// Another text, from where the first one came.
   mutating func replace(_ name: String, by text: String) { values[name]?.text = text }
 
-  mutating func keep(where isKept: (Setting) -> Bool) {
+  package mutating func keep(where isKept: (Setting) -> Bool) {
     values = values.filter { name, _ in Setting.named(name).map(isKept) ?? false }
   }
 

@@ -55,10 +55,13 @@ struct PreviewCommand: SettingsCommand {
   /// The settings of the file and the flags; the rest as pretrain plans it.
   private func plan(for source: any ImageSource) throws -> PretrainConfiguration {
     var given = try config.map { try PretrainSettings(contentsOf: $0) } ?? PretrainSettings()
+    // What views depend on, a planned one on the length as well: other values need not fit the few images that are looked at here.
+    let names = PreviewCommand.settings.map(\.name) + ["budget", "epochs"]
+    given.keep { names.contains($0.name) }
     given.merge(self.given.flags)
-    // Views do not depend on the number of images, and the batch of a file need not fit the few that are looked at here.
+    try given.set("batch", to: "2")
     var facts = try DataFacts.look(at: source, pixels: 16, headers: 64, workers: 2)
-    facts.draws = .max / 2
+    facts.draws = max(2, facts.draws)
     return try PretrainConfiguration.planned(for: facts, given: given).configuration
   }
 

@@ -1,0 +1,26 @@
+import Foundation
+import SwAVData
+import SwAVTestSupport
+import Testing
+
+@testable import SwAVDiscovery
+
+@Suite struct ClusterFolderTests {
+  /// Pictures of no file.
+  private struct Packed: ImageSource {
+    var count: Int { 6 }
+    func name(of sample: Int) -> String { "\(sample).jpg" }
+    func bytes(of sample: Int) throws -> [UInt8] { [UInt8(sample)] }
+  }
+
+  @Test func aFolderThatWasNotWrittenToItsEndIsTakenAgain() throws {
+    struct Enough: Error {}
+    let (folder, images) = (try TemporaryFolder(), try grouped(6, groups: 2))
+    let (path, clusters) = (folder.path + "/out", try Clustering.byKMeans(images, clusters: 2))
+    #expect(throws: Enough.self) {
+      try ClusterFolder(path).write(clusters, of: images, Packed()) { done, _ in if done == 4 { throw Enough() } }
+    }
+    try ClusterFolder(path).write(clusters, of: images, Packed())
+    #expect(FileManager.default.fileExists(atPath: path + "/clusters.csv"))
+  }
+}
