@@ -66,6 +66,25 @@ TEST_CASE("tasks that have not begun when the flag is set are left out") {
   swav_set_threads(0);
 }
 
+TEST_CASE("a flag that is set and taken back leaves no work undone without saying so") {
+  const Threads team(2);
+  Watched watched;
+  std::atomic<bool> over{false};
+  std::thread other([&] {
+    for (int32_t value = 1; !over; value ^= 1) __atomic_store_n(&watched.flag, value, __ATOMIC_RELAXED);
+  });
+  int wrong = 0;
+  for (int run = 0; run < 2000; ++run) {
+    std::atomic<int64_t> done{0};
+    const swav_status status = status_of(
+        [&] { parallel::run_interruptibly_on_engine([&] { parallel::for_each(64, [&](int64_t, int) { ++done; }); }); });
+    wrong += status == SWAV_OK ? done != 64 : status != SWAV_ERROR_CANCELLED;
+  }
+  over = true;
+  other.join();
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("a part that is done whole or not at all does not look at the flag") {
   Watched watched;
   std::atomic<int64_t> done{0};

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "io/safetensors.h"
+#include "io/shallow_json.h"
 #include "io/tensor_file.h"
 #include "stored_files.h"
 #include "temporary_folder.h"
@@ -47,6 +48,20 @@ TEST_CASE("a file is the format byte for byte: length, header with sorted keys p
   file.read(*file.find("b"), &counter);
   CHECK(std::memcmp(values, a, sizeof a) == 0);
   CHECK(counter == 7);
+}
+
+TEST_CASE("text of a million levels is no JSON of ours, wherever a file has it") {
+  const TemporaryFolder folder;
+  const std::string levels(1000000, '['), ends(1000000, ']');
+  CHECK(parse_shallow(levels + ends).is_discarded());
+  CHECK(parse_shallow("{\"a\":" + levels + ends + "}").is_discarded());
+  CHECK(parse_shallow("[[[[[[[[1]]]]]]]]").is_array());
+  CHECK(parse_shallow("{\"a\"").is_discarded());
+  const float value = 1;
+  const std::string path = folder / "deep.safetensors", deep = "{\"network\":{\"stem\":" + std::string(20000, '[');
+  write_safetensors(path, {{"a", DataType::f32, {}, &value}}, {{"swav", deep + std::string(20000, ']') + "}}"}});
+  swav_network* network = nullptr;
+  CHECK(swav_network_open(path.c_str(), nullptr, &network, nullptr) == SWAV_ERROR_FORMAT);
 }
 
 TEST_CASE("every half is read as the number it stands for; every bfloat16, float64 and integers too") {

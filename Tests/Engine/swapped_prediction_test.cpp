@@ -98,6 +98,17 @@ struct ObjectiveBench {
 
 }  // namespace
 
+TEST_CASE("the window of usage counts the codes of all parts") {
+  for (const int64_t parts : {1, 4}) {
+    ObjectiveBench bench({2, 4, 8, {100}, parts}, {0, 1});
+    for (uint64_t t = 0; t < 110; ++t) bench.step(t);
+    swav_health health{};
+    bench.objective.health(bench.output, group_of_one(), health);
+    // Eight codes for each of 100 prototypes, 8 of each part a step.
+    CHECK(health.window == 100 / parts);
+  }
+}
+
 TEST_CASE(
     "loss and code entropy are those of the formulas, for more images than prototypes, fewer, and sets of several sizes") {
   const ObjectiveShape shapes[] = {

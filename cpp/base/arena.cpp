@@ -38,6 +38,9 @@ class LiveArenas {
     blocks_.erase(memory);
   }
 
+  void hold() { mutex_.lock(); }
+  void release() { mutex_.unlock(); }
+
   int64_t untouched_bytes() {
     const std::lock_guard lock(mutex_);
     const int64_t page = sysconf(_SC_PAGESIZE);
@@ -98,5 +101,9 @@ void Arena::allocate(const char* what) {
 }
 
 int64_t Arena::untouched_bytes() { return LiveArenas::shared().untouched_bytes(); }
+
+void Arena::hold_all() { LiveArenas::shared().hold(); }
+
+void Arena::release_all() { LiveArenas::shared().release(); }
 
 }  // namespace swav

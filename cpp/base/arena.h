@@ -31,6 +31,9 @@ class Arena {
 
   // Bytes of all arenas of this process that were allocated and hold no page of memory yet.
   static int64_t untouched_bytes();
+  // Around a fork: a child would wait for ever for who counts them in its parent.
+  static void hold_all();
+  static void release_all();
 
   // Room for `count` values of T, 64-byte aligned; NULL while counting.
   template <class T>

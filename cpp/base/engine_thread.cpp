@@ -12,6 +12,7 @@
 #include <system_error>
 #include <thread>
 
+#include "base/arena.h"
 #include "base/parallel.h"
 #include "base/status.h"
 
@@ -68,7 +69,7 @@ class Engine {
       const auto place = std::find(requests_.begin(), requests_.end(), &request);
       if (place == requests_.end() || !is_set(request.flag)) continue;  // under way: the job itself looks at it
       requests_.erase(place);
-      throw_if_set(request.flag);
+      fail(SWAV_ERROR_CANCELLED, "called off");
     }
   }
 
@@ -119,10 +120,12 @@ class Engine {
     engine.finished_.wait(lock, [&] { return !engine.busy_; });
     --engine.forks_;
     lock.release();
+    Arena::hold_all();
   }
 
   static void after_fork_in_parent() {
     if (on_engine_thread) return;
+    Arena::release_all();
     shared().mutex_.unlock();
     shared().arrived_.notify_one();
   }
@@ -148,6 +151,7 @@ Engine& Engine::shared() {
 // may be tied to other cores.
 void Engine::after_fork_in_child() {
   if (on_engine_thread) return;
+  Arena::release_all();
   new (place) Engine;
   forget_default_threads();
 }

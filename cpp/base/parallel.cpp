@@ -180,6 +180,8 @@ void for_each(int64_t count, Task task, void* context) {
   } else {
     work_off(tasks, 0);
   }
+  // Who sees the flag leaves tasks undone, and it may be taken back before this thread looks.
+  if (tasks.next.load(std::memory_order_relaxed) < count) fail(SWAV_ERROR_CANCELLED, "called off");
   throw_if_set(watched);
 }
 

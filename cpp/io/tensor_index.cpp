@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/status.h"
+#include "io/shallow_json.h"
 #include "io/tensor_file.h"
 
 namespace swav {
@@ -11,7 +12,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int64_t index_limit = int64_t{16} << 20;
-constexpr int depth_limit = 8;  // of objects and lists in each other
 constexpr size_t part_limit = 128;
 
 json parse(const InputFile& file) {
@@ -21,10 +21,8 @@ json parse(const InputFile& file) {
   }
   std::string text(size_t(file.size()), '\0');
   file.read(0, text.data(), file.size());
-  bool deep = false;
-  json index = json::parse(
-      text, [&](int depth, json::parse_event_t, json&) { return !(deep = deep || depth > depth_limit); }, false);
-  if (deep || !index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
+  json index = parse_shallow(text);
+  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
     fail(SWAV_ERROR_FORMAT, "%s is no index of weights: it is not JSON with a weight_map", file.path().c_str());
   }
   return index;

@@ -11,6 +11,7 @@ namespace {
 constexpr size_t depth_limit = 32;        // of dictionaries and lists inside each other
 constexpr size_t name_limit = 1024;       // letters of a tensor's name
 constexpr int64_t visit_limit = 1 << 21;  // values looked at: shared parts are looked at each time
+constexpr size_t tensor_limit = 1 << 16, name_limit_of_all = size_t{16} << 20;
 constexpr int64_t stride_limit = int64_t{1} << 50, count_limit = int64_t{1} << 50;
 
 TorchName meaning_of(const PickleValue& value) { return value.kind == PickleKind::name ? torch_name(value.text) : TorchName(); }
@@ -48,13 +49,22 @@ class Collector {
       if (depth == depth_limit) return;
       for (size_t i = 0; i < value.items.size(); ++i) visit(tree_.item(value, i), join(name, std::to_string(i)), depth + 1);
     } else if (value.kind == PickleKind::call) {
-      if (std::optional<TorchTensor> found = tensor_of(value, name)) tensors.push_back(std::move(*found));
+      if (std::optional<TorchTensor> found = tensor_of(value, name)) add(std::move(*found));
     }
   }
 
   std::vector<TorchTensor> tensors;
 
  private:
+  // Dictionaries that many names lead to are many tensors from few bytes.
+  void add(TorchTensor tensor) {
+    letters_ += tensor.tensor.name.size();
+    if (tensors.size() == tensor_limit || letters_ > name_limit_of_all) {
+      fail(SWAV_ERROR_LIMIT, "%s holds more tensors than weights have", path_.c_str());
+    }
+    tensors.push_back(std::move(tensor));
+  }
+
   [[noreturn]] void damaged(const std::string& name, const char* what) const {
     fail(SWAV_ERROR_FORMAT, "%s is damaged: tensor %s %s", path_.c_str(), name.c_str(), what);
   }
@@ -153,6 +163,7 @@ class Collector {
   const std::string& path_;
   const PickleTree& tree_;
   int64_t visits_ = 0;
+  size_t letters_ = 0;  // of all names
 };
 
 }  // namespace

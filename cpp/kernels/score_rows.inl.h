@@ -3,12 +3,13 @@
 // Each is one loop over vectors by for_vectors; `get` and `put` take what is left for the last one (its spare lanes read
 // zeros).
 
-// exp for x <= 88: x = n ln 2 + r with |r| <= ln 2 / 2 (ln 2 in two parts, so that n ln 2 is exact), exp(r) = 1 + r + r^2 p(r)
-// with p of degree 4 minimax in the relative error (3e-9), and n added to the exponent.
+// exp; beyond 88 that of 88, which is finite. x = n ln 2 + r with |r| <= ln 2 / 2 (ln 2 in two parts, so that n ln 2 is exact),
+// exp(r) = 1 + r + r^2 p(r) with p of degree 4 minimax in the relative error (3e-9), and n added to the exponent.
 SWAV_INLINE vec exp(vec x) {
   const vec low = splat(-87.0f);
   const ivec underflow = x < low;
   x = max(low, x);  // this way round NaN is a large negative number: the difference of infinities where scores are near 3e38
+  x = min(x, splat(88.0f));
   const vec magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer, which then stands in the lowest bits
   const vec rounded = x * 1.44269504088896341f + magic;
   const vec n = rounded - magic;

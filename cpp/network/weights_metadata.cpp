@@ -5,6 +5,7 @@
 
 #include "base/number.h"
 #include "base/status.h"
+#include "io/shallow_json.h"
 
 namespace swav {
 namespace {
@@ -43,7 +44,7 @@ class Reader {
   }
 
   json parse(const std::string& text) const {
-    const json value = text.size() > text_limit ? json() : json::parse(text, nullptr, false);
+    const json value = text.size() > text_limit ? json() : parse_shallow(text);
     if (!value.is_object()) damaged("the description of the network is not JSON");
     return value;
   }

@@ -64,10 +64,13 @@ void sum_pieces(const Problem& p) {
   p.group.sum(p.space.sums, p.prototypes);
 }
 
-// f <- f + ln sums, as the pair (high, low).
-void move_potentials(const Problem& p, double epsilon) {
+// Of the sums of codes: the rows of all ranks.
+double total_of(const Problem& p) { return std::accumulate(p.space.sums, p.space.sums + p.prototypes, 0.0); }
+
+// f <- f + ln(sums / unit), as the pair (high, low).
+void move_potentials(const Problem& p, double epsilon, double unit) {
   for (int64_t k = 0; k < p.prototypes; ++k) {
-    const double f = double(p.space.high[k]) + epsilon * (double(p.space.low[k]) + std::log(p.space.sums[k]));
+    const double f = double(p.space.high[k]) + epsilon * (double(p.space.low[k]) + std::log(p.space.sums[k] / unit));
     p.space.high[k] = float(f);
     p.space.low[k] = float((f - double(p.space.high[k])) / epsilon);
   }
@@ -116,14 +119,15 @@ void first_sums(const Problem& p) {
   sum_pieces(p);
 }
 
-// exp(t - shift) of one image's t, and its sum. shift is 0 unless the image is so far from everything that its terms would
-// vanish.
+// exp(t - shift) of one image's t, and its sum. shift is 0 unless the image is so far from everything, or so near, that its
+// terms would vanish or overflow.
 double image_terms(const Problem& p, const float* row, float* terms) {
   const Kernels& kernel = kernels();
   const float *high = p.space.high, *low = p.space.low;
   double sum = kernel.potential_exp(row, high, low, p.scale, 0, terms, p.prototypes);
   // Terms under exp(-87) = 2^-125.5 are lost: 2^-60 of the sum at most while that is above 2^-64 and K below 2^1.5 * 2^60.
-  if (sum < 0x1p-64) {
+  // Terms from exp(88) = 2^127 on are all taken for that.
+  if (!(sum >= 0x1p-64 && sum <= 0x1p64)) {
     const float shift = kernel.potential_max(row, high, low, p.scale, p.prototypes);
     sum = kernel.potential_exp(row, high, low, p.scale, shift, terms, p.prototypes);
   }
@@ -184,15 +188,15 @@ void compute_codes(const float* scores, int64_t rows, int64_t prototypes, int64_
   const Pieces pieces = matrix_pieces(rows, prototypes);
   const Problem p{scores, prototypes, float(1 / epsilon), pieces, Space(workspace, pieces.count, prototypes), group};
   first_sums(p);
-  move_potentials(p, epsilon);
+  move_potentials(p, epsilon, 1);
   for (int i = 1; i < iterations; ++i) {
     code_sums(p);
-    move_potentials(p, epsilon);
+    move_potentials(p, epsilon, total_of(p) / double(prototypes));
   }
   write_codes(p, keep, codes);
   if (marginal_error == nullptr) return;
   code_sums(p);
-  const double total = std::accumulate(p.space.sums, p.space.sums + prototypes, 0.0);  // the rows of all ranks
+  const double total = total_of(p);
   *marginal_error = 0;
   for (int64_t k = 0; k < prototypes; ++k) {
     *marginal_error = std::max(*marginal_error, std::abs(p.space.sums[k] / total * double(prototypes) - 1));

@@ -6,12 +6,14 @@
 //   prototypes' step  f[k] <- f[k] + ln sum_n code[n][k]
 //   images' step      code[n] <- softmax(scores[n] / epsilon - f)
 // so each iteration is one pass over the scores, E is never stored, and constants (1/K, 1/N, the total) cancel in the softmax.
+// The sums are taken in units of their mean N / K from the second step on: else all of f would move by its logarithm in each.
 //
 // It cannot overflow or divide by zero, whatever epsilon: f starts from each prototype's largest score, so its first sum is at
-// least 1. After a prototypes' step sum_n exp(t[n][k]) = 1 for t = scores / epsilon - f, hence t <= 0 and some image has t >=
-// -ln N; its code is then at least 1 / (N K), so the next sum is too. Rounding: f is held as a pair of floats in units of the
-// scores, (score - high) / epsilon - low, so t has the relative error of one subtraction: codes are within 4e-7 * max(1, |t|)
-// of the exact ones, relatively, |t| the largest for that image.
+// least 1. After that step sum_n exp(t[n][k]) = 1 for t = scores / epsilon - f, hence t <= 0 and some image has t >= -ln N; its
+// code is then at least 1 / (N K), so the next sum is too. Later t may be above 0: an image whose terms would overflow, or
+// vanish, is taken relative to its largest. Rounding: f is held as a pair of floats in units of the scores, (score - high) /
+// epsilon - low, so t has the relative error of one subtraction: codes are within 4e-7 * max(1, |t|) of the exact ones,
+// relatively, |t| the largest for that image.
 #pragma once
 
 #include <cstdint>

@@ -18,6 +18,7 @@ namespace swav {
 struct ObjectiveShape {
   int64_t crops = 0, batch = 0, dim = 0;
   std::vector<int64_t> prototypes;  // K of each set; may be empty
+  int64_t parts = 1;                // of the batch, in all processes: each has a shape of its own like this one
   int64_t rows() const { return crops * batch; }
 };
 

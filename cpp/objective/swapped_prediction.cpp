@@ -70,7 +70,7 @@ void SwappedPrediction::take(Arena& arena, const ObjectiveShape& shape) {
   codes_ = arena.take<float>(assign_count() * shape.batch * most);
   queue_scores_ = queue > 0 ? arena.take<float>((queue + shape.batch) * most) : nullptr;
   workspace_ = arena.take<float>(workspace);
-  usage_ = PrototypeUsage(shape.prototypes[0], assign_count() * shape.batch);
+  usage_ = PrototypeUsage(shape.prototypes[0], assign_count() * shape.batch * shape.parts);
   usage_.take(arena);
 }
 

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "comm/on_root.h"
+#include "io/shallow_json.h"
 #include "network/finite.h"
 #include "network/weights.h"
 #include "training/checkpoint_settings.h"
@@ -60,7 +61,7 @@ Header read_header(const TensorFile& file) {
     header.settings = parse_old_settings(old->second);
     return header;
   }
-  const json root = json::parse(current->second, nullptr, false);
+  const json root = parse_shallow(current->second);
   const auto damaged = [&](const char* what) {
     fail(SWAV_ERROR_FORMAT, "%s is damaged: the %s of its training state is not there", path, what);
   };

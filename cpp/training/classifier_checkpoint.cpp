@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "io/safetensors.h"
+#include "io/shallow_json.h"
 #include "network/finite.h"
 #include "network/weights.h"
 #include "network/weights_metadata.h"
@@ -84,7 +85,7 @@ void Classifier::load(const std::string& path) {
   const TensorFile file(path);
   const auto found = file.metadata().find(key);
   if (found == file.metadata().end()) fail(SWAV_ERROR_FORMAT, "%s holds no classifier's training state", path.c_str());
-  const json root = json::parse(found->second, nullptr, false);
+  const json root = parse_shallow(found->second);
   if (!root.is_object() || !root.contains("format") || !root["format"].is_number_integer() || !root.contains("settings"))
     fail(SWAV_ERROR_FORMAT, "%s is damaged: its training state has no format or settings", path.c_str());
   if (root["format"].get<int64_t>() != newest_format) {

@@ -37,7 +37,7 @@ TrainingPlan::TrainingPlan(const Description& description, const Parameters& par
   micro_batches_ = settings.micro_batches();
   takes_all_ = settings.images_at_once() == settings.images();
   SWAV_REQUIRE(!description.projection.empty(), "the network has no projection head; training needs embeddings");
-  shape_ = {settings.crops(), settings.batch, description.config.dim, {}};
+  shape_ = {settings.crops(), settings.batch, description.config.dim, {}, settings.all_parts};
   for (const LinearLayer& set : description.prototypes) shape_.prototypes.push_back(set.out);
   objective.check(shape_);
   int64_t row = 0;

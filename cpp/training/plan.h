@@ -20,6 +20,7 @@ struct TrainerSettings {
   std::vector<CropGroup> groups;  // adjacent ones of equal size are one pass
   int32_t batch = 0;              // images of a part
   int32_t parts = 1;              // of the batch, one after the other in the arrays of crops, that this process computes
+  int32_t all_parts = 1;          // of all processes
   OptimizerConfig optimizer{};
   bool direct = false;                 // no Winograd
   int32_t micro_batch = 0;             // images that pass the network at a time; 0: all
@@ -62,6 +63,7 @@ class TrainingPlan {
   // Of a micro-batch.
   int64_t rows_at_once() const { return head->rows(); }
   const ObjectiveShape& shape() const { return shape_; }
+  const ScratchSize& scratch() const { return workspace_size_.scratch; }
 
   std::vector<TrainingPass> passes;
   std::optional<Head> head;

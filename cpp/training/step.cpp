@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/parallel.h"
+#include "base/scratch.h"
 #include "base/status.h"
 #include "base/stopwatch.h"
 #include "training/trainer.h"
@@ -26,6 +27,7 @@ Trainer::Trainer(Network& network, const TrainerSettings& settings, std::vector<
 }
 
 void Trainer::make_plans() {
+  settings_.all_parts = parts_->total();
   Parameters& parameters = network_.parameters();
   for (TrainerPart& part : own_) {
     const auto update = &part == &own_[0] ? TrainingPlan::Update::here : TrainingPlan::Update::elsewhere;
@@ -118,6 +120,9 @@ void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& 
     const Stopwatch watch(report.forward_seconds);
     own_[0].objective->prepare(plan().output);
   }
+  // There since the plan was made; a child process has a thread of its own for it. Parts take turns in it: it must not grow
+  // under one that waits.
+  const TeamScratch reserved(plan().scratch());
   try {
     parts_->run([&](int part) { compute_part(part, input); });
   } catch (...) {

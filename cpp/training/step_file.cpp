@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/status.h"
+#include "io/shallow_json.h"
 #include "io/tensor_file.h"
 #include "training/trainer.h"
 
@@ -42,7 +43,7 @@ void Trainer::replay(const std::string& path, swav_step_report& report) {
   const TensorFile file(path);
   const auto text = file.metadata().find(key);
   if (text == file.metadata().end()) fail(SWAV_ERROR_FORMAT, "%s holds no step", path.c_str());
-  const json step = json::parse(text->second, nullptr, false);
+  const json step = parse_shallow(text->second);
   swav_step_input input{};
   try {
     input.learning_rate = step.at("learning_rate").get<double>();
