@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-format demo test test-engine test-swift test-mpi test-consumer test-report test-interop test-interop-light \
+.PHONY: help setup setup-swift setup-format demo test test-engine test-swift test-mpi test-consumer test-report test-interop test-interop-light \
         sanitize sanitize-thread sanitize-thread-swift fuzz bench format check-format clean
 
 # Debian's and Ubuntu's names; libomp is the OpenMP runtime of Swift's clang, and g++ brings its own.
@@ -31,13 +31,15 @@ define install-packages
 endef
 
 setup:  ## Install the libraries that the build needs (apt; sudo only when not root)
-	@command -v swift >/dev/null || { echo "setup: no swift found; 6.2 or later is needed: https://www.swift.org/install/linux" >&2; exit 1; }
 	$(call install-packages,$(PACKAGES))
+
+setup-swift: setup
+	@command -v swift >/dev/null || { echo "setup: no swift found; 6.2 or later is needed: https://www.swift.org/install/linux" >&2; exit 1; }
 
 setup-format:
 	$(call install-packages,$(CLANG_FORMAT))
 
-demo: setup  ## Build, then learn from rendered images and measure it, in some minutes
+demo: setup-swift  ## Build, then learn from rendered images and measure it, in some minutes
 	swift build -c release --product trainer
 	"$$(swift build -c release --show-bin-path)/trainer" demo
 
@@ -48,24 +50,24 @@ test-engine: setup  ## The C++ and C tests, on each instruction set that this ma
 	cmake --build build
 	ctest --test-dir build --output-on-failure -j 2
 
-test-swift: setup  ## The Swift tests; those of several processes are test-mpi's
+test-swift: setup-swift  ## The Swift tests; those of several processes are test-mpi's
 	swift test $(SWIFT_FLAGS) --skip RanksTests
 
 # One host with few cores stands for several: more ranks than cores, bound to none, and messages without the rights that a
 # container takes away.
 MPIRUN = OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_WAIT_POLICY=passive mpirun --allow-run-as-root --oversubscribe \
          --bind-to none
-test-mpi: setup  ## Several processes over Open MPI: parity with PyTorch on two ranks, runs that are stopped, killed and resumed
+test-mpi: setup-swift  ## Several processes over Open MPI: parity with PyTorch on two ranks, runs that are stopped, killed and resumed
 	$(call install-packages,openmpi-bin)
 	cmake -S . -B build -G Ninja
 	cmake --build build --target engine_tests
 	$(MPIRUN) -n 2 build/Tests/Engine/engine_tests --no-version --test-case='*equals PyTorch over ten steps: LARC*'
 	swift test $(SWIFT_FLAGS) --filter RanksTests
 
-test-consumer: test-engine  ## Programs that depend on this package by a version: Swift, CMake, pkg-config
+test-consumer: setup-swift test-engine  ## Programs that depend on this package by a version: Swift, CMake, pkg-config
 	Tests/Scripts/consumer_test.sh build
 
-test-report: setup  ## The pages of runs and of explore in headless Chromium, at three widths, light and dark; skipped where there is none
+test-report: setup-swift  ## The pages of runs and of explore in headless Chromium, at three widths, light and dark; skipped where there is none
 	swift build $(SWIFT_FLAGS) --product trainer
 	Tests/Scripts/report_test.py "$$(swift build --show-bin-path)/trainer"
 
@@ -76,7 +78,7 @@ INTEROP_PYTHON =
 INTEROP_WIDE =
 INTEROP_TESTS =
 SWAV_TEST_DATA ?= ../shared/data
-test-interop: setup  ## What others write is read here, and what is written here by others: PyTorch, timm, ONNX Runtime, OpenVINO
+test-interop: setup-swift  ## What others write is read here, and what is written here by others: PyTorch, timm, ONNX Runtime, OpenVINO
 	$(call install-packages,python3-venv)
 	swift build $(SWIFT_FLAGS) --product trainer
 	cmake -S . -B build -G Ninja
@@ -89,7 +91,7 @@ test-interop: setup  ## What others write is read here, and what is written here
 	"$$python" Tests/Interop/interop.py --trainer "$$(swift build --show-bin-path)/trainer" --prefix build/interop/prefix \
 	  --photos "$(SWAV_TEST_DATA)" $(if $(INTEROP_WIDE),--wide) $(INTEROP_TESTS)
 
-test-interop-light: setup  ## The part of test-interop that needs no PyTorch and takes seconds: exports in ONNX Runtime
+test-interop-light: setup-swift  ## The part of test-interop that needs no PyTorch and takes seconds: exports in ONNX Runtime
 	$(call install-packages,python3-venv)
 	swift build $(SWIFT_FLAGS) --product trainer
 	@python="$(INTEROP_PYTHON)"; \
@@ -114,7 +116,7 @@ sanitize-thread: setup  ## The C++ tests that use threads, under ThreadSanitizer
 
 THREADED_SWIFT = SwAVModelTests|SwAVDataTests|SwAVEvaluationTests|DataFactsTests|PretrainingRunTests|RunLengthTests|ValidationTests
 SANITIZED_SWIFT = --sanitize=thread --scratch-path .build/sanitize-thread
-sanitize-thread-swift: setup  ## The Swift tests that use threads, under ThreadSanitizer; its build alone takes more than ten minutes
+sanitize-thread-swift: setup-swift  ## The Swift tests that use threads, under ThreadSanitizer; its build alone takes more than ten minutes
 	swift build --build-tests $(SANITIZED_SWIFT)
 	@mkdir -p build
 	clang -O1 -Wall -Wextra -fPIC -shared -o build/mutex_for_thread_sanitizer.so Tests/Scripts/mutex_for_thread_sanitizer.c
@@ -135,7 +137,7 @@ decode 65536 Tests/Fixtures/image/formats Tests/Fixtures/image/found
 weights 65536 Tests/Fixtures/torch
 endef
 export FUZZERS
-fuzz: setup  ## Feed damaged images, archives, lists and weights to their readers for FUZZ_SECONDS each, under sanitizers
+fuzz: setup-swift  ## Feed damaged images, archives, lists and weights to their readers for FUZZ_SECONDS each, under sanitizers
 	CC=clang CXX=clang++ cmake -S . -B build/fuzz -G Ninja -DSWAV_BUILD_FUZZERS=ON
 	cmake --build build/fuzz
 	ln -sf Tests/Fuzz/decode_fuzzer Tests/Fuzz/weights_fuzzer build/fuzz/
@@ -146,7 +148,7 @@ fuzz: setup  ## Feed damaged images, archives, lists and weights to their reader
 BENCH_PYTHON =
 TORCH = torch
 BENCH_FLAGS =
-bench: setup  ## Time training steps, features and codes, beside PyTorch where it can be installed
+bench: setup-swift  ## Time training steps, features and codes, beside PyTorch where it can be installed
 	swift build -c release --product trainer
 	@mkdir -p build/bench; python="$(BENCH_PYTHON)"; \
 	if [ -z "$$python" ]; then \

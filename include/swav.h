@@ -8,7 +8,7 @@
  *       fprintf(stderr, "%s\n", swav_error_message());
  *       return 1;
  *     }
- *     float features[512];                                  // swav_network_info says how many
+ *     float features[512];                                  // ResNet-18's; feature_dim of swav_network_describe says how many
  *     swav_network_embed_bytes(network, jpeg, jpeg_size, 224, SWAV_OUTPUT_FEATURES, features);
  *     swav_network_destroy(network);
  *
@@ -182,7 +182,8 @@ swav_status swav_image_probe(const void *bytes, size_t size, swav_image_info *in
 /* Decodes a whole image. options may be NULL for the default. *image is the caller's to destroy. */
 swav_status swav_image_decode(const void *bytes, size_t size, const swav_decode_options *options, swav_image **image);
 
-/* Copies samples [height][width][channels] (uint8_t or uint16_t, as bits says) into a new image. */
+/* Copies samples [height][width][channels] (uint8_t or uint16_t, as bits says) into a new image. Sides of 1 to 65500 pixels are
+ * allowed, here and by the two encoders. */
 swav_status swav_image_create(const void *samples, int32_t width, int32_t height, int32_t channels, int32_t bits,
                               swav_image **image);
 
@@ -209,9 +210,9 @@ swav_status swav_image_encode_png(const uint8_t *samples, int32_t width, int32_t
 
 /* One group of crops of equal size, as "2x224" with its area fractions. */
 typedef struct swav_crop_group {
-  int32_t count;
-  int32_t size;    /* pixels a side */
-  float min_scale; /* area fraction of the image, uniform between the two */
+  int32_t count;   /* 1..1024 */
+  int32_t size;    /* pixels a side, 1..8192 */
+  float min_scale; /* area fraction of the image, above 0 and at most 1, uniform between the two */
   float max_scale;
 } swav_crop_group;
 
@@ -230,10 +231,11 @@ typedef struct swav_recipe {
   float min_aspect, max_aspect; /* width / height, log-uniform */
   float flip_probability;
   float jitter_probability;
-  float brightness, contrast, saturation, hue; /* strengths: factors U(max(0, 1-s), 1+s); hue shift U(-h, h) of the circle */
+  float brightness, contrast, saturation; /* strengths 0..100: factors U(max(0, 1-s), 1+s) */
+  float hue;                              /* 0..0.5: shift U(-h, h) of the circle */
   float grayscale_probability;
   float blur_probability;
-  float min_sigma, max_sigma;                            /* Gaussian blur, in output pixels */
+  float min_sigma, max_sigma;                            /* Gaussian blur, in output pixels, 0..64 */
   float mean[SWAV_MAX_CHANNELS], std[SWAV_MAX_CHANNELS]; /* of samples in 0..1 */
   swav_precision precision;
 } swav_recipe;
@@ -317,7 +319,7 @@ typedef enum swav_stem SWAV_OF_INT {
 
 typedef struct swav_network_config {
   int32_t depth;      /* 18, 34 or 50 */
-  int32_t width;      /* multiplier of every channel count: 1, 2, 4, 5 */
+  int32_t width;      /* multiplier of every channel count, 1..16; 1, 2, 4 and 5 are published */
   int32_t base_width; /* channels of the stem before the multiplier, 1..SWAV_MAX_BASE_WIDTH; 64 is the published one */
   swav_stem stem;
   int32_t channels;                   /* of the input images, 1..SWAV_MAX_CHANNELS */
@@ -548,7 +550,7 @@ typedef struct swav_stored_tensor {
   double mean, std, smallest, largest;
 } swav_stored_tensor;
 
-/* Reads all values of the tensor. */
+/* Reads all values of the tensor; SWAV_ERROR_LIMIT for more than 2^27. */
 swav_status swav_tensor_file_tensor(const swav_tensor_file *file, int64_t index, swav_stored_tensor *tensor);
 
 /* What swav_network_open would make of the file, from names and shapes alone; fails as that would. options may be NULL. */
@@ -763,11 +765,11 @@ swav_status swav_trainer_step(swav_trainer *trainer, const swav_step_input *inpu
  * Usage is counted over a window of steps: as many as give each prototype 8 codes where all are used alike, at least 16. It
  * starts anew with the trainer. */
 typedef struct swav_health {
-  int64_t prototypes;           /* K */
-  int64_t window;               /* steps that usage was counted over so far */
-  double perplexity;            /* exp of the entropy of the mean code over the window: 1 (one takes all) to K */
-  int64_t dead_prototypes;      /* largest entry of no code of the window */
-  int64_t duplicate_prototypes; /* cosine of 0.95 or more with one before them, now */
+  int64_t prototypes;      /* K */
+  int64_t window;          /* steps that usage was counted over so far */
+  double perplexity;       /* exp of the entropy of the mean code, which forgets within the window: 1 (one takes all) to K */
+  int64_t dead_prototypes; /* largest entry of no code of the window */
+  int64_t duplicate_prototypes;                                        /* cosine of 0.95 or more with one before them, now */
   double code_entropy, prediction_entropy, sinkhorn_error, similarity; /* as in swav_step_report */
   int64_t queue_age;
   double embedding_rank; /* RankMe (Garrido et al., 2023): exp of the entropy of the singular values of the embeddings of all

@@ -3,7 +3,7 @@ public import SwAVAugmentation
 import SwAVEngine
 public import SwAVModel
 
-/// Measurements of the engine's parts, in the form of `bench/torch_baseline.py`: medians over steps after one that warms up.
+/// Measurements of the engine's parts: medians over steps after one that warms up.
 public enum Benchmark {
   public struct Step: Codable, Sendable {
     public var command = "step"

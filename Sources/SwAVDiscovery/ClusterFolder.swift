@@ -21,7 +21,7 @@ public struct ClusterFolder: Sendable {
     self.path = path
     let names = try ClusterFolder.names(in: path)
     let isOwn = names.contains("clusters.csv") && names.contains("images.csv")
-    let foreign = names.filter { !["clusters.csv", "images.csv"].contains($0) && !$0.hasPrefix(ClusterFolder.prefix) }
+    let foreign = names.filter { !["clusters.csv", "images.csv"].contains($0) && !ClusterFolder.isLinks($0, in: path) }
     guard names.isEmpty || isOwn && foreign.isEmpty else {
       throw OutputError.inUse(
         path: path,
@@ -70,8 +70,18 @@ public struct ClusterFolder: Sendable {
     }
   }
 
+  /// Whether it is a folder as `write` makes them, with nothing else in it: what somebody put beside the links stays.
+  private static func isLinks(_ name: String, in path: String) -> Bool {
+    func isNumber(_ text: Substring) -> Bool { !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+    var status = stat()
+    guard name.hasPrefix(prefix), isNumber(name.dropFirst(prefix.count)), lstat("\(path)/\(name)", &status) == 0,
+      status.st_mode & S_IFMT == S_IFDIR, let links = try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(name)")
+    else { return false }
+    return links.allSatisfy { link in link.firstIndex(of: "-").map { isNumber(link[..<$0]) } ?? false }
+  }
+
   private func removeLinks() throws {
-    for name in try ClusterFolder.names(in: path) where name.hasPrefix(ClusterFolder.prefix) {
+    for name in try ClusterFolder.names(in: path) where ClusterFolder.isLinks(name, in: path) {
       try FileManager.default.removeItem(atPath: path + "/" + name)
     }
   }

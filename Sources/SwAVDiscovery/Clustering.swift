@@ -103,13 +103,18 @@ extension Clustering {
     if options.isBalanced { assignment = try Clustering.balanced(rows, centres) }
     let copies = try method == .prototypes ? Clustering.copies(centres) : Clustering.copies(centres, of: rows, assignment)
     if options.mergesDuplicates { assignment = assignment.map { copies[$0] ?? $0 } }
+    // Where copies are merged the next cluster is one of those that are left.
+    let left = options.mergesDuplicates ? (0..<centres.count).filter { copies[$0] == nil } : Array(0..<centres.count)
+    let found =
+      copies.isEmpty || !options.mergesDuplicates
+      ? nearest : try centres.selecting(left).nearest(to: rows, count: 2, progress: progress)
     let unitCentres = centres.unit()
     var (similarities, margins) = ([Float](), [Float]())
     for row in 0..<rows.count {
-      let (own, best) = (assignment[row], nearest.of(row))
-      let similarity = best.first { $0.row == own }?.cosine ?? rows.cosine(row, unitCentres, own)
+      let (own, best) = (assignment[row], found.of(row))
+      let similarity = best.first { left[$0.row] == own }?.cosine ?? rows.cosine(row, unitCentres, own)
       similarities.append(similarity)
-      margins.append(similarity - (best.first { $0.row != own }?.cosine ?? 0))
+      margins.append(similarity - (best.first { left[$0.row] != own }?.cosine ?? 0))
     }
     (self.method, self.assignment, self.similarities, self.margins) = (method, assignment, similarities, margins)
     clusters = Clustering.summary(centres.count, assignment, similarities, margins)

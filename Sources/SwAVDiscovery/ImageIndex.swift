@@ -39,7 +39,7 @@ public struct ImageIndex: Sendable {
     else { return nil }
     let start = ImageIndex.start(header: Int(length))
     let numbers = header.names.count.multipliedReportingOverflow(by: header.dim)
-    guard !numbers.overflow else { return nil }
+    guard !numbers.overflow, numbers.partialValue <= data.count / 4 else { return nil }
     let (rows, end) = (header.names.count, start + 4 * numbers.partialValue)
     guard data.count == end || data.count == end + 8 * rows else { return nil }
     let values: [Float] = data.numbers(from: start, count: numbers.partialValue)

@@ -67,6 +67,13 @@ struct CheckScript {
     if configuration.stem == .small {
       lines += ["net.conv1 = torch.nn.Conv2d(1, 1, 3, stride=1, padding=1, bias=False)", "net.maxpool = torch.nn.Identity()"]
     }
+    if export.keys == .timm, configuration.architecture.depth < 50,
+      configuration.baseWidth * configuration.architecture.width < 64
+    {
+      // The stem is filled up to timm's 64 channels, of which a projection picks those that there are.
+      lines.append(
+        "net.layer1[0].downsample = torch.nn.Sequential(torch.nn.Conv2d(64, 1, 1, bias=False), torch.nn.BatchNorm2d(1))")
+    }
     let isPublished =
       configuration.baseWidth * configuration.architecture.width == 64 && configuration.stem == .imagenet
       && configuration.channels == 3

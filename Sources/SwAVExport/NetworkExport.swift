@@ -93,6 +93,13 @@ public struct NetworkExport: Sendable {
     if format != .onnx && onnx != ONNXOptions() {
       throw refuse("folding and integers are of the format onnx; the format is \(format.rawValue)")
     }
+    if keys == .detectron2 {
+      let base = info.configuration.baseWidth * info.configuration.architecture.width
+      guard info.configuration.stem == .imagenet else { throw refuse("keys is detectron2, which has no small stem") }
+      guard info.configuration.architecture.depth == 50 || base == 64 else {
+        throw refuse("keys is detectron2, whose ResNet-18 and 34 have 64 channels; this one has \(base)")
+      }
+    }
     if includesHead {
       guard format != .timm else { throw refuse("the head is asked for; timm's folders hold the backbone alone") }
       guard info.configuration.dim > 0 else { throw refuse("the head is asked for; this network has none") }

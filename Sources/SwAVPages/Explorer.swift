@@ -26,14 +26,21 @@ public struct Explorer: Sendable {
     public var status: Int
     public var type: String
     public var body: [UInt8]
-    /// For every answer: what the browser may do with it.
-    public static let headers = [
-      "Content-Security-Policy":
-        "default-src 'none'; img-src 'self' blob:; style-src 'unsafe-inline'; script-src 'nonce-explore'; connect-src 'self'; "
-        + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-      "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
-      "Cross-Origin-Resource-Policy": "same-origin",
-    ]
+    /// Whether the body is a page that carries a policy of its own, as a report does. A browser keeps to both.
+    var hasPolicy = false
+
+    /// What the browser may do with it.
+    public var headers: [String: String] {
+      let policy =
+        hasPolicy
+        ? ""
+        : "default-src 'none'; img-src 'self' blob:; style-src 'unsafe-inline'; script-src 'nonce-explore'; connect-src 'self'; "
+          + "base-uri 'none'; form-action 'none'; "
+      return [
+        "Content-Security-Policy": policy + "frame-ancestors 'none'", "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin",
+      ]
+    }
   }
 
   private let source: any ImageSource
@@ -147,6 +154,6 @@ public struct Explorer: Sendable {
 
   private func reportPage() throws -> Answer {
     guard let report, let page = FileManager.default.contents(atPath: report) else { return text(404, "no report") }
-    return Answer(status: 200, type: "text/html; charset=utf-8", body: [UInt8](page))
+    return Answer(status: 200, type: "text/html; charset=utf-8", body: [UInt8](page), hasPolicy: true)
   }
 }

@@ -46,14 +46,14 @@ struct Findings: Sendable {
   }
 
   private var seen: String {
-    if let accuracy = look?.accuracy {
+    if let look, let accuracy = look.accuracy {
       let change = accuracy.after - accuracy.before
       let words =
         abs(change) < 1
-        ? "about as often as before training"
+        ? "about as often as \(look.beginning)"
         : change > 0
-          ? "up from \(percent(accuracy.before)) before training"
-          : "down from \(percent(accuracy.before)) before training"
+          ? "up from \(percent(accuracy.before)) \(look.beginning)"
+          : "down from \(percent(accuracy.before)) \(look.beginning)"
       return "By their 20 nearest neighbours among \(grouped(accuracy.bank)) pictures it tells the class of "
         + "\(percent(accuracy.after)) of \(grouped(accuracy.images)) right, \(words)\(whole(accuracy)); always naming the largest class would be right for \(percent(accuracy.majorityShare))."
     }
@@ -92,8 +92,8 @@ struct Findings: Sendable {
     var tiles: [[String: Any]] = []
     func add(_ value: String, _ name: String, _ note: String) { tiles.append(["value": value, "name": name, "note": note]) }
     if let lastLoss { add(figure(lastLoss), "loss / ln K", "1 is guessing") }
-    if let accuracy = look?.accuracy {
-      add(percent(accuracy.after), "20-NN accuracy", "untrained \(percent(accuracy.before))")
+    if let look, let accuracy = look.accuracy {
+      add(percent(accuracy.after), "20-NN accuracy", "\(percent(accuracy.before)) \(look.beginning)")
     } else if let last = history.evaluations.last {
       add(percent(last.knn20), "20-NN accuracy", "of the validation pictures")
     }

@@ -64,11 +64,19 @@ struct Page: Sendable {
 /// Bytes as an address that holds them.
 func dataAddress(_ type: String, _ bytes: [UInt8]) -> String { "data:\(type);base64," + Data(bytes).base64EncodedString() }
 
-/// JSON that may stand inside a script element.
+/// JSON that may stand inside a script element. By scalars: a sign may be the second one of a character, as after U+0600.
 func scriptJSON(_ value: some Encodable) throws -> String {
   let encoder = JSONEncoder()
-  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  encoder.outputFormatting = .sortedKeys
   let text = String(decoding: try encoder.encode(value), as: UTF8.self)
-  return text.replacing("<", with: "\\u003c").replacing(">", with: "\\u003e").replacing("&", with: "\\u0026")
-    .replacing("\u{2028}", with: "\\u2028").replacing("\u{2029}", with: "\\u2029")
+  var safe = String.UnicodeScalarView()
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "<", ">", "&", "\u{2028}", "\u{2029}":
+      safe.append(contentsOf: "\\u".unicodeScalars)
+      safe.append(contentsOf: String(scalar.value + 0x10000, radix: 16).dropFirst().unicodeScalars)
+    default: safe.append(scalar)
+    }
+  }
+  return String(safe)
 }

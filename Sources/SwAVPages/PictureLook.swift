@@ -13,6 +13,8 @@ struct PictureLook: Sendable {
   /// Rows are pictures that could be read.
   let after: Features
   let before: Features
+  /// What `before` is of, in words.
+  let beginning: String
   let clustering: Clustering
   /// Whether `clustering` is of the network's own prototypes.
   let map: ImageMap
@@ -28,7 +30,8 @@ struct PictureLook: Sendable {
 
   init(_ report: RunReport, _ source: any ImageSource, _ progress: RunReport.Progress) throws {
     let history = report.history
-    let (trained, untrained) = (try Network.open(weightsAt: history.path), try history.configuration.untrainedNetwork())
+    let (trained, untrained) = (try Network.open(weightsAt: history.path), try history.configuration.beginning())
+    beginning = untrained.isItself ? "before training" : "with random weights"
     let reading = report.reading
     func features(_ network: Network, _ source: any ImageSource, _ samples: [Int], _ output: Output, _ work: String) throws
       -> Features
@@ -45,7 +48,7 @@ struct PictureLook: Sendable {
         "none of \(samples.count) pictures could be read\(after.bad.first.map { "; \($0.name): \($0.reason)" } ?? "")")
     }
     let read = after.samples
-    let before = try features(untrained, source, read, .features, "before training")
+    let before = try features(untrained.network, source, read, .features, "before training")
     if let prototypes = try trained.prototypes() {
       clustering = try Clustering.byPrototypes(
         try features(trained, source, read, .embeddings, "clusters"), prototypes: prototypes)
@@ -66,7 +69,7 @@ struct PictureLook: Sendable {
         try LabelledLook(
           $0, train: $0.train == nil ? nil : (before, after),
           val: (
-            try features(untrained, validation, asked, .features, "validation, before training"),
+            try features(untrained.network, validation, asked, .features, "validation, before training"),
             try features(trained, validation, asked, .features, "validation")
           ))
       }
@@ -150,10 +153,12 @@ struct LabelledLook: Sendable {
 }
 
 extension PretrainConfiguration {
-  /// The network that a run of these settings begins with.
-  func untrainedNetwork() throws -> Network {
+  /// The network that a run of these settings begins with, but for prototypes by k-means. Where it begins with a file that is not
+  /// there any more, a random one, which is not itself.
+  fileprivate func beginning() throws -> (network: Network, isItself: Bool) {
     let network = try Network(self.network, seed: seed)
     try network.describeInput(input)
-    return network
+    guard initFrom != nil else { return (network, true) }
+    return (network, (try? loadInitialWeights(into: network)) != nil)
   }
 }

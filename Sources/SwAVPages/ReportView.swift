@@ -31,6 +31,7 @@ struct ReportView {
     let map = MapView(look)
     view["map"] = try map.view
     view["neighbours"] = NeighboursView(look).rows
+    view["beginning"] = look.beginning
     if let accuracy = look.accuracy { view["confusion"] = ConfusionView(accuracy).view }
     if showsCrops, let crops = look.crops {
       view["crops"] =

@@ -167,7 +167,7 @@ def _lib():
 def _call(name, *arguments):
     status = getattr(_lib(), name)(*arguments)
     if status:
-        raise Error(status, _lib().swav_error_message().decode())
+        raise Error(status, _lib().swav_error_message().decode(errors="replace"))
 
 
 def version():
@@ -260,6 +260,8 @@ class Network:
         `images` are paths or encoded bytes: decoded, shorter side to 256/224 of `size` (the network's own unless given), centre crop. Or
         an array [images, height, width, channels], of uint8 samples or of floats that are normalised already."""
         kind = _choice("output", output, OUTPUTS)
+        if isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike)):
+            raise TypeError("images is one image; a list is needed, as [image]")
         if isinstance(images, np.ndarray):
             return self._embed_array(images, output, kind)
         result = np.empty((len(images), self._length(output)), np.float32)
@@ -313,8 +315,8 @@ class Trainer:
         if epsilon is not None:
             config.codes.epsilon = epsilon
         for name, value in settings.items():
-            if name not in dict(TrainerConfig._fields_):
-                raise TypeError(f"a trainer has no setting {name!r}")
+            if name not in dict(TrainerConfig._fields_) or name in ("group_count", "crop_counts", "crop_sizes"):
+                raise TypeError(f"a trainer has no setting {name!r}; crops says which groups of views there are")
             setattr(config, name, value)
         channels, form = network._info().config.channels, network.input
         self._recipe.channels = channels

@@ -23,4 +23,17 @@ import Testing
     try ClusterFolder(path).write(clusters, of: images, Packed())
     #expect(FileManager.default.fileExists(atPath: path + "/clusters.csv"))
   }
+
+  @Test func whatSomebodyElsePutThereStays() throws {
+    let (folder, images) = (try TemporaryFolder(), try grouped(6, groups: 2))
+    let clusters = try Clustering.byKMeans(images, clusters: 2)
+    for own in ["cluster-names.csv", "cluster-0/notes.txt"] {
+      let path = folder.path + "/\(own.count)"
+      try ClusterFolder(path).write(clusters, of: images, Packed())
+      try ClusterFolder(path).write(clusters, of: images, Packed())
+      try Data("mine".utf8).write(to: URL(fileURLWithPath: path + "/" + own))
+      #expect(throws: OutputError.self) { try ClusterFolder(path) }
+      #expect(try String(contentsOfFile: path + "/" + own, encoding: .utf8) == "mine")
+    }
+  }
 }

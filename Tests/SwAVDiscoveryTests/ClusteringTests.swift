@@ -46,6 +46,8 @@ private func rows(_ values: [[Float]]) throws -> Features { try Features(dim: va
     let merged = try Clustering.byPrototypes(images, prototypes: prototypes, options)
     #expect(merged.assignment == [0, 0, 1, 1])
     #expect(merged.dead.map(\.number) == [2, 3])
+    // To the next cluster that is left, the other one: a cosine of 0.02 for the first row.
+    #expect(abs(merged.margins[0] - (1 - 0.02)) < 1e-3 && merged.clusters[0].sharpness > 0.9)
   }
 
   @Test func kMeansFindsGroupsAndIsTheSameForTheSameSeed() throws {

@@ -81,6 +81,26 @@ import Testing
     }
   }
 
+  @Test func recalibrationSeesEveryClassInEachBatch() throws {
+    /// Dark pictures, then bright ones.
+    struct Levels: ImageSource {
+      var count: Int { 64 }
+      func name(of sample: Int) -> String { "\(sample)" }
+      func bytes(of sample: Int) throws -> [UInt8] {
+        let level = sample < 32 ? 40 : 200
+        return Array("P6\n32 32\n255\n".utf8) + (0..<32 * 32 * 3).map { UInt8(level + ($0 * 7 + sample) % 30) }
+      }
+    }
+    let network = try smallNetwork()
+    func variances(batch: Int) throws -> [Float] {
+      let found = try network.recalibrated(on: Levels(), options: ReadingOptions(workers: 1, batch: batch))
+      let tensors = try (0..<(try found.info().tensorCount)).map { try found.tensor(at: $0) }
+      return try #require(tensors.first { $0.name == "bn1.running_var" }).values
+    }
+    // Batches of one class would have a hundredth of the variance.
+    for (part, whole) in zip(try variances(batch: 8), try variances(batch: 64)) { #expect(part > 0.5 * whole) }
+  }
+
   @Test func integersPointWhereFloatsDo() throws {
     let (source, network) = (try ImageFolder(folder.path + "/train"), try smallNetwork())
     let exact = try Features.extract(from: source, network: network)

@@ -111,6 +111,8 @@ import Testing
     #expect(refusal(.onnx, bare) { $0.includesHead = true }.contains("this network has none"))
     #expect(!FileManager.default.fileExists(atPath: path))
     #expect(try refusal(.timm, network(stem: .small)).contains("this network's is 3x3"))
+    #expect(try refusal(.torch, network()) { $0.keys = .detectron2 }.contains("ResNet-18 and 34 have 64 channels"))
+    #expect(try refusal(.torch, network(stem: .small)) { $0.keys = .detectron2 }.contains("no small stem"))
   }
 
   @Test func theCardOfDetectron2HasItsSettings() throws {

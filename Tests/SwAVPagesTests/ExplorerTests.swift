@@ -26,7 +26,17 @@ import Testing
       nil, for: source, network: network, identity: "", size: 32, reading: ReadingOptions()
     ).index
     explorer = try Explorer(
-      source, index, network: network, size: 32, reading: ReadingOptions(), title: "<images>", report: nil)
+      source, index, network: network, size: 32, reading: ReadingOptions(), title: "<images>",
+      report: folder.path + "/report.html")
+    try folder.write("report.html", Array("<p>the report</p>".utf8))
+  }
+
+  @Test func theReportKeepsToItsOwnPolicyAndThePageToThatOfItsAnswers() {
+    let (page, report) = (get("/"), get("/report"))
+    #expect(page.headers["Content-Security-Policy"]?.contains("script-src 'nonce-explore'") == true)
+    // Its pictures are data, and its script has another nonce: a browser keeps to all policies there are.
+    #expect(report.body == Array("<p>the report</p>".utf8))
+    #expect(report.headers["Content-Security-Policy"] == "frame-ancestors 'none'")
   }
 
   private func get(_ path: String, host: String = "127.0.0.1:8421", method: String = "GET") -> Explorer.Answer {
@@ -60,7 +70,7 @@ import Testing
   @Test(arguments: [
     "/picture/../../secret.txt", "/picture/..%2f..%2fsecret.txt", "/picture/%2e%2e/secret.txt", "/../secret.txt", "/secret.txt",
     "//etc/passwd", "/picture//etc/passwd", "/picture/-1", "/picture/9", "/picture/99999999999999999999", "/picture/٣",
-    "/picture/0/..", "/picture/0\u{0}", "/similar/", "/similar/x", "/report", "/report/../../secret.txt", "/picture/3;x",
+    "/picture/0/..", "/picture/0\u{0}", "/similar/", "/similar/x", "/report/../../secret.txt", "/picture/3;x",
   ])
   func nothingButPicturesCanBeNamed(_ path: String) {
     let answer = get(path)

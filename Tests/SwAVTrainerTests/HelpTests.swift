@@ -81,5 +81,7 @@ import Testing
       let after = try TrainerProcess.run(words)
       #expect(after.code == 0 && after.output == version.output, "\(words)")
     }
+    let hidden = try TrainerProcess.run(["evaluate", "knn", "--help-hidden"])
+    #expect(hidden.code == 0 && hidden.output.contains("--stem"))
   }
 }

@@ -14,6 +14,14 @@ public struct Features: Sendable, Equatable {
   /// Images that have no row, and why.
   public let bad: [BadSample]
 
+  /// Rows of two passes over the same images are paired by their place. Throws `.unusable` where the second pass, `other`, has not
+  /// those of the first: an image that could be read once cannot be read again, or the other way round.
+  func requireSameSamples(_ other: Features, _ name: String) throws(DataError) {
+    guard samples == other.samples else {
+      throw DataError(.unusable, "\(name): an image could be read in one of two passes only; the source is not at rest")
+    }
+  }
+
   public var count: Int { samples.count }
 
   /// `samples` are 0..<count unless given.

@@ -1,3 +1,4 @@
+import SwAVAugmentation
 public import SwAVData
 import SwAVEngine
 public import SwAVModel
@@ -10,14 +11,20 @@ extension Network {
   }
 
   /// A copy whose batch-norm buffers are re-estimated on centre crops of `source`: multi-crop training mixes resolutions in
-  /// them. At most `limit` images, evenly spaced. `progress` gets how many images of how many are done.
+  /// them. At most `limit` images, evenly spaced, in batches of nearly equal size that are samples of them all: a source has one
+  /// class after the other as a rule, and what its classes differ by is not in the statistics of one. `progress` gets how many images of how many are done.
   public func recalibrated(
     on source: any ImageSource, size: Int? = nil, limit: Int = 4096, options: ReadingOptions = .init(),
     progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> Network {
     let network = try copy()
+    let chosen = spread(limit, over: source.count)
+    let mixed = (0..<chosen.count).map { chosen[EpochOrder.sample(seed: 0, epoch: 0, count: chosen.count, position: $0)] }
+    var options = options
+    let batches = max(1, (chosen.count + options.batch - 1) / options.batch)
+    options.batch = max(1, (chosen.count + batches - 1) / batches)
     try network.beginRecalibration()
-    try network.forEachView(of: source, size: size, limit: limit, options: options, progress: progress) { batch, form in
+    try network.forEachView(of: source, mixed, size: size, options: options, progress: progress) { batch, form in
       // A statistic of fewer than two images is none.
       guard batch.samples.count >= 2 else { return }
       try network.recalibrate(try batch.images(form))
@@ -33,7 +40,8 @@ extension Network {
     progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> Network {
     let network = try copy()
-    try network.forEachView(of: source, size: size, limit: limit, options: options, progress: progress) { batch, form in
+    let chosen = spread(limit, over: source.count)
+    try network.forEachView(of: source, chosen, size: size, options: options, progress: progress) { batch, form in
       guard !batch.samples.isEmpty else { return }
       try network.calibrate(try batch.images(form))
     }
@@ -41,11 +49,11 @@ extension Network {
   }
 
   private func forEachView(
-    of source: any ImageSource, size: Int?, limit: Int, options: ReadingOptions, progress: (Int, Int) throws -> Void,
+    of source: any ImageSource, _ samples: [Int], size: Int?, options: ReadingOptions, progress: (Int, Int) throws -> Void,
     body: (borrowing ViewLoader.Batch, InputForm) throws -> Void
   ) throws {
     let form = try form(size: size)
-    let samples = SampleOrder(spread(limit, over: source.count), of: source)
+    let samples = SampleOrder(samples, of: source)
     let loader = ViewLoader(source, samples: samples, view: .centre, input: form, options: options)
     var done = 0
     try loader.forEachBatch { batch in

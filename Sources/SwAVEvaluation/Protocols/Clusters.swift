@@ -35,6 +35,7 @@ public struct Clusters: EvaluationProtocol, Equatable {
       return result(found, clusters, val, "kmeans", "k-means of \(clusters)")
     case .prototypes:
       let scores = try subject.rows(.scores, of: .val, progress)
+      try val.features.requireSameSamples(scores, "val")
       let best = (0..<scores.count).map { row in
         let values = scores.row(row)
         return Int32((values.firstIndex(of: values.max() ?? 0) ?? values.startIndex) - values.startIndex)

@@ -49,7 +49,9 @@ public struct Evaluation: Sendable {
       results: results, trainImages: train?.count, valImages: val.count, classNames: images.classNames,
       majorityShare: data.val.majorityShare, bad: subject.bad, remarks: images.remarks + lacking)
     if let remark = same.remark(of: val.count, leavesOneOut: train == nil) { report.remarks.append(remark) }
-    report.remarks += ClassRemarks.of(data, names: images.classNames) + results.flatMap(\.remarks)
+    // Where images have several classes, their first one alone says nothing.
+    if !images.hasSeveralLabels { report.remarks += ClassRemarks.of(data, names: images.classNames) }
+    report.remarks += results.flatMap(\.remarks)
     report.published = PublishedFigures.lines(beside: results, classNames: images.classNames)
     guard includesRawPixels else { return report }
     report.rawResults = try rawResults(subject, progress)

@@ -152,10 +152,7 @@ public struct FineTuning: EvaluationProtocol, Equatable {
       try series.save(classifier, epoch: epoch + 1)
     }
     let features = try subject.rows(.features, of: .val, network: network, progress)
-    // Rows are those of the first pass: an image that could be read once can be read again, or the source changed.
-    guard features.samples == data.val.features.samples else {
-      throw DataError(.unusable, "val: an image can no longer be read")
-    }
+    try data.val.features.requireSameSamples(features, "val")
     let layer = LinearClassifier(dim: classifier.dim, classes: data.val.classes, weights: try classifier.weights())
     return Scores(values: try layer.scores(features), classes: data.val.classes)
   }

@@ -67,6 +67,7 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
     // Centre crops of the training images: what is learned on without boxes, and what the grid is judged by.
     let needsCentres = !augments || !grid.isEmpty
     let centres = usesGrid && needsCentres ? try subject.rows(.grid, of: .train, progress) : learned.features
+    try learned.features.requireSameSamples(centres, "train")
     let material = Material(
       set: TrainingSet(samples: learned.features.samples, labels: learned.labels), centres: centres, layer: layer,
       classes: learned.classes, dim: val.features.dim)
@@ -76,7 +77,13 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
     }
     var series = try TrainingSeries(checkpoint, of: settings, pooled)
     let chosen = try series.choice ?? tuned(material, firstSeed, subject, progress)
-    series.chose(chosen)
+    if series.choice == nil {
+      series.chose(chosen)
+      // What took as long as a training is not done again.
+      if !grid.isEmpty {
+        try series.save(Training(material, Array(0..<material.set.count), [chosen], firstSeed, batch).classifiers[0], epoch: 0)
+      }
+    }
     for seed in seeds.dropFirst(series.outcomes.count) {
       try learn(material, val, chosen, seed, &series, subject, progress)
     }

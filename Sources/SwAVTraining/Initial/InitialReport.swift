@@ -1,7 +1,7 @@
 import SwAVData
 import SwAVEngine
 import SwAVEvaluation
-import SwAVModel
+package import SwAVModel
 
 /// What a new run kept of other weights, and what it begins anew.
 public struct InitialReport: Codable, Sendable, Equatable {
@@ -53,8 +53,7 @@ extension PretrainConfiguration {
 
   /// Fills a new network, which has random weights, from the file that a run begins with; nil where there is none. Collective.
   func initialize(_ network: Network, from images: any ImageSource, ranks: RankGroup?) throws -> InitialReport? {
-    guard let initFrom else { return nil }
-    var report = try ranks.agree { try load(network, from: initFrom) }
+    guard var report = try ranks.agree({ try loadInitialWeights(into: network) }) else { return nil }
     guard initPrototypes == .kmeans else { return report }
     // On one rank for all: another may fail to read a picture, and prototypes have to be the same to the bit.
     let found = try ranks.onRoot { try clusters(network, images) }
@@ -65,9 +64,10 @@ extension PretrainConfiguration {
     return report
   }
 
-  /// All but prototypes by k-means.
-  private func load(_ network: Network, from path: String) throws -> InitialReport {
-    let path = try WeightsFile(at: path).path
+  /// All but prototypes by k-means; nil where a run begins with no file.
+  package func loadInitialWeights(into network: Network) throws -> InitialReport? {
+    guard let initFrom else { return nil }
+    let path = try WeightsFile(at: initFrom).path
     let wantsHead = initHead == .keep
     let options = LoadOptions(
       prefix: initPrefix, skipsHead: !wantsHead, skipsPrototypes: !wantsHead || initPrototypes != .keep)

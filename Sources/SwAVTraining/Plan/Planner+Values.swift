@@ -19,7 +19,7 @@ extension Planner {
   /// Views of which two share something from the start, and that keep most of their colour, which short runs learn first.
   func planViews(_ configuration: inout PretrainConfiguration, _ reasons: inout [String: Reason], images: Double) {
     configuration.stem = .imagenet
-    reasons["stem"] = Reason(text: "the small one takes four times as long, and learns no more")
+    reasons["stem"] = Reason(text: "the small one takes three times as long")
     for index in configuration.crops.indices {
       let scale = configuration.crops.count == 1 ? (0.25, 1) : index == 0 ? (0.4, 1) : (0.15, 0.4)
       (configuration.crops[index].minScale, configuration.crops[index].maxScale) = scale

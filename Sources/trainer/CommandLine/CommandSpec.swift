@@ -31,9 +31,12 @@ struct CommandSpec: Decodable {
 
   static func of(_ command: any ParsableCommand.Type) throws -> CommandSpec {
     var spec = try JSONDecoder().decode(Tool.self, from: Data(command._dumpHelp().utf8)).command
-    // The program's own flag, which the parser takes after every command and tells with the program alone.
-    let version = Argument(kind: .flag, isOptional: true, names: [Argument.Name(kind: "long", name: "version")])
-    spec.arguments = (spec.arguments ?? []) + [version]
+    // The program's own flags, which the parser takes after every command and tells with the program alone, or not at all.
+    spec.arguments =
+      (spec.arguments ?? [])
+      + ["version", "help-hidden"].map { name in
+        Argument(kind: .flag, isOptional: true, names: [Argument.Name(kind: "long", name: name)])
+      }
     return spec
   }
 

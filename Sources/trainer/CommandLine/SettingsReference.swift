@@ -53,9 +53,16 @@ enum SettingsReference {
   /// What the automatic plan chooses is planned; the rest is the default of the configuration.
   private static func defaultText(_ setting: Setting) -> String {
     if setting.scope == .command { return setting.name == "preset" ? Preset.all[0].name : "" }
+    if let text = told[setting.name] { return text }
     if planned.contains(setting.name) { return "planned" }
     return setting.show(PretrainConfiguration()) ?? ""
   }
+
+  /// Defaults that follow from other settings.
+  private static let told = [
+    "budget": "30m, where neither epochs nor steps are given", "steps": "what fits into the budget", "epochs": "",
+    "input-size": "the largest crop",
+  ]
 
   private static let planned: Set<String> = {
     let plan = try? PretrainConfiguration.planned(for: DataFacts(images: 4000, shortSide: 224))

@@ -11,11 +11,11 @@ struct ExploreCommand: ParsableCommand {
     commandName: "explore",
     abstract: "Look through images in a browser; search by a click.",
     discussion: """
-      Serves a page on 127.0.0.1, to this machine only, until Ctrl-C. It reads and
-      never writes, and shows nothing but the images. The index is that of search.
+      Serves a page on 127.0.0.1, to this machine only, until Ctrl-C. It shows
+      nothing but the images, and writes nothing but the index, that of search.
       """)
 
-  @Argument(help: ArgumentHelp("The folder of a run.", valueName: "run"))
+  @Argument(help: ArgumentHelp("A run, or a file of weights.", valueName: "run|file"))
   var folder: String
   @Argument(help: ArgumentHelp("The images: one source or several, as pretrain takes.", valueName: "images"))
   var images: [String]
@@ -86,7 +86,7 @@ struct ExploreCommand: ParsableCommand {
       Explorer.Request(
         method: request.method.rawValue, path: request.path, host: request.headers[.host] ?? "", body: body))
     var headers: HTTPHeaders = [.contentType: found.type]
-    for (name, value) in Explorer.Answer.headers { headers[HTTPHeader(name)] = value }
+    for (name, value) in found.headers { headers[HTTPHeader(name)] = value }
     return HTTPResponse(
       statusCode: HTTPStatusCode(found.status, phrase: ""), headers: headers, body: Data(found.body))
   }

@@ -103,7 +103,7 @@ struct EvaluateLinear: ParsableCommand {
       try layer.apply(to: &judge, json: options.out.json)
       (judge.weightDecay, judge.usesGrid) = (decay, grid)
       if tune { judge.grid = LinearTraining.standardGrid }
-      try options.run([judge], command: "evaluate linear")
+      try options.run([judge], command: "evaluate linear", checkpoint: judge.checkpoint)
     }
   }
 }
@@ -131,7 +131,7 @@ struct EvaluateTransfer: ParsableCommand {
     try Failure.reporting(json: options.out.json) {
       var judge = LinearTraining(transfer: LinearTraining.Transfer(rawValue: like) ?? .places)
       try layer.apply(to: &judge, json: options.out.json)
-      try options.run([judge], command: "evaluate transfer")
+      try options.run([judge], command: "evaluate transfer", checkpoint: judge.checkpoint)
     }
   }
 }
@@ -175,7 +175,7 @@ struct FineTuningOptions: ParsableArguments {
     judge.seeds = training.seedNumbers
     try Failure.reporting(json: options.out.json) {
       judge.checkpoint = try training.usableCheckpoint(json: options.out.json)
-      try options.run([judge], command: "evaluate \(judge.name)")
+      try options.run([judge], command: "evaluate \(judge.name)", checkpoint: judge.checkpoint)
     }
   }
 }

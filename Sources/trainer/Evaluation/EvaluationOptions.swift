@@ -27,7 +27,10 @@ struct EvaluationOptions: ParsableArguments {
   }
 
   /// Measures and shows. `command` is what the result's row is of.
-  func run(_ judges: [any EvaluationProtocol], command: String, part: (train: String, val: String)? = nil) throws {
+  /// `checkpoint`: the file that the judges go on from after an interruption.
+  func run(
+    _ judges: [any EvaluationProtocol], command: String, part: (train: String, val: String)? = nil, checkpoint: String? = nil
+  ) throws {
     try Failure.reporting(json: out.json) {
       let evaluation = try LaunchedRanks.agree {
         guard train != nil || !judges.contains(where: \.needsTrainingImages) else {
@@ -37,7 +40,8 @@ struct EvaluationOptions: ParsableArguments {
         return try self.evaluation(judges)
       }
       try LaunchedRanks.setThreads(threads.threads)
-      let report = try endingOnSignal(stopped: "nothing was measured", json: out.json) {
+      let kept = checkpoint.map { "\($0) has the last whole epoch, if there was one: the same command goes on from it" }
+      let report = try endingOnSignal(stopped: kept ?? "nothing was measured", json: out.json) {
         let (images, network) = try LaunchedRanks.agree { (try self.images(part), try self.network.open(json: out.json)) }
         for source in [images.train, images.val].compactMap(\.self) {
           try LaunchedRanks.group?.requireSameImages(source)

@@ -121,7 +121,7 @@ struct EmbedCommand: RankedCommand {
 
   private func write(_ settings: FeatureExport.Settings) throws {
     let start = ContinuousClock.now
-    var (export, total, badCount) = (FeatureExport?.none, 0, 0)
+    var (export, total) = (FeatureExport?.none, 0)
     /// What is left after an end before the end.
     func rest() -> String? {
       guard let export, export.kept > 0 else { return nil }
@@ -147,7 +147,6 @@ struct EmbedCommand: RankedCommand {
         try opening.run(network, reading: threads.reading(pictures)) { done in
           console.showProgress("embedding", done: done, total: total)
         } bad: { bad in
-          badCount += 1
           try console.tell(bad)
         }
       } catch let error as FeatureFileError {
@@ -158,7 +157,7 @@ struct EmbedCommand: RankedCommand {
       }
     }
     guard let export else { return }
-    try report(export, bad: badCount, seconds: (ContinuousClock.now - start) / .seconds(1))
+    try report(export, seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 
   /// The root writes, and says how many images were done before. Collective.
@@ -190,10 +189,11 @@ struct EmbedCommand: RankedCommand {
     ) { _ in }
   }
 
-  private func report(_ export: FeatureExport, bad: Int, seconds: Double) throws {
+  private func report(_ export: FeatureExport, seconds: Double) throws {
     if out.json {
       let fields: [String: any Encodable] = [
-        "images": export.rows, "dim": export.dim, "bad_images": bad, "resumed_at": export.resumedAt, "output": output,
+        "images": export.rows, "dim": export.dim, "bad_images": export.done - export.rows, "resumed_at": export.resumedAt,
+        "output": output,
         "precision": try inference.inference().rawValue, "type_of_numbers": type, "normalized": normalize,
         "images_per_second": Double(export.done - export.resumedAt) / max(seconds, 1e-9),
       ]
@@ -241,7 +241,7 @@ extension WeightsOptions {
       + (choice.prefix.map { ["prefix " + $0] } ?? [])
   }
 
-  /// The same of files alone.
+  /// The same of files alone, however their paths are written.
   static func identity(of weights: String) -> [String] {
     let inFolder = ["weights.safetensors", "weights-best.safetensors", "checkpoint"] + WeightsFile.exported
     let files = [weights] + inFolder.map { weights + "/" + $0 }
@@ -249,7 +249,8 @@ extension WeightsOptions {
       guard let found = try? FileManager.default.attributesOfItem(atPath: file),
         found[.type] as? FileAttributeType == .typeRegular
       else { return nil }
-      return "\(file) \(found[.size] ?? 0) \((found[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0)"
+      let name = URL(fileURLWithPath: file).lastPathComponent
+      return "\(name) \(found[.size] ?? 0) \((found[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0)"
     }
   }
 }

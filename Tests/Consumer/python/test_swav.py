@@ -84,6 +84,11 @@ class Networks(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "needed"):
             self.network.embed(np.zeros((2, 3, 32, 32), np.float32))
 
+    def test_what_is_one_image_or_the_layout_is_no_argument(self):
+        for one in [IMAGE, b"bytes"]:
+            self.assertRaisesRegex(TypeError, "a list is needed", self.network.embed, one)
+        self.assertRaisesRegex(TypeError, "crop_sizes", swav.Trainer, self.network, 4, crop_sizes=(32, 16))
+
     def test_a_network_is_saved_exported_and_opened_again(self):
         expected = self.network.embed([IMAGE])
         self.network.save(f"{self.folder}/saved.safetensors")
