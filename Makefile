@@ -43,7 +43,7 @@ demo: setup-swift  ## Build, then learn from rendered images and measure it, in 
 	swift build -c release --product trainer
 	"$$(swift build -c release --show-bin-path)/trainer" demo
 
-test: test-engine test-mpi test-consumer test-report test-swift  ## Build and run every test
+test: setup-swift test-engine test-mpi test-consumer test-report test-swift  ## Build and run every test
 
 test-engine: setup  ## The C++ and C tests, on each instruction set that this machine has
 	cmake -S . -B build -G Ninja -DSWAV_TEST_SANITIZED=OFF

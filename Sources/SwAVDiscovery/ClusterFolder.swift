@@ -70,14 +70,17 @@ public struct ClusterFolder: Sendable {
     }
   }
 
-  /// Whether it is a folder as `write` makes them, with nothing else in it: what somebody put beside the links stays.
+  /// Whether it is a folder as `write` makes them, entries with the numbers from 1 on and nothing else in it: what somebody put
+  /// beside them stays.
   private static func isLinks(_ name: String, in path: String) -> Bool {
     func isNumber(_ text: Substring) -> Bool { !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) } }
     var status = stat()
     guard name.hasPrefix(prefix), isNumber(name.dropFirst(prefix.count)), lstat("\(path)/\(name)", &status) == 0,
       status.st_mode & S_IFMT == S_IFDIR, let links = try? FileManager.default.contentsOfDirectory(atPath: "\(path)/\(name)")
     else { return false }
-    return links.allSatisfy { link in link.firstIndex(of: "-").map { isNumber(link[..<$0]) } ?? false }
+    let numbers = links.compactMap { link in link.firstIndex(of: "-").flatMap { isNumber(link[..<$0]) ? Int(link[..<$0]) : nil }
+    }
+    return numbers.count == links.count && numbers.sorted() == (0..<links.count).map { $0 + 1 }
   }
 
   private func removeLinks() throws {

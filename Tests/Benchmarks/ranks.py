@@ -94,6 +94,7 @@ def command(text, check=True):
 
 def clear_hosts(ranks):
     for rank in range(ranks):
+        command(f"ip link del swav-port{rank}", check=False)
         command(f"ip netns del {host_name(rank)}", check=False)
     command(f"ip link del {BRIDGE}", check=False)
 
@@ -129,6 +130,7 @@ def hosts(ranks, rate, delay):
             command(f"ip link add swav-link{rank} type veth peer name swav-port{rank}")
             shaped = [command(shape + f"netem delay {half}us rate {rate} limit 20000", check=False) for shape in plug_in(rank)]
             if any(tried.returncode for tried in shaped):
+                command(f"ip link del swav-port{rank}")  # at once, and the other end with it; of a namespace it takes a while
                 command(f"ip netns del {host_name(rank)}")
                 keepers.append(delayed_link(half, rank))
                 for shape in plug_in(rank):

@@ -77,6 +77,47 @@ std::vector<Entry> tiles(uint32_t width, uint32_t height, uint32_t across, uint3
 
 }  // namespace
 
+TEST_CASE("a TIFF of YCbCr is turned once, as its orientation says") {
+  constexpr int side = 4;
+  const auto levels = [](uint32_t orientation) {
+    Bytes bytes = {'I', 'I', 42, 0, 72, 0, 0, 0};
+    for (int i = 0; i < side * side; ++i) bytes.insert(bytes.end(), {uint8_t(20 + 12 * i), 128, 128});
+    bytes.resize(72);
+    bytes[60] = bytes[62] = bytes[64] = 8;  // bits of each sample
+    // Tag, type (3: 16 bits, 4: 32), count, value.
+    const uint32_t fields[][4] = {{256, 3, 1, side}, {257, 3, 1, side}, {258, 3, 3, 60},          {259, 3, 1, 1},
+                                  {262, 3, 1, 6},    {273, 4, 1, 8},    {274, 3, 1, orientation}, {277, 3, 1, 3},
+                                  {278, 3, 1, side}, {279, 4, 1, 48},   {530, 3, 2, 1 | 1 << 16}};
+    put(bytes, uint32_t(std::size(fields)), 2);
+    for (const auto& [tag, type, count, value] : fields) {
+      put(bytes, tag, 2), put(bytes, type, 2), put(bytes, count, 4), put(bytes, value, 4);
+    }
+    put(bytes, 0, 4);
+    swav_image* image = nullptr;
+    REQUIRE_MESSAGE(swav_image_decode(bytes.data(), bytes.size(), nullptr, &image) == SWAV_OK, swav_error_message());
+    const auto* samples = static_cast<const uint8_t*>(swav_image_samples(image));
+    Bytes found;
+    for (int i = 0; i < side * side; ++i) found.push_back(samples[3 * i]);
+    swav_image_destroy(image);
+    return found;
+  };
+  const Bytes upright = levels(1);
+  CHECK(std::is_sorted(upright.begin(), upright.end()));
+  CHECK(upright.front() < upright.back());
+  const int last = side - 1;
+  for (int y = 0; y < side; ++y) {
+    for (int x = 0; x < side; ++x) {
+      const auto at = [&](int row, int column) { return upright[size_t(row * side + column)]; };
+      const auto i = size_t(y * side + x);
+      CHECK(levels(2)[i] == at(y, last - x));
+      CHECK(levels(3)[i] == at(last - y, last - x));
+      CHECK(levels(4)[i] == at(last - y, x));
+      CHECK(levels(6)[i] == at(last - x, y));
+      CHECK(levels(8)[i] == at(x, last - y));
+    }
+  }
+}
+
 TEST_CASE("a small TIFF of plain strips or tiles decodes, and so do the twins of hostile ones below") {
   CHECK(decoded(tiff(strips(8, 8))).status == SWAV_OK);
   CHECK(decoded(tiff(tiles(8, 4, 16, 4))).status == SWAV_OK);

@@ -183,6 +183,36 @@ TEST_CASE("weights of 16 and 64 bits and integers are converted, each to the nea
   CHECK(largest_error(DataType::i8, [](float x) { return int8_t(x == 1 ? 1 : 0); }) <= 1);
 }
 
+TEST_CASE("a network of four channels that nobody described opens again, also from a file that had none for the fourth") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "weights.safetensors";
+  swav_network_config config = small_network();
+  config.channels = 4;
+  const Handle original(config);
+  swav_input_description input;
+  REQUIRE(swav_network_input(original.network, &input) == SWAV_OK);
+  CHECK(swav_network_describe_input(original.network, &input) == SWAV_OK);
+  REQUIRE(swav_network_save(original.network, path.c_str()) == SWAV_OK);
+  std::string bytes = read_bytes(path);
+  for (const char* written : {"0.449", "0.226"}) CHECK(bytes.find(written) != std::string::npos);
+  for (int file = 0; file < 2; ++file) {
+    Handle opened;
+    REQUIRE_MESSAGE(swav_network_open(path.c_str(), nullptr, &opened.network, nullptr) == SWAV_OK, swav_error_message());
+    swav_input_description found;
+    REQUIRE(swav_network_input(opened.network, &found) == SWAV_OK);
+    CHECK(found.std[3] == input.std[3]);
+    CHECK(found.mean[3] == input.mean[3]);
+    // Numbers of the fourth channel are the last of their lists.
+    for (const char* name : {"mean", "std"}) {
+      const size_t list = bytes.find(std::string(name) + "\\\":["), end = bytes.find(']', list),
+                   from = bytes.rfind(',', end) + 1;
+      REQUIRE(list != std::string::npos);
+      bytes.replace(from, end - from, std::string(end - from - 1, '0').insert(1, "."));
+    }
+    write_bytes(path, bytes);
+  }
+}
+
 TEST_CASE("NaN, infinite values and negative variances are refused naming tensor and index") {
   const TemporaryFolder folder;
   const std::string path = folder / "weights.safetensors";

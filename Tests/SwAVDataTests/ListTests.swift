@@ -117,6 +117,8 @@ import Testing
       let bare = try open("t.csv", line("in/a b.jpg", "cat"))
       #expect(try files(bare) == [1] && classes(bare) == ["cat"], "\(separator)")
     }
+    let error = #expect(throws: DataError.self) { try open("t.csv", "path,\"label\n") }
+    #expect(error?.description.contains("quoted field") == true)
   }
 
   @Test func aTableOfOneOrTwoColumnsMayLackTheFirstLine() throws {

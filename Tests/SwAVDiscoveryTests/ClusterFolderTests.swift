@@ -27,7 +27,7 @@ import Testing
   @Test func whatSomebodyElsePutThereStays() throws {
     let (folder, images) = (try TemporaryFolder(), try grouped(6, groups: 2))
     let clusters = try Clustering.byKMeans(images, clusters: 2)
-    for own in ["cluster-names.csv", "cluster-0/notes.txt"] {
+    for own in ["cluster-names.csv", "cluster-0/notes.txt", "cluster-1/2024-03-01.jpg"] {
       let path = folder.path + "/\(own.count)"
       try ClusterFolder(path).write(clusters, of: images, Packed())
       try ClusterFolder(path).write(clusters, of: images, Packed())

@@ -120,7 +120,11 @@ import Testing
       try folder.write("\(number).yaml", Array("crops: 2x48+2x24\n\(text)\n".utf8))
       #expect(try crops("--config \(number).yaml") == "2x48+2x24")
     }
-    for preset in ["auto", "cifar10", "imagenette", "imagenet-4096", "small-domain", "demo"] {
+    try folder.write("short.yaml", Array("preset: imagenette\nepochs: 2\nwarmup-epochs: 0\n".utf8))
+    #expect(try crops("--config short.yaml") != nil)
+    for preset in [
+      "auto", "cifar10", "stl10", "imagenette", "imagenet100", "imagenet-4096", "imagenet-256", "small-domain", "demo",
+    ] {
       #expect(try crops("--preset \(preset)") != nil)
     }
   }

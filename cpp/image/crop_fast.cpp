@@ -191,6 +191,7 @@ void normalise(const Planes& p, const swav_recipe& recipe, float* pixels) {
 
 void execute_crop_fast(const Part& part, const swav_crop_plan& plan, const swav_recipe& recipe, float* pixels) {
   thread_local Scratch memory;
+  const Trim trim_lines(memory.lines), trim_passed(memory.passed), trim_rows(memory.rows);
   Planes planes = {nullptr, plan.size, part.image->channels()};
   planes.samples = memory.planes.reserve(size_t(planes.stride() * planes.count));
   resize_to_planes(part, plan, memory, planes);

@@ -91,6 +91,8 @@ void TiffReader::read_tiles(const Region& region, const swav_decode_options& opt
 // Blocks as words of ABGR, whose rows begin at the bottom.
 void TiffReader::read_by_rgba(const Region& region, const swav_decode_options& options, Image& image) {
   const auto across = int(layout_.block_width), down = int(layout_.block_height);
+  // libtiff would turn each block by itself; the whole is turned later.
+  TIFFSetField(file_.get(), TIFFTAG_ORIENTATION, uint16_t{ORIENTATION_TOPLEFT});
   thread_local Buffer memory;
   const Trim trim(memory);
   auto* const raster = memory.reserve_as<uint32_t>(size_t(across) * size_t(down));

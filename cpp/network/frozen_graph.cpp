@@ -145,8 +145,11 @@ void FrozenGraph::create_operations() {
   }
   for (size_t p = 1; p < passes_.size(); ++p) margin[size_t(passes_[p - 1].output)] = margin[size_t(passes_[p].input)];
   for (size_t i = 1; i < maps_.size(); ++i) {
-    const Element element = i + 1 == maps_.size() ? Element::float32 : element_;
-    maps_[i] = FrozenMap(maps_[i].images, maps_[i].height, maps_[i].width, map_channels_[i], margin[i], element);
+    // The last one is of floats, with room for whole tiles of what writes it.
+    const bool last = i + 1 == maps_.size();
+    const auto channels = int32_t(last ? round_up(map_channels_[i], columns_of(element_)) : map_channels_[i]);
+    maps_[i] =
+        FrozenMap(maps_[i].images, maps_[i].height, maps_[i].width, channels, margin[i], last ? Element::float32 : element_);
   }
   for (FrozenStep& step : steps_) {
     const FrozenMap* target = &maps_[size_t(step.target)];

@@ -42,6 +42,8 @@ swav_input_description default_input() {
   input.size = 224;
   std::copy(recipe.mean, recipe.mean + SWAV_MAX_CHANNELS, input.mean);
   std::copy(recipe.std, recipe.std + SWAV_MAX_CHANNELS, input.std);
+  // A channel that no picture has gets the means of the three.
+  for (int c = 3; c < SWAV_MAX_CHANNELS; ++c) input.mean[c] = 0.449f, input.std[c] = 0.226f;
   return input;
 }
 

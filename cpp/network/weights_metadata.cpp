@@ -139,6 +139,13 @@ Declaration read_current(const Reader& reader, const std::string& path, const st
   found.input->size = reader.integer(input, "size");
   reader.statistics(input.value("mean", json()), "mean", found.input->mean);
   reader.statistics(input.value("std", json()), "std", found.input->std);
+  // What was written for a fourth channel before it had a default.
+  const swav_input_description fresh = default_input();
+  for (int c = 3; c < SWAV_MAX_CHANNELS; ++c) {
+    if (found.input->std[c] == 0 && found.input->mean[c] == 0) {
+      found.input->mean[c] = fresh.mean[c], found.input->std[c] = fresh.std[c];
+    }
+  }
   reader.check(*found.input, found.config->channels);
   return found;
 }

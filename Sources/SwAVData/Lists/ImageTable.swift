@@ -49,6 +49,8 @@ struct ImageTable {
       (columns, pathColumn, labelColumn) = (bare.header.count, path, bare.header.count == 2 ? 1 - path : nil)
     } else {
       let widest = found.max { $0.header.count < $1.header.count }?.header ?? []
+      // A line that is damaged is one field under another separator.
+      if widest.count == 1, let wrong { throw wrong }
       let names = widest.prefix(8).map { printable($0) }.joined(separator: ", ")
       throw DataError(
         .unusable,

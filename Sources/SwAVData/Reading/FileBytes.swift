@@ -6,8 +6,8 @@ enum FileBytes {
   static let maximumSize = 1 << 30
 
   /// A part of a regular file, the whole by default: `limit` bytes from `offset`, fewer where it ends before. `path` is
-  /// zero-terminated; more than `maximum` is an error; `isUnchanged` says whether the file is still the one that is meant. `spare` bytes of capacity are left,
-  /// for callers that append.
+  /// zero-terminated; more than `maximum` is an error; `isUnchanged` says whether the file is still the one that is meant.
+  /// `spare` bytes of capacity are left, for callers that append.
   static func read(
     _ path: UnsafePointer<CChar>, at offset: Int = 0, limit: Int = .max, maximum: Int = maximumSize,
     spare: Int = 0, isUnchanged: (FileStamp) -> Bool = { _ in true }

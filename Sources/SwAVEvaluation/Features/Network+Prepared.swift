@@ -12,7 +12,8 @@ extension Network {
 
   /// A copy whose batch-norm buffers are re-estimated on centre crops of `source`: multi-crop training mixes resolutions in
   /// them. At most `limit` images, evenly spaced, in batches of nearly equal size that are samples of them all: a source has one
-  /// class after the other as a rule, and what its classes differ by is not in the statistics of one. `progress` gets how many images of how many are done.
+  /// class after the other as a rule, and what its classes differ by is not in the statistics of one.
+  /// `progress` gets how many images of how many are done.
   public func recalibrated(
     on source: any ImageSource, size: Int? = nil, limit: Int = 4096, options: ReadingOptions = .init(),
     progress: (Int, Int) throws -> Void = { _, _ in }

@@ -149,8 +149,16 @@ extension TrainingLoop {
       changes.filter { $0.from < earlier.step }
       + [RateChange(from: earlier.step, factor: lasting * TrainingLoop.factor)]
     let images = try pretraining.images.weighted(by: configuration.sourceWeights)
-    // Until that is there the run is where it is: a failure saves its step, and no other.
-    work = try Work(pretraining, images, files: files, state: earlier, steps: plan, isResumed: isResumed)
+    do {
+      work = try Work(pretraining, images, files: files, state: earlier, steps: plan, isResumed: isResumed)
+    } catch {
+      // The checkpoint that it goes back to stays the newest. Without one the run is where it was, and that is what is saved.
+      if isResumed {
+        (state, steps) = (earlier, plan)
+        state.weightsStep = state.step
+      }
+      throw error
+    }
     (state, steps) = (earlier, plan)
     if !isResumed {
       unlink(files.checkpoint)

@@ -141,7 +141,6 @@ extension TrainingLoop.Work {
       // First of all: by it the folder is known as that of a run.
       try replaceFile(files.configuration, with: configuration.yaml)
       try replaceFile(files.environment, with: environment.json)
-      records = try RunRecords(files, state: state)
     }
     // A run by the clock ends when it ends.
     let epochs = configuration.budget == nil ? (steps.total - 1) / (images.drawCount / configuration.batch) + 1 : 1 << 31
@@ -155,6 +154,8 @@ extension TrainingLoop.Work {
     // After the trainer, whose memory counts as taken. What pictures and evaluations need for a while has a quarter.
     loading.memory = try Runtime.memoryRoom() / (ranks?.ranksOnHost ?? 1) / 4 * 3
     let loader = try ranks.agree { try Loader(images, loading) }
+    // Last, as it cuts off what an earlier process wrote beyond its checkpoint.
+    try ranks.doOnRoot { records = try RunRecords(files, state: state) }
     (self.network, self.loader) = (network, loader)
     self.trainer = trainer
     self.records = records
@@ -245,6 +246,8 @@ extension TrainingLoop {
         hasAdvised = true
         try tellProbe(afterEpoch: epoch + 1, &work, report)
         isEvaluated = isEvaluationDue(afterEpoch: epoch)
+        // Before anything that may be called off.
+        if isEvaluated, evaluated != nil { state.owesEvaluation = true }
         try keepWeights(afterEpoch: epoch + 1, &work, report)
       }
       try replan(&timetable, pace, &work, report)

@@ -59,7 +59,7 @@ struct PreviewCommand: SettingsCommand {
     let names = PreviewCommand.settings.map(\.name) + ["budget", "epochs"]
     given.keep { names.contains($0.name) }
     given.merge(self.given.flags)
-    try given.set("batch", to: "2")
+    for (name, value) in [("batch", "2"), ("warmup-epochs", "0")] { try given.set(name, to: value) }
     var facts = try DataFacts.look(at: source, pixels: 16, headers: 64, workers: 2)
     facts.draws = max(2, facts.draws)
     return try PretrainConfiguration.planned(for: facts, given: given).configuration

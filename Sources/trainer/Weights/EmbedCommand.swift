@@ -249,8 +249,8 @@ extension WeightsOptions {
       guard let found = try? FileManager.default.attributesOfItem(atPath: file),
         found[.type] as? FileAttributeType == .typeRegular
       else { return nil }
-      let name = URL(fileURLWithPath: file).lastPathComponent
-      return "\(name) \(found[.size] ?? 0) \((found[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0)"
+      let path = URL(fileURLWithPath: file).standardizedFileURL.resolvingSymlinksInPath().path
+      return "\(path) \(found[.size] ?? 0) \((found[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0)"
     }
   }
 }
