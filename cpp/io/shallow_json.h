@@ -1,4 +1,4 @@
-// JSON out of files, which anybody may have written. The library copies, writes and destroys values by recursion, so that depth
+// JSON out of files, which anybody may have written. The library copies and writes values by recursion, so that depth
 // costs stack: what has more than a few levels is none of ours.
 #pragma once
 

@@ -193,8 +193,7 @@ struct EmbedCommand: RankedCommand {
     if out.json {
       let fields: [String: any Encodable] = [
         "images": export.rows, "dim": export.dim, "bad_images": export.done - export.rows, "resumed_at": export.resumedAt,
-        "output": output,
-        "precision": try inference.inference().rawValue, "type_of_numbers": type, "normalized": normalize,
+        "output": output, "precision": try inference.inference().rawValue, "type_of_numbers": type, "normalized": normalize,
         "images_per_second": Double(export.done - export.resumedAt) / max(seconds, 1e-9),
       ]
       return print(try jsonRow("result", command: "embed", fields: fields))
