@@ -178,6 +178,31 @@ static void fork_during_calls_of_others(void) {
   for (int i = 0; i < 2; ++i) CHECK(pthread_join(threads[i], NULL) == 0);
 }
 
+static void *ask_for_room(void *unused) {
+  (void)unused;
+  int64_t bytes = 0;
+  while (!stop) CHECK(swav_memory_room(&bytes) == SWAV_OK && bytes > 0);
+  return NULL;
+}
+
+/* In a process that has computed nothing yet. */
+static void fork_during_a_look_at_memory(void) {
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, ask_for_room, NULL) == 0);
+  for (int i = 0; i < 1000; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(GRACE_SECONDS);
+      int64_t bytes = 0;
+      CHECK(swav_memory_room(&bytes) == SWAV_OK && bytes > 0);
+      _exit(0);
+    }
+    wait_for(child);
+  }
+  stop = true;
+  CHECK(pthread_join(thread, NULL) == 0);
+}
+
 /* _Fork runs no handlers, so the engine cannot know what it took with it: an error at once. */
 static void copy_without_handlers(void) {
 #if __GLIBC_PREREQ(2, 34)
@@ -242,6 +267,7 @@ static const struct {
     {"fork_with_an_open_network", fork_with_an_open_network},
     {"fork_after_use", fork_after_use},
     {"fork_during_calls_of_others", fork_during_calls_of_others},
+    {"fork_during_a_look_at_memory", fork_during_a_look_at_memory},
     {"copy_without_handlers", copy_without_handlers},
     {"numbers_under_a_comma", numbers_under_a_comma},
 };

@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -25,7 +26,10 @@ int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit
 class LiveArenas {
  public:
   static LiveArenas& shared() {
-    static LiveArenas* arenas = new LiveArenas;  // arenas may die after static objects
+    static LiveArenas* arenas = [] {
+      pthread_atfork([] { shared().mutex_.lock(); }, [] { shared().mutex_.unlock(); }, [] { shared().mutex_.unlock(); });
+      return new LiveArenas;  // arenas may die after static objects
+    }();
     return *arenas;
   }
 
@@ -37,9 +41,6 @@ class LiveArenas {
     const std::lock_guard lock(mutex_);
     blocks_.erase(memory);
   }
-
-  void hold() { mutex_.lock(); }
-  void release() { mutex_.unlock(); }
 
   int64_t untouched_bytes() {
     const std::lock_guard lock(mutex_);
@@ -102,8 +103,6 @@ void Arena::allocate(const char* what) {
 
 int64_t Arena::untouched_bytes() { return LiveArenas::shared().untouched_bytes(); }
 
-void Arena::hold_all() { LiveArenas::shared().hold(); }
-
-void Arena::release_all() { LiveArenas::shared().release(); }
+void Arena::watch_forks() { LiveArenas::shared(); }
 
 }  // namespace swav

@@ -107,7 +107,10 @@ class Engine {
   // handlers that are registered later, as ours, are called earlier.
   static void watch_forks() {
     static std::once_flag once;  // a child inherits it with the handlers
-    std::call_once(once, [] { pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); });
+    std::call_once(once, [] {
+      Arena::watch_forks();
+      pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    });
   }
 
   // A fork waits for the job under way and keeps others from starting; the mutex stays locked until it is done. A job that
@@ -120,12 +123,10 @@ class Engine {
     engine.finished_.wait(lock, [&] { return !engine.busy_; });
     --engine.forks_;
     lock.release();
-    Arena::hold_all();
   }
 
   static void after_fork_in_parent() {
     if (on_engine_thread) return;
-    Arena::release_all();
     shared().mutex_.unlock();
     shared().arrived_.notify_one();
   }
@@ -151,7 +152,6 @@ Engine& Engine::shared() {
 // may be tied to other cores.
 void Engine::after_fork_in_child() {
   if (on_engine_thread) return;
-  Arena::release_all();
   new (place) Engine;
   forget_default_threads();
 }
