@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 install(TARGETS swav EXPORT swav-targets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES include/swav.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 # Beside the library that it loads: PYTHONPATH=PREFIX/share/swav/python
-install(FILES Sources/python/swav.py DESTINATION ${CMAKE_INSTALL_DATADIR}/swav/python)
+install(FILES Sources/python/swav.py Sources/python/swav_library.py DESTINATION ${CMAKE_INSTALL_DATADIR}/swav/python)
 
 set(SWAV_CONFIG_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/swav)
 install(EXPORT swav-targets NAMESPACE swav:: DESTINATION ${SWAV_CONFIG_FOLDER})

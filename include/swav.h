@@ -21,8 +21,7 @@
  * A calling thread needs SWAV_STACK_BYTES of stack.
  * Processes: fork() waits for the computing call under way, if there is one, and then both processes may go on with all
  * handles, each with its own copy; the child starts threads of its own when it first computes. A copy made without the handlers
- * of fork()
- * (_Fork, clone) fails with SWAV_ERROR_UNSUPPORTED when it computes. A shared library stays loaded after dlclose.
+ * of fork() (_Fork, clone) fails with SWAV_ERROR_UNSUPPORTED when it computes. A shared library stays loaded after dlclose.
  * Errors: functions return a swav_status; nothing is written to outputs on failure unless the comment says so; nothing
  * prints or ends the process. Outputs come last.
  * Memory: the engine owns its handles and arenas; every array that crosses is the caller's, borrowed for the call. Pointers
@@ -107,7 +106,7 @@ swav_status swav_measure_peak(double *gflops);
 swav_status swav_set_threads(int32_t threads);
 
 /* The same for computing calls of the calling thread alone, whatever the process has; 0: as the process. *previous, which may
- * be NULL, gets the number before, so that it can be given back. */
+ * be NULL, gets the number before, so that it can be given back. Not within a callback, whose call has its threads already. */
 swav_status swav_set_caller_threads(int32_t threads, int32_t *previous);
 
 /* Lets calls be called off. While *flag is not 0, a call of this thread that computes for long (training step, embedding,
@@ -333,7 +332,8 @@ typedef struct swav_network_config {
 /* ResNet-50, ImageNet stem, 3 channels, hidden 2048, dim 128, one set of 3000 prototypes, batch-norm in the head. */
 swav_network_config swav_network_config_default(void);
 
-/* Initialised as the reference does (Kaiming-normal convolutions, uniform linear layers), from counter-based random numbers. */
+/* Initialised as the published program does (Kaiming-normal convolutions, uniform linear layers), from counter-based random
+ * numbers. */
 swav_status swav_network_create(const swav_network_config *config, uint64_t seed, swav_network **network);
 
 /* A network of its own with equal tensors, input description and calibration. */
@@ -420,7 +420,8 @@ typedef struct swav_input_description {
   float mean[SWAV_MAX_CHANNELS], std[SWAV_MAX_CHANNELS];
 } swav_input_description;
 
-/* Of the last swav_network_open, _load or _describe_input; ImageNet's at 224 before. */
+/* Of the last swav_network_open, _load or _describe_input. Before, and where a file does not say: 224 pixels, the published
+ * recipe's mean (0.485, 0.456, 0.406) and std (0.228, 0.224, 0.225). */
 swav_status swav_network_input(const swav_network *network, swav_input_description *input);
 swav_status swav_network_describe_input(swav_network *network, const swav_input_description *input);
 
@@ -459,8 +460,8 @@ typedef enum swav_output SWAV_OF_INT {
   SWAV_OUTPUT_FEATURES = 0,   /* pooled backbone features [N][feature_dim] */
   SWAV_OUTPUT_EMBEDDINGS = 1, /* after the head, unit norm [N][dim] */
   SWAV_OUTPUT_SCORES = 2,     /* cosines with the prototypes of the first head [N][K] */
-  SWAV_OUTPUT_STAGE1 = 3,     /* the map behind layer1, its mean over the pixels [N][channels]; float32 only. layer4's are */
-  SWAV_OUTPUT_STAGE2 = 4,     /* the features */
+  SWAV_OUTPUT_STAGE1 = 3,     /* the map behind layer1, its mean over the pixels [N][channels]; float32 only. Layer4's */
+  SWAV_OUTPUT_STAGE2 = 4,     /* mean is SWAV_OUTPUT_FEATURES */
   SWAV_OUTPUT_STAGE3 = 5,
   SWAV_OUTPUT_GRID = 6 /* the last map in four overlapping windows, a pixel smaller than it each way, averaged
                           [N][feature_dim][2][2]: 8192 numbers of a ResNet-50 */
@@ -735,10 +736,10 @@ swav_status swav_trainer_memory(const swav_trainer *trainer, swav_memory_plan *p
 
 typedef struct swav_step_input {
   const float *const *crops; /* one pointer a group: [count * batch][size][size][channels], crop-major (row v * batch + b) */
-  double learning_rate;
-  bool freeze_prototypes; /* no gradient, no decay, no momentum for the prototypes */
-  bool use_queue;         /* fill the queue, and use it once it is full */
-  bool update;            /* false: gradients only; the prototypes are renormalised all the same */
+  double learning_rate;      /* 0 to 1e30 */
+  bool freeze_prototypes;    /* no gradient, no decay, no momentum for the prototypes */
+  bool use_queue;            /* fill the queue, and use it once it is full */
+  bool update;               /* false: gradients only; the prototypes are renormalised all the same */
 } swav_step_input;
 
 typedef struct swav_step_report {
@@ -821,7 +822,8 @@ swav_status swav_trainer_step_times(const swav_trainer *trainer, swav_step_times
 /* One convolution of one resolution, and its seconds in the last step. */
 typedef struct swav_layer_times {
   const char *name;      /* as in the state dict, without ".weight"; the trainer's memory */
-  const char *algorithm; /* "direct", "small-map" (skips taps that touch only padding) or "winograd" */
+  const char *algorithm; /* "direct", "small-map" (skips taps that touch only padding), "winograd" or
+                          * "tiles" (direct, in bfloat16) */
   int64_t images;
   int32_t height, width, channels, filters, kernel, stride;
   int64_t multiplications;                         /* of one product by the direct method; a layer has three products */
@@ -974,9 +976,10 @@ swav_retrieval_config swav_retrieval_config_default(void);
 /* How well the bank, ranked by cosine with a query, brings up rows of the query's label. bank [count][dim], labels [count] and
  * query_labels [query_count] from 0 up, queries [query_count][dim] -> precision [query_count], the mean over the rows of the
  * query's label of the share of that label among the rows down to it (average precision; -1 where the bank has none), and
- * rank [query_count], the place of the first of them from 0 (-1: none). Of equal cosines the earlier row comes first. With
- * leave_one_out queries, query_labels and query_count are not read, and results are [count]. Beside the arguments 256 MiB, or 8
- * whole rankings where those are larger. config may be NULL for the default. SWAV_ERROR_NUMERIC when a feature is not finite.
+ * rank [query_count], the place of the first of them from 0 (-1: none). Rows of equal cosines count as one step: with the share
+ * behind them, and the others of them before those of the label. With leave_one_out queries, query_labels and query_count are
+ * not read, and results are [count]. Beside the arguments 256 MiB, or 8 whole rankings where those are larger. config may be
+ * NULL for the default. SWAV_ERROR_NUMERIC when a feature is not finite.
  */
 swav_status swav_retrieval(const float *bank, const int32_t *labels, int64_t count, const float *queries,
                            const int32_t *query_labels, int64_t query_count, int64_t dim, const swav_retrieval_config *config,
@@ -1037,7 +1040,7 @@ typedef struct swav_classifier_input {
   const float *values;   /* images [count][size][size][channels], or features [count][dim] */
   const int32_t *labels; /* [count], 0..classes-1 */
   int64_t count;         /* with a network: batch; without: 1..batch */
-  double backbone_rate;  /* learning rates, 0 or more; without a network the first is not read */
+  double backbone_rate;  /* learning rates, 0 to 1e30; without a network the first is not read */
   double classifier_rate;
 } swav_classifier_input;
 

@@ -297,7 +297,7 @@ TEST_CASE("batch-norm forward and backward are the formulas in double, the backw
   }
 }
 
-TEST_CASE("fact 18: the running variance gets n / (n - 1) of the batch's, the running mean a tenth of its mean") {
+TEST_CASE("the running variance gets n / (n - 1) of the batch's, the running mean a tenth of its mean") {
   const int64_t channels = 3;
   for (double count : {2.0, 10.0, 1e6}) {
     NormValues values(channels);

@@ -206,10 +206,10 @@ static void training(swav_network *network, const char *path) {
   crops[1] = pixels;
   WITH(swav_step_input, input, learning_rate, NAN, REFUSED("rate is nan", swav_trainer_step(trainer, &changed, &report)));
   WITH(swav_step_input, input, learning_rate, -1, REFUSED("rate is -1", swav_trainer_step(trainer, &changed, &report)));
-  REFUSED("none has been made", swav_trainer_health(trainer, &health));
+  REFUSED("was not made or failed", swav_trainer_health(trainer, &health));
   const int64_t features = 2 * 32; /* images, feature_dim */
   REFUSED("before the first step", swav_trainer_read_gradient(trainer, 0, results, 4 * 3 * 9));
-  REFUSED("before the first step", swav_trainer_read_features(trainer, results, features));
+  REFUSED("before a step, or after one that failed", swav_trainer_read_features(trainer, results, features));
   WORKS(swav_trainer_step(trainer, &input, &report));
   WORKS(swav_trainer_read_features(trainer, results, features));
   REFUSED("trainer is NULL", swav_trainer_read_features(NULL, results, features));

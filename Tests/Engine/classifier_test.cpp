@@ -280,10 +280,13 @@ TEST_CASE("a classifier that is saved and resumed is the one without a break, wi
     for (uint64_t t = 0; t < 2; ++t) first.step(t);
     REQUIRE(swav_classifier_save(first.classifier, path.c_str(), "two steps") == SWAV_OK);
     second.step(7);
+    swav_input_description other{96, {0.1f, 0.2f, 0.3f}, {0.5f, 0.6f, 0.7f}}, found{};
+    if (with) REQUIRE(swav_network_describe_input(second.network, &other) == SWAV_OK);
     REQUIRE_MESSAGE(swav_classifier_load(second.classifier, path.c_str()) == SWAV_OK, swav_error_message());
     for (uint64_t t = 2; t < 4; ++t) second.step(t);
     CHECK(second.weights() == whole.weights());
     if (with) CHECK(state_of(second.network) == state_of(whole.network));
+    if (with) CHECK((swav_network_input(second.network, &found) == SWAV_OK && found.size == 224));
     char note[32];
     size_t size = 0;
     CHECK(swav_checkpoint_note(path.c_str(), note, sizeof note, &size) == SWAV_OK);

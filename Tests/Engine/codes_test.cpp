@@ -1,4 +1,4 @@
-// Facts 1 to 8 of Sinkhorn-Knopp, through the C interface and the C++ one.
+// Properties of Sinkhorn-Knopp, through the C interface and the C++ one.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -60,7 +60,7 @@ double marginal_error(const Floats& codes, int64_t rows, int64_t prototypes) {
   return worst;
 }
 
-// The plain formula in float (reference 1.7): exponentials of scores / epsilon, no shift.
+// The plain formula in float: exponentials of scores / epsilon, no shift.
 Floats plain_codes(const Floats& scores, int64_t rows, int64_t prototypes, float epsilon, int iterations) {
   Floats q(scores.size());
   for (size_t i = 0; i < q.size(); ++i) q[i] = std::exp(scores[i] / epsilon);

@@ -160,7 +160,7 @@ TEST_CASE("a linear layer is a convolution of maps of one pixel") {
   }
 }
 
-TEST_CASE("fact 17: output sizes of the network are 7, 5 and 3 for 224, 160 and 96 pixels") {
+TEST_CASE("output sizes of the network are 7, 5 and 3 for 224, 160 and 96 pixels") {
   for (const auto& [size, last] : {std::pair{224, 7}, std::pair{160, 5}, std::pair{96, 3}}) {
     int32_t side = ConvolutionShape{1, size, size, 3, 64, 7, 2, 3}.out_height();
     CHECK(side == size / 2);
@@ -169,7 +169,7 @@ TEST_CASE("fact 17: output sizes of the network are 7, 5 and 3 for 224, 160 and 
   }
 }
 
-TEST_CASE("fact 17: a frame of one zero pixel before padding 2 equals padding 3, bit for bit") {
+TEST_CASE("a frame of one zero pixel before padding 2 equals padding 3, bit for bit") {
   const ConvolutionShape three{2, 33, 33, 3, 9, 7, 2, 3}, two{2, 35, 35, 3, 9, 7, 2, 2}, frame_only{2, 33, 33, 3, 9, 1, 1, 1};
   const Floats x = normals(1, three.in_count()), w = normals(2, weight_count(three));
   const auto run = [&](const ConvolutionShape& s, const Floats& input) {

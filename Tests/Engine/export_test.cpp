@@ -47,6 +47,8 @@ TEST_CASE("an exported network opens again as what it was, in both formats, with
   for (const swav_stem stem : {SWAV_STEM_IMAGENET, SWAV_STEM_SMALL}) {
     const Handle network(small_network(50, stem), 5);
     const Floats expected = features(network.network);
+    const swav_input_description input{40, {0.1f, 0.2f, 0.3f}, {0.4f, 0.5f, 0.6f}};
+    REQUIRE(swav_network_describe_input(network.network, &input) == SWAV_OK);
     for (const swav_tensor_format format : {SWAV_TENSORS_SAFETENSORS, SWAV_TENSORS_TORCH}) {
       for (const swav_keys keys : {SWAV_KEYS_TORCHVISION, SWAV_KEYS_MMDET}) {
         for (const bool head : {true, false}) {
@@ -58,7 +60,10 @@ TEST_CASE("an exported network opens again as what it was, in both formats, with
           REQUIRE_MESSAGE(swav_network_open(path.c_str(), nullptr, &opened.network, &report) == SWAV_OK, swav_error_message());
           CHECK(report.unexpected == 0);
           CHECK(report.missing == 0);
-          CHECK(report.guessed == (format == SWAV_TENSORS_TORCH));
+          CHECK(!report.guessed);
+          swav_input_description read{};
+          REQUIRE(swav_network_input(opened.network, &read) == SWAV_OK);
+          CHECK((read.size == 40 && read.mean[2] == 0.3f && read.std[0] == 0.4f));
           CHECK(opened.config().dim == (head ? small_network().dim : 0));
           CHECK(opened.config().head_count == (head ? 1 : 0));
           CHECK(features(opened.network) == expected);

@@ -49,7 +49,7 @@ class TwinLoss {
     return codes;
   }
 
-  // Mean over assignment crops, other crops and images of the cross-entropy (reference 1.8).
+  // Mean over assignment crops, other crops and images of the cross-entropy.
   double swapped(const Doubles& scores, const Doubles& codes, int64_t k) const {
     const swav_trainer_config& t = bench_.config;
     const int64_t crops = int64_t(scores.size()) / (t.batch * k);

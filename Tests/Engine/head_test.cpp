@@ -58,7 +58,7 @@ swav_network_config head_config(int32_t hidden) {
 
 }  // namespace
 
-TEST_CASE("fact 15: rows get unit norm within 1e-6, and a row of zeros stays zero instead of becoming NaN") {
+TEST_CASE("rows get unit norm within 1e-6, and a row of zeros stays zero instead of becoming NaN") {
   for (int64_t n : {1, 3, 128, 131}) {
     const int64_t rows = 35;
     Floats x = normals(1, rows * n, 1);
@@ -118,8 +118,7 @@ TEST_CASE("the gradient of a bias is the sum over rows, added") {
   }
 }
 
-TEST_CASE(
-    "fact 15: scores are cosines in [-1, 1] once prototypes are renormalised, for a head with and without a hidden layer") {
+TEST_CASE("scores are cosines in [-1, 1] once prototypes are renormalised, for a head with and without a hidden layer") {
   for (int32_t hidden : {0, 9}) {
     const int64_t rows = 20;
     HeadBench bench(head_config(hidden), rows);

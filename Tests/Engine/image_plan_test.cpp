@@ -2,10 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <string>
 #include <vector>
 
+#include "base/status.h"
 #include "image/plan.h"
 #include "swav.h"
 
@@ -135,6 +137,12 @@ TEST_CASE("the centre plan is torchvision's Resize and CenterCrop") {
   CHECK(plan.offset_y == 16);
   CHECK(plan.offset_x == 58);  // round(58.5), halves to even
   CHECK(centre_plan(96, 100, 100).resized_width == 110);
+  // Sides of pictures that no plan has numbers for.
+  CHECK_THROWS_AS(centre_plan(1792, 1048576, 1), swav::Error);
+  CHECK_THROWS_AS(centre_plan(224, 1, INT_MAX), swav::Error);
+  swav_crop_plan bad = plan;
+  bad.resized_width = INT_MIN;
+  CHECK_THROWS_AS(check_plan(bad, 500, 375), swav::Error);
 }
 
 TEST_CASE("a bad recipe is refused by the name of its field") {

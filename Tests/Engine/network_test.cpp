@@ -69,7 +69,7 @@ void disturb_buffers(swav_network* network) {
 
 }  // namespace
 
-TEST_CASE("fact 14: parameter totals are the published ones") {
+TEST_CASE("parameter totals are the published ones") {
   const Parameters whole(describe(published(50, 1, 2048, 128, 3000)));
   CHECK(whole.parameter_count() == 28354752);
   CHECK(parameter_count(published(50, 1, 0, 0, 0)) == 23508032);  // the backbone alone
@@ -90,7 +90,7 @@ TEST_CASE("fact 14: parameter totals are the published ones") {
   CHECK(parameter_count(published(34, 1, 0, 0, 0)) == 21797672 - 513000);  // classifier of 512 x 1000 + 1000
 }
 
-TEST_CASE("fact 14: tensors have torchvision's names, order and shapes") {
+TEST_CASE("tensors have torchvision's names, order and shapes") {
   const Parameters parameters(describe(published(50, 1, 2048, 128, 3000)));
   std::vector<std::string> names;
   std::map<std::string, std::vector<int64_t>> shapes;
@@ -217,7 +217,7 @@ TEST_CASE("inference is the network in double with running statistics, for both 
   }
 }
 
-TEST_CASE("facts 16 and 18: in eval mode an image's embedding does not depend on the images around it; a batch is its parts") {
+TEST_CASE("in eval mode an image's embedding does not depend on the images around it; a batch is its parts") {
   Handle handle(small_network());
   disturb_buffers(handle.network);
   const int64_t count = 40, pixels = 16 * 16 * 3, chosen[] = {0, 7, 31, 32, 39};  // more than one batch of inference

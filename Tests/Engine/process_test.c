@@ -1,6 +1,7 @@
 /* What a host program does to its process: it forks, sets a locale, unloads plugins. process_test MODE: exit 0 is right; the
  * modes are the rows of `modes`, one test each. A child that hangs is ended by an alarm. */
 #define _GNU_SOURCE
+#include <fenv.h>
 #include <locale.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -259,6 +260,32 @@ static void numbers_under_a_comma(void) {
   CHECK(strcmp(text, "0,5") == 0);
 }
 
+/* The caller's rounding, and what it does with denormals, change nothing. */
+static void arithmetic_of_the_caller(void) {
+  float wanted[FEATURES], found[FEATURES], pixels[PIXELS];
+  features_of_another_process(wanted);
+  fill(pixels, PIXELS);
+  CHECK(fesetround(FE_UPWARD) == 0);
+  swav_network *network = create();
+  CHECK(swav_network_embed(network, SWAV_OUTPUT_FEATURES, pixels, 1, SIDE, SIDE, found) == SWAV_OK);
+  CHECK(memcmp(found, wanted, sizeof found) == 0);
+  uint8_t samples[3 * 33 * 17];
+  float crop[8 * 8 * 3], upward[8 * 8 * 3];
+  for (size_t i = 0; i < sizeof samples; ++i) samples[i] = (uint8_t)(i * 31 % 251);
+  swav_image *image = NULL;
+  swav_crop_plan plan;
+  const swav_recipe recipe = swav_recipe_default();
+  CHECK(swav_image_create(samples, 33, 17, 3, 8, &image) == SWAV_OK);
+  CHECK(swav_crop_plan_centre(8, 33, 17, &plan) == SWAV_OK);
+  CHECK(swav_crop_execute(image, &plan, &recipe, upward) == SWAV_OK);
+  CHECK(fegetround() == FE_UPWARD); /* and the caller has them back */
+  CHECK(fesetround(FE_TONEAREST) == 0);
+  CHECK(swav_crop_execute(image, &plan, &recipe, crop) == SWAV_OK);
+  CHECK(memcmp(crop, upward, sizeof crop) == 0);
+  swav_image_destroy(image);
+  swav_network_destroy(network);
+}
+
 static const struct {
   const char *name;
   void (*run)(void);
@@ -268,6 +295,7 @@ static const struct {
     {"fork_after_use", fork_after_use},
     {"fork_during_calls_of_others", fork_during_calls_of_others},
     {"fork_during_a_look_at_memory", fork_during_a_look_at_memory},
+    {"arithmetic_of_the_caller", arithmetic_of_the_caller},
     {"copy_without_handlers", copy_without_handlers},
     {"numbers_under_a_comma", numbers_under_a_comma},
 };

@@ -63,6 +63,27 @@ TEST_CASE("average precision and the first rank are those worked out by hand") {
   CHECK(found.rank == std::vector<int64_t>{0, 1, -1});
 }
 
+TEST_CASE("rows of equal cosines count as one step, in whatever order they stand") {
+  // Two rows straight ahead, then three in one direction, then one.
+  Sample bank(1, 0, 2, 1, 0), query(1, 0, 2, 1, 0);
+  const float ahead[2] = {1, 0}, aside[2] = {1, 1}, away[2] = {0, 1};
+  const std::pair<const float*, int32_t> rows[] = {{ahead, 0}, {aside, 1}, {ahead, 0}, {aside, 0}, {away, 1}, {aside, 1}};
+  query.features = {1, 0};
+  query.labels = {1};
+  for (const bool backwards : {false, true}) {
+    bank.features.clear(), bank.labels.clear();
+    for (size_t i = 0; i < 6; ++i) {
+      const auto& [at, label] = rows[backwards ? 5 - i : i];
+      bank.features.insert(bank.features.end(), at, at + 2);
+      bank.labels.push_back(label);
+    }
+    const Ranked found = retrieve(bank, query, 2);
+    // Behind the three there are two of the label among five, at the end three among six.
+    CHECK(found.precision[0] == doctest::Approx((2 * 2.0 / 5 + 3.0 / 6) / 3));
+    CHECK(found.rank[0] == 3);
+  }
+}
+
 TEST_CASE("retrieval is that of a sort of all cosines in double, with queries and with each row left out") {
   const int64_t dim = 24;
   const Sample bank(5, 300, dim, 7, 1.5), queries(6, 40, dim, 7, 1.5);
@@ -94,6 +115,8 @@ TEST_CASE("retrieval is that of a sort of all cosines in double, with queries an
         const double rounding = (1.5 * double(dim) + 2) * double(FLT_EPSILON) / 2 * std::sqrt(length);
         const bool near = i + 1 < order.size() && order[i + 1].first - order[i].first <= 2 * rounding;
         if (near && is_right(i) != is_right(i + 1)) allowed += (hits + (is_right(i) ? 0 : 1)) / double((i + 1) * (i + 2));
+        // Of two that are equal in float both get the share behind them: h / (i + 1) becomes (h + 1) / (i + 2).
+        if (near && is_right(i) && is_right(i + 1)) allowed += (double(i + 1) - hits) / double((i + 1) * (i + 2));
       }
       ++(allowed == 0 ? certain : ambiguous);
       // Sums of some fifty terms in double.

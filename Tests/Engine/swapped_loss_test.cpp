@@ -48,7 +48,7 @@ Case make_case(uint64_t seed, int64_t crops, int64_t batch, int64_t prototypes, 
   return c;
 }
 
-// Reference 1.8 in double, term by term.
+// The loss (paper, equation 2) in double, term by term.
 double reference_loss(const Case& c, Doubles* gradient) {
   const double tau = double(c.temperature), average = 1.0 / (double(c.assign.size()) * double(c.crops - 1) * double(c.batch));
   if (gradient) gradient->assign(c.scores.size(), 0.0);

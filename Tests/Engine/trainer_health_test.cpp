@@ -20,7 +20,7 @@ TEST_CASE("health is that of the last step, in its ranges, and an error before t
   TrainingBench bench(small_network(), small_training());
   swav_health health;
   CHECK(swav_trainer_health(bench.trainer, &health) == SWAV_ERROR_ARGUMENT);
-  CHECK(std::string(swav_error_message()) == "health is that of a step, and none has been made");
+  CHECK(std::string(swav_error_message()) == "health is that of the last step, which was not made or failed");
   CHECK(swav_trainer_health(nullptr, &health) == SWAV_ERROR_ARGUMENT);
   for (uint64_t t = 0; t < 3; ++t) bench.step(t);
   health = health_of(bench);
@@ -44,6 +44,23 @@ TEST_CASE("health is that of the last step, in its ranges, and an error before t
   CHECK(health.embedding_deviation > 0);
   CHECK(health.embedding_deviation <= 1.05);  // unit vectors: 1 but for n / (n - 1)
   CHECK(health.least_deviation <= health.embedding_deviation);
+  // One that fails leaves nothing to be asked about, and all else as it was: a calibration stays that of the weights.
+  const Floats images = normals(5, 2 * 16 * 16 * 3);
+  Floats features(2 * 32), again(2 * 32);
+  REQUIRE(swav_network_calibrate(bench.network, images.data(), 2, 16, 16) == SWAV_OK);
+  const auto embed = [&](Floats& to) {
+    return swav_network_embed_int8(bench.network, SWAV_OUTPUT_FEATURES, images.data(), 2, 16, 16, to.data());
+  };
+  REQUIRE(embed(features) == SWAV_OK);
+  std::vector<Floats> spoilt = bench.crops(3);
+  spoilt[0][7] = NAN;
+  CHECK(bench.step_on(spoilt) == SWAV_ERROR_NUMERIC);
+  CHECK(bench.step_on(bench.crops(3), 1e31) == SWAV_ERROR_ARGUMENT);  // infinite as a float where AdamW begins
+  CHECK(swav_trainer_health(bench.trainer, &health) == SWAV_ERROR_ARGUMENT);
+  CHECK_MESSAGE(embed(again) == SWAV_OK, swav_error_message());
+  CHECK(again == features);
+  bench.step(4);
+  CHECK(swav_trainer_health(bench.trainer, &health) == SWAV_OK);
 }
 
 TEST_CASE("one image in every place: embeddings have rank 1 up to their crops, and all of them are alike") {

@@ -39,7 +39,7 @@ constexpr size_t prototype_count = 12, dim = 8;  // of small_network
 
 }  // namespace
 
-TEST_CASE("fact 16: batch-norm statistics are per resolution, large crops first, and joint in the head") {
+TEST_CASE("batch-norm statistics are per resolution, large crops first, and joint in the head") {
   TrainingBench bench(small_network(), small_training());
   Twin twin(bench.description(), bench.parameters());
   const std::vector<Floats> crops = bench.crops(0);
@@ -73,7 +73,7 @@ TEST_CASE("fact 16: batch-norm statistics are per resolution, large crops first,
   }
 }
 
-TEST_CASE("fact 16: a step counts two batches in the backbone and one in the head") {
+TEST_CASE("a step counts two batches in the backbone and one in the head") {
   TrainingBench bench(small_network(), small_training());
   for (uint64_t t = 0; t < 3; ++t) bench.step(t);
   CHECK(tracked(bench.network, "bn1") == 6);
@@ -81,7 +81,7 @@ TEST_CASE("fact 16: a step counts two batches in the backbone and one in the hea
   CHECK(tracked(bench.network, "projection_head.1") == 3);
 }
 
-TEST_CASE("fact 16: adjacent groups of equal size are one pass, bit for bit; equal sizes apart are not") {
+TEST_CASE("adjacent groups of equal size are one pass, bit for bit; equal sizes apart are not") {
   TrainingBench joined(small_network(), groups({{3, 16, 0, 0}, {2, 8, 0, 0}}));
   TrainingBench split(small_network(), groups({{2, 16, 0, 0}, {1, 16, 0, 0}, {2, 8, 0, 0}}));
   TrainingBench apart(small_network(), groups({{2, 16, 0, 0}, {2, 8, 0, 0}, {1, 16, 0, 0}}));
@@ -100,7 +100,7 @@ TEST_CASE("fact 16: adjacent groups of equal size are one pass, bit for bit; equ
   CHECK(state_of(apart.network) != state_of(split.network));
 }
 
-TEST_CASE("fact 21: frozen prototypes keep their direction, and their first update has norm lr 0.001 sqrt(K)") {
+TEST_CASE("frozen prototypes keep their direction, and their first update has norm lr 0.001 sqrt(K)") {
   for (swav_optimizer optimizer : {SWAV_OPTIMIZER_LARC, SWAV_OPTIMIZER_ADAMW}) {
     CAPTURE(int(optimizer));
     swav_trainer_config config = small_training();
@@ -132,7 +132,7 @@ TEST_CASE("fact 21: frozen prototypes keep their direction, and their first upda
   }
 }
 
-TEST_CASE("fact 23: prototypes have unit norm at every forward, and not after an update") {
+TEST_CASE("prototypes have unit norm at every forward, and not after an update") {
   swav_trainer_config config = small_training();
   config.optimizer = SWAV_OPTIMIZER_SGD;
   TrainingBench bench(small_network(), config);

@@ -1,4 +1,4 @@
-// Facts 21, 23 and 24 of the reference where they concern a whole step: frozen prototypes, and the queue across a restart.
+// What the published method does over whole steps: frozen prototypes, and the queue across a restart.
 #include <doctest/doctest.h>
 
 #include <cfloat>

@@ -167,6 +167,14 @@ TEST_CASE("a file of format 1, which named architecture, stem and input, opens b
   REQUIRE(swav_network_input(guessed.network, &input) == SWAV_OK);
   CHECK(input.size == 40);
   CHECK(input.mean[0] == 0.1f);
+  // Files of others have texts of these names too, which describe nothing here.
+  metadata["mean"] = "[0.485, 0.456, 0.406]";
+  metadata["input_size"] = "[3, 224, 224]";
+  write_file(path, tensors_of(Handle(small_network(18, SWAV_STEM_IMAGENET))), metadata);
+  Handle foreign;
+  REQUIRE_MESSAGE(swav_network_open(path.c_str(), nullptr, &foreign.network, &report) == SWAV_OK, swav_error_message());
+  REQUIRE(swav_network_input(foreign.network, &input) == SWAV_OK);
+  CHECK(input.size == 224);
   // The file that the engine wrote before format 2.
   const std::string old = std::string(SWAV_FIXTURES) + "/checkpoints/weights_format1.safetensors";
   Handle committed;

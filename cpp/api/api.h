@@ -1,6 +1,7 @@
 // The edge of the C interface: exceptions become a status and a message. No maths here.
 #pragma once
 
+#include <cfenv>
 #include <exception>
 #include <new>
 #include <string>
@@ -15,9 +16,25 @@ namespace swav::api {
 // Remembers the message of this thread's last failing call.
 void set_message(const char* text);
 
+// The calling thread's rounding, traps and treatment of denormals are the standard's meanwhile: results do not depend on them.
+class StandardArithmetic {
+ public:
+  StandardArithmetic() {
+    std::fegetenv(&before_);
+    std::fesetenv(FE_DFL_ENV);
+  }
+  ~StandardArithmetic() { std::fesetenv(&before_); }
+  StandardArithmetic(const StandardArithmetic&) = delete;
+  StandardArithmetic& operator=(const StandardArithmetic&) = delete;
+
+ private:
+  std::fenv_t before_;
+};
+
 // Carries out body() on the calling thread; what it throws becomes the status.
 template <class F>
 swav_status guarded(F&& body) {
+  const StandardArithmetic standard;
   try {
     check_cap();
     body();

@@ -94,6 +94,7 @@ bool swav_is_cancelled(void) { return parallel::is_cancelled(); }
 swav_status swav_set_caller_threads(int32_t threads, int32_t* previous) {
   return api::guarded([&] {
     check_threads(threads);
+    SWAV_REQUIRE(!parallel::on_engine(), "swav_set_caller_threads: not within a callback, whose call has its threads already");
     const int before = parallel::set_caller_threads(threads);
     if (previous) *previous = before;
   });

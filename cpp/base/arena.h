@@ -31,8 +31,9 @@ class Arena {
 
   // Bytes of all arenas of this process that were allocated and hold no page of memory yet.
   static int64_t untouched_bytes();
-  // Has every fork wait for who counts or lists arenas: a child would wait for ever for one in its parent. Handlers of a fork are
-  // called in the opposite order: whoever makes arenas in a job that a fork waits for calls this before it registers its own.
+  // Has every fork wait for who counts or lists arenas: a child would wait for ever for one in its parent. Handlers of a fork
+  // are called in the opposite order: whoever makes arenas in a job that a fork waits for calls this before it registers its
+  // own.
   static void watch_forks();
 
   // Room for `count` values of T, 64-byte aligned; NULL while counting.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cfenv>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -75,6 +76,8 @@ class Engine {
 
   void serve() {
     on_engine_thread = true;
+    // A thread begins with its creator's rounding, traps and treatment of denormals, and the team with this thread's.
+    std::fesetenv(FE_DFL_ENV);
     detail::prepare_team();
     watch_forks();
     std::unique_lock lock(mutex_);
@@ -157,6 +160,8 @@ void Engine::after_fork_in_child() {
 }
 
 }  // namespace
+
+bool on_engine() { return on_engine_thread; }
 
 namespace detail {
 

@@ -26,7 +26,10 @@ ThreadCount thread_count();
 // For the jobs of all threads; 0: by what the process may use, see default_threads.
 void set_threads(int count);
 // For the jobs of the calling thread alone, before set_threads; 0: as the others. Returns the count before.
+// Not for a job, whose number stays what it was.
 int set_caller_threads(int count);
+// Whether this is the engine thread, as it is within a callback.
+bool on_engine();
 // What the process may use is looked at anew when it is next asked for.
 void forget_default_threads();
 

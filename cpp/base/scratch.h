@@ -33,8 +33,8 @@ class TeamScratch {
   // makes the next TeamScratch.
   float* get(int worker, Scratch slot, int64_t count) const;
 
-  // Where parts of a batch take turns on this thread, they have its scratch in common, and a get of one closes to the others
-  // what is behind it, in builds that look for such writes. Opens all of it.
+  // To be called where parts of a batch take turns on this thread: they have its scratch in common, and in builds with
+  // AddressSanitizer get() poisons what lies behind its array. Unpoisons all of it.
   static void open_again();
 
  private:

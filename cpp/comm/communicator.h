@@ -19,7 +19,8 @@ class Communicator {
   virtual ~Communicator() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  // Whether no other rank takes part in a call. One that is by itself within a larger group has to make its calls all the same.
+  // Whether no other rank takes part in a call. A group of one rank within a larger one says no: its calls are part of the
+  // larger one's, and have to be made.
   virtual bool alone() const { return size() == 1; }
 
   // Replaces values[0..count) by the sum, or the largest, over the ranks. The array is the caller's.

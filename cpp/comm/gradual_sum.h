@@ -31,7 +31,8 @@ class GradualSum {
   // What is under way moves on: to be called now and then while the ranks compute. Looks every so often; what fails is thrown
   // by the next call of the others. Calls no parallel::for_each.
   void glance() noexcept;
-  // No value will. Returns how many at the beginning, fewer than there are ranks, are left for another sum.
+  // No value will change any more: waits for all buckets. Returns how many values at the beginning, fewer than there are ranks,
+  // are not summed: the caller sums those.
   int64_t finish();
 
  private:

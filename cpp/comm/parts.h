@@ -27,15 +27,15 @@ class Parts {
   // The group of all parts, as this process' part number `part` sees it; used within run. A single part is the process.
   Communicator& member(int part);
 
-  // Calls body(part) for every part of this process, side by side. Throws what the first to fail threw; the others end where
-  // they would need it. Collective over the processes.
+  // Calls body(part) for every part of this process, side by side. Throws what the first to fail threw; the others are
+  // ended at their next call of the group. Collective over the processes.
   void run(FunctionRef<void(int part)> body);
 
  private:
   class Member;
   // Waits until every part has come to the same call, and has the last one do combine().
   void meet(FunctionRef<void()> combine);
-  // What a part has given.
+  // The array that a part gave to the call under way.
   template <class T>
   T* held(int part);
 

@@ -15,21 +15,22 @@ namespace {
 // What votes are counted in.
 class Ballot {
  public:
-  Ballot(int64_t limit, int32_t classes)
-      : cosines_(size_t(limit)), shift_(size_t(limit)), weights_(size_t(limit)), votes_(size_t(classes), 0.0) {}
+  explicit Ballot(int64_t limit)
+      : cosines_(size_t(limit)), shift_(size_t(limit)), weights_(size_t(limit)), votes_(size_t(limit)) {}
 
   // The class with the most votes. Weights are relative to the nearest one's, so that they cannot overflow at any temperature.
   int32_t winner(const Neighbour* nearest, const int32_t* labels, const swav_knn_config& config) {
-    const int64_t n = int64_t(cosines_.size());
     weigh(nearest, config);
-    for (int64_t i = 0; i < n; ++i) votes_[size_t(labels[nearest[i].row])] += double(weights_[size_t(i)]);
-    int32_t best = labels[nearest[0].row];
-    for (int64_t i = 1; i < n; ++i) {
-      const int32_t label = labels[nearest[i].row];
-      const double lead = votes_[size_t(label)] - votes_[size_t(best)];
-      if (lead > 0 || (lead == 0 && label < best)) best = label;
+    for (size_t i = 0; i < votes_.size(); ++i) votes_[i] = {labels[nearest[i].row], weights_[i]};
+    // By class, those of a class in the order of their nearness: sums are the same whatever the labels are called.
+    std::stable_sort(votes_.begin(), votes_.end(), [](const Vote& a, const Vote& b) { return a.label < b.label; });
+    int32_t best = votes_[0].label;
+    double most = -1;
+    for (size_t begin = 0, end = 0; begin < votes_.size(); begin = end) {
+      double sum = 0;
+      for (; end < votes_.size() && votes_[end].label == votes_[begin].label; ++end) sum += double(votes_[end].weight);
+      if (sum > most) best = votes_[begin].label, most = sum;
     }
-    for (int64_t i = 0; i < n; ++i) votes_[size_t(labels[nearest[i].row])] = 0;
     return best;
   }
 
@@ -45,7 +46,11 @@ class Ballot {
   }
 
   std::vector<float> cosines_, shift_, weights_;
-  std::vector<double> votes_;  // zeros between two queries
+  struct Vote {
+    int32_t label;
+    float weight;
+  };
+  std::vector<Vote> votes_;
 };
 
 }  // namespace
@@ -61,7 +66,7 @@ void knn_predict(const KnnInput& in, const swav_knn_config& config, int32_t* pre
   const int64_t others = in.count - (leaves_out ? 1 : 0);
   SWAV_REQUIRE(others >= 1, "there is 1 training row; leaving one out needs at least 2");
   const int64_t limit = std::min<int64_t>(config.neighbours, others);
-  Ballot ballot(limit, in.classes);
+  Ballot ballot(limit);
   const NearestSearch search{in.train, in.count, leaves_out ? nullptr : in.queries, in.query_count, in.dim, limit};
   find_nearest(search, Progress(config.progress, config.context), [&](int64_t query, const Neighbour* nearest) {
     predictions[query] = ballot.winner(nearest, in.labels, config);

@@ -17,10 +17,17 @@ void retrieve(const RetrievalInput& in, const Progress& progress, double* precis
   find_nearest(search, progress, [&](int64_t query, const Neighbour* nearest) {
     int64_t found = 0, first = -1;
     double sum = 0;
-    for (int64_t i = 0; i < others; ++i) {
-      if (in.labels[nearest[i].row] != asked[query]) continue;
-      if (found == 0) first = i;
-      sum += double(++found) / double(i + 1);
+    // Rows of equal cosines come together: their order says nothing. The first of the label is the last of its row of equals
+    // then.
+    for (int64_t begin = 0, end = 0; begin < others; begin = end) {
+      int64_t own = 0;
+      for (; end < others && nearest[end].cosine == nearest[begin].cosine; ++end) {
+        own += in.labels[nearest[end].row] == asked[query];
+      }
+      if (own == 0) continue;
+      if (found == 0) first = end - own;
+      found += own;
+      sum += double(own) * double(found) / double(end);
     }
     precision[query] = found > 0 ? sum / double(found) : -1;
     rank[query] = first;

@@ -83,13 +83,17 @@ void svm_fit(const float* features, const int8_t* targets, int64_t count, int64_
     SWAV_REQUIRE(costs[c] > 0 && std::isfinite(costs[c]), "cost %d is %g; a number above 0 is needed", c, costs[c]);
   for (int64_t i = 0; i < classes * count; ++i)
     SWAV_REQUIRE(targets[i] >= -1 && targets[i] <= 1, "target %lld is %d; -1, 0 or 1 is allowed", (long long)i, targets[i]);
-  require_memory(count * (dim + 2) * int64_t(sizeof(feature_node)), "a support vector machine", "fewer features need less");
+  // As many classes at a time as there are threads: between them the caller is told, and may call off.
+  const int32_t together = std::min(classes, std::max(1, parallel::threads()));
+  // liblinear asks for its own without looking whether it gets it: of each class copies of the problem and several arrays a
+  // row.
+  constexpr int64_t row_bytes = 128;
+  require_memory(count * (dim + 2) * int64_t(sizeof(feature_node)) + together * (row_bytes * count + 64 * dim),
+                 "a support vector machine", "fewer features need less");
   set_print_string_function(&print_nothing);
   Rows rows(features, count, dim);
   const Progress progress(config.progress, config.context);
   std::vector<float> found(size_t(classes * (dim + 1)));
-  // As many classes at a time as there are threads: between them the caller is told, and may call off.
-  const int32_t together = std::max(1, parallel::threads());
   for (int32_t begin = 0; begin < classes; begin += together) {
     progress(begin, classes);
     parallel::for_each(std::min(together, classes - begin), [&](int64_t i, int) {

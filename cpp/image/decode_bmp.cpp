@@ -156,7 +156,9 @@ Header probe_bmp(const uint8_t* bytes, size_t size) { return header_of(parse(byt
 Header decode_bmp(const uint8_t* bytes, size_t size, const swav_decode_options& options, Image& image) {
   const Bmp bmp = parse(bytes, size);
   check_limits(bmp.width, bmp.height, options);
-  const size_t needed = bmp.has_runs() ? 1 : bmp.row_bytes * size_t(bmp.height);
+  // The last row's padding may be missing.
+  const size_t last_row = (size_t(bmp.width) * size_t(bmp.bits) + 7) / 8;
+  const size_t needed = bmp.has_runs() ? 1 : bmp.row_bytes * (size_t(bmp.height) - 1) + last_row;
   if (bmp.pixels_at > size || needed > size - bmp.pixels_at) {
     fail(SWAV_ERROR_FORMAT, "BMP: the pixels need %zu bytes from byte %zu on; the file has %zu", needed, bmp.pixels_at, size);
   }

@@ -171,7 +171,12 @@ swav_crop_plan centre_plan(int size, int image_width, int image_height) {
   check_size(size);
   check_image_size(image_width, image_height);
   const int shorter = int(std::nearbyint(size * 256.0 / 224.0));
-  const int longer = int(int64_t(shorter) * std::max(image_width, image_height) / std::min(image_width, image_height));
+  const int64_t wanted = int64_t(shorter) * std::max(image_width, image_height) / std::min(image_width, image_height);
+  if (wanted > INT32_MAX) {
+    fail(SWAV_ERROR_LIMIT, "image is %d x %d pixels: with a shorter side of %d the longer one would have %lld", image_width,
+         image_height, shorter, static_cast<long long>(wanted));
+  }
+  const int longer = int(wanted);
   swav_crop_plan plan = plain_plan({0, 0, image_width, image_height}, size);
   plan.resized_width = image_width <= image_height ? shorter : longer;
   plan.resized_height = image_width <= image_height ? longer : shorter;
@@ -192,10 +197,10 @@ void check_plan(const swav_crop_plan& p, int image_width, int image_height) {
                    p.top <= image_height - p.height,
                "source box is %d x %d at (%d, %d); it must lie in the image of %d x %d", p.width, p.height, p.left, p.top,
                image_width, image_height);
-  SWAV_REQUIRE(
-      p.offset_x >= 0 && p.offset_y >= 0 && p.offset_x <= p.resized_width - p.size && p.offset_y <= p.resized_height - p.size,
-      "window of %d pixels at (%d, %d) must lie in the resized image of %d x %d", p.size, p.offset_x, p.offset_y,
-      p.resized_width, p.resized_height);
+  SWAV_REQUIRE(p.resized_width >= p.size && p.resized_height >= p.size && p.offset_x >= 0 && p.offset_y >= 0 &&
+                   p.offset_x <= p.resized_width - p.size && p.offset_y <= p.resized_height - p.size,
+               "window of %d pixels at (%d, %d) must lie in the resized image of %d x %d", p.size, p.offset_x, p.offset_y,
+               p.resized_width, p.resized_height);
   if (p.blur)
     SWAV_REQUIRE(p.sigma >= 0 && p.sigma <= max_sigma, "sigma is %g; 0 to %g is allowed", double(p.sigma), double(max_sigma));
   if (!p.jitter) return;

@@ -1,10 +1,12 @@
 #include "io/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -16,7 +18,8 @@ constexpr int64_t piece = int64_t{1} << 30;  // the most that one call of read o
 }
 
 InputFile::InputFile(const std::string& path) : path_(path) {
-  descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // A pipe that nobody writes to would be waited for.
+  descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) fail(SWAV_ERROR_IO, "cannot open %s: %s", path.c_str(), std::strerror(errno));
   struct stat status;
   if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
@@ -42,9 +45,34 @@ void InputFile::read(int64_t offset, void* bytes, int64_t count) const {
   }
 }
 
+namespace {
+
+// Whether the file is nobody else's, another process' or thread's, who writes to the same path. File systems without locks say
+// yes.
+bool take(int descriptor, const std::string& path) {
+  if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
+  // Its writer may have given it its name meanwhile.
+  struct stat own, there;
+  return fstat(descriptor, &own) == 0 && stat(path.c_str(), &there) == 0 && own.st_dev == there.st_dev &&
+         own.st_ino == there.st_ino;
+}
+
+}  // namespace
+
 OutputFile::OutputFile(const std::string& path) : path_(path), aside_(path + ".partial") {
-  descriptor_ = open(aside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  descriptor_ = open(aside_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor_ >= 0 && !take(descriptor_, aside_)) {
+    close(descriptor_);
+    static std::atomic<unsigned> number{0};
+    aside_ = path + "." + std::to_string(getpid()) + "-" + std::to_string(number++) + ".partial";
+    descriptor_ = open(aside_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  }
   if (descriptor_ < 0) fail(SWAV_ERROR_IO, "cannot write %s: %s", aside_.c_str(), std::strerror(errno));
+  if (ftruncate(descriptor_, 0) != 0) {
+    const int reason = errno;
+    close(descriptor_);
+    fail(SWAV_ERROR_IO, "cannot write %s: %s", aside_.c_str(), std::strerror(reason));
+  }
 }
 
 OutputFile::~OutputFile() {
@@ -70,9 +98,12 @@ void OutputFile::write(const void* bytes, int64_t count) {
 
 void OutputFile::commit() {
   if (fsync(descriptor_) != 0) fail_with_reason("flush");
-  const int descriptor = descriptor_;
+  // Renamed while it is held: who opens the name of the file aside then makes another.
+  const bool renamed = std::rename(aside_.c_str(), path_.c_str()) == 0;
+  const int failed = errno, descriptor = descriptor_;
   descriptor_ = -1;
-  if (close(descriptor) != 0 || std::rename(aside_.c_str(), path_.c_str()) != 0) {
+  if (close(descriptor) != 0 || !renamed) {
+    if (!renamed) errno = failed;
     const int reason = errno;
     unlink(aside_.c_str());
     errno = reason;

@@ -142,9 +142,23 @@ class Collector {
     return numbers;
   }
 
+  // A view may be negative or conjugated without its numbers being so.
+  void require_plain(const PickleValue& arguments, const std::string& name) const {
+    const PickleValue& bits = tree_.item(arguments, 6);
+    for (size_t i = 0; bits.kind == PickleKind::dictionary && i + 1 < bits.items.size(); i += 2) {
+      const PickleValue& is_set = tree_.item(bits, i + 1);
+      if (is_set.kind != PickleKind::boolean || is_set.integer == 0) continue;
+      fail(SWAV_ERROR_UNSUPPORTED,
+           "%s: tensor %s is a view that PyTorch computes when it is used (%s); save a copy of it, "
+           "tensor.resolve_conj().resolve_neg()",
+           path_.c_str(), name.c_str(), tree_.item(bits, i).text.c_str());
+    }
+  }
+
   // Checks that every number of the tensor lies in its storage.
   void lay_out(TorchTensor& found, const PickleValue& arguments) const {
     StoredTensor& t = found.tensor;
+    require_plain(arguments, t.name);
     t.offset = integer_of(tree_.item(arguments, 1), t.name);
     t.shape = integers_of(tree_.item(arguments, 2), t.name);
     t.strides = integers_of(tree_.item(arguments, 3), t.name);

@@ -179,7 +179,8 @@ class ZipWriter {
 
 }  // namespace
 
-void write_torch_zip(const std::string& path, const std::vector<TensorSource>& tensors, const std::string& key) {
+void write_torch_zip(const std::string& path, const std::vector<TensorSource>& tensors, const std::string& key,
+                     const std::string& description) {
   ZipWriter zip(path);
   zip.add("archive/data.pkl", pickle_of(tensors, key));
   zip.add("archive/byteorder", "little");
@@ -187,6 +188,7 @@ void write_torch_zip(const std::string& path, const std::vector<TensorSource>& t
     zip.add("archive/data/" + std::to_string(i), tensors[i].data, bytes_of(tensors[i]));
   }
   zip.add("archive/version", "3\n");
+  if (!description.empty()) zip.add(std::string("archive/") + torch_description, description);
   zip.commit();
 }
 

@@ -1,6 +1,7 @@
 // PyTorch's file since 1.6: a zip archive with the pickle NAME/data.pkl, and each storage as NAME/data/KEY.
 #include "base/status.h"
 #include "io/torch_values.h"
+#include "io/torch_writer.h"
 #include "io/zip.h"
 
 namespace swav {
@@ -41,6 +42,17 @@ void check_byte_order(const InputFile& file, const std::map<std::string, ZipEntr
   }
 }
 
+// What this library has written of the network and its input, beside what PyTorch reads.
+std::map<std::string, std::string> description_of(const InputFile& file, const std::map<std::string, ZipEntry>& entries,
+                                                  const std::string& folder) {
+  constexpr int64_t most = 1 << 20;
+  const auto found = entries.find(folder + torch_description);
+  if (found == entries.end() || found->second.size > most) return {};
+  std::string text(size_t(found->second.size), '\0');
+  file.read(found->second.offset, text.data(), found->second.size);
+  return {{"swav", std::move(text)}};
+}
+
 }  // namespace
 
 TensorContents read_torch_zip(std::unique_ptr<InputFile> file) {
@@ -54,6 +66,7 @@ TensorContents read_torch_zip(std::unique_ptr<InputFile> file) {
 
   TensorContents contents;
   contents.format = "PyTorch's zip archive";
+  contents.metadata = description_of(*file, entries, folder);
   for (TorchTensor& found : torch_tensors(path, tree)) {
     const auto entry = entries.find(folder + "data/" + found.storage.key);
     if (entry == entries.end()) {

@@ -245,7 +245,7 @@ ConstValues Backbone::rebuild_input(size_t index, Values buffer) {
   if (index == 0) return stem_out_;
   if (blocks_[index - 1].sum) return blocks_[index - 1].sum;
   const Stopwatch watch(normalization_seconds_);
-  // From the last block that needs no sum that is not there.
+  // From the latest block whose input is there, or whose projection needs none: the sums between are made anew.
   size_t first = index - 1;
   while (first > 0 && !blocks_[first].projection && !blocks_[first - 1].sum) --first;
   ResidualLink links[kept_sums];

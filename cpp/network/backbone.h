@@ -1,5 +1,5 @@
-// The backbone in one pass: a group of images of one size on its way through the ResNet and back (reference: multi-crop forward
-// by resolution; batch-norm statistics are those of the group).
+// The backbone in one pass: a group of images of one size on its way through the ResNet and back (the
+// published multi-crop forward goes resolution by resolution; batch-norm statistics are those of the group).
 //
 // Activations and their gradients are floats or bfloat16; weights, their gradients, batch-norm's values and features are
 // floats.

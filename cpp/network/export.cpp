@@ -118,14 +118,14 @@ void ExportedTensors::add_identity() {
 void export_weights(const Network& network, const std::string& path, const ExportChoice& choice) {
   require_finite(network.parameters());
   const ExportedTensors exported(network, choice.keys, choice.head);
-  if (choice.format == SWAV_TENSORS_TORCH) {
-    const char* key = choice.keys == SWAV_KEYS_DETECTRON2 ? "model" : choice.keys == SWAV_KEYS_MMDET ? "state_dict" : "";
-    return write_torch_zip(path, exported.tensors(), key);
-  }
   swav_network_config config = network.config();
   if (!choice.head) config.hidden = config.dim = config.head_count = 0, config.plain_head = false;
   const bool own_names = choice.keys != SWAV_KEYS_DETECTRON2 && !exported.is_padded();
   Metadata metadata = own_names ? weights_metadata(config, network.input) : Metadata();
+  if (choice.format == SWAV_TENSORS_TORCH) {
+    const char* key = choice.keys == SWAV_KEYS_DETECTRON2 ? "model" : choice.keys == SWAV_KEYS_MMDET ? "state_dict" : "";
+    return write_torch_zip(path, exported.tensors(), key, metadata.empty() ? "" : metadata.begin()->second);
+  }
   metadata["format"] = "pt";  // what transformers and timm ask for
   write_safetensors(path, exported.tensors(), metadata);
 }

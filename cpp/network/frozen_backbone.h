@@ -55,7 +55,7 @@ void average_pool(const FrozenMap& map, int64_t channels, float* means);
 void observe(const FrozenMap& map, std::vector<float>& largest);
 
 // means [images][channels][2][2] of four windows that are a pixel smaller than a float32 map each way: what a window of 6 x 6
-// with stride 1 sees of a map of 7 x 7 (reference 3.1).
+// with stride 1 sees of a map of 7 x 7.
 void average_windows(const FrozenMap& map, int64_t channels, float* means);
 
 // Whether every value of a float32 map is finite.

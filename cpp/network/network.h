@@ -65,7 +65,7 @@ class Network {
   Description description_;
   Parameters parameters_;
   Frozen frozen_[3];  // of each precision
-  // Of the parameters, and for integers of the input, that they were made of; 0: of none.
+  // What frozen_ was made of: this version of the parameters (0: of none) and, for integers, this input.
   uint64_t frozen_version_ = 0;
   swav_input_description frozen_input_{};
   // Of the parameters of this version; empty before a calibration.

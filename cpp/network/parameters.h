@@ -79,8 +79,8 @@ class Parameters {
   float* value(const std::string& name) { return static_cast<float*>(data(entry(name))); }
   int64_t* counter(const std::string& name) { return static_cast<int64_t*>(data(entry(name))); }
 
-  // The reference's initialisation (reference: Kaiming-normal fan-out, batch-norm 1 and 0, linear U(+-1/sqrt(fan-in))); tensor
-  // i draws from a stream of its own.
+  // The published initialisation (Kaiming-normal fan-out, batch-norm 1 and 0, linear U(+-1/sqrt(fan-in))); tensor i draws
+  // from a stream of its own.
   void initialize(uint64_t seed);
 
   // Copies values into the arrays in place, so that pointers of plans stay valid. Both have the same description.
@@ -90,6 +90,8 @@ class Parameters {
   // writes values calls touch.
   uint64_t version() const { return version_; }
   void touch() { ++version_; }
+  // After a change that was taken back, to the bit.
+  void restore_version(uint64_t version) { version_ = version; }
 
   bool operator==(const Parameters& other) const;
 

@@ -6,7 +6,7 @@
 namespace swav {
 
 // Throws SWAV_ERROR_UNSUPPORTED, naming each difference that names and shapes show: a deep stem, pooling in the downsample,
-// grouped convolutions, wider bottlenecks, norms without statistics. What leaves no trace in them, as filters without weights,
+// grouped convolutions, wider bottlenecks, norms without statistics. What leaves no trace in them, as fixed filters of blur,
 // cannot be seen.
 void check_variant(const std::string& path, const KeyMap& keys);
 

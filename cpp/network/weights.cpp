@@ -116,7 +116,7 @@ void check_values(const TensorFile& file, const StoredTensor& stored, const floa
 
 void read_tensor(const TensorFile& file, const StoredTensor& stored, const TensorEntry& entry, void* values) {
   if (entry.kind == SWAV_TENSOR_COUNTER) {
-    // Nothing is computed with it: what is no count of batches, as one of more than 65504 in float16, counts as none.
+    // num_batches_tracked, with which nothing is computed: a value that is no count, as float16 makes of 65504 and more, is 0.
     double number = 0;
     file.read(stored, &number);
     *static_cast<int64_t*>(values) = number >= 0 && number < 0x1p53 ? int64_t(number) : 0;

@@ -165,7 +165,7 @@ int32_t old_numbers(const Reader& reader, const std::string& text, const char* n
   return count;
 }
 
-Declaration read_old(const Reader& reader, const Metadata& metadata) {
+Declaration read_texts(const Reader& reader, const Metadata& metadata) {
   const auto text = [&](const char* name) {
     const auto found = metadata.find(name);
     return found == metadata.end() ? std::string() : found->second;
@@ -173,11 +173,12 @@ Declaration read_old(const Reader& reader, const Metadata& metadata) {
   Declaration found;
   found.config = parse_architecture(text("architecture"));
   if (!found.config) return {};
-  if (text("stem").empty()) {
-    found.config.reset();  // the shapes say what the network is, and these texts what its input is
-  } else {
+  const bool is_own = !text("stem").empty();
+  if (is_own) {
     found.format = 1;
     found.config->stem = reader.stem(text("stem"));
+  } else {
+    found.config.reset();  // the shapes say what the network is, and these texts what its input is
   }
   found.input = default_input();
   if (!text("input_size").empty()) found.input->size = number_of<int32_t>(text("input_size")).value_or(0);
@@ -185,6 +186,16 @@ Declaration read_old(const Reader& reader, const Metadata& metadata) {
                 stds = old_numbers(reader, text("std"), "std", found.input->std);
   reader.check(*found.input, std::max(means, stds));
   return found;
+}
+
+// Files of others may have texts of the same names that mean something else: those describe nothing.
+Declaration read_old(const Reader& reader, const Metadata& metadata) {
+  if (metadata.count("stem") > 0) return read_texts(reader, metadata);
+  try {
+    return read_texts(reader, metadata);
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 }  // namespace

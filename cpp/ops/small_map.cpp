@@ -8,7 +8,7 @@ namespace swav {
 namespace {
 
 constexpr int64_t wanted_block_rows = 112;
-constexpr int64_t most_depth = 288;  // channels multiplied at a time
+constexpr int64_t most_depth = 288, least_depth = 32;  // channels multiplied at a time
 constexpr int64_t most_pixels = 16;
 constexpr int64_t most_rows = most_pixels * 14;  // of a block: a register tile of images for every pixel
 constexpr int64_t chunk_rows = 192;              // packed at a time for the weight gradient
@@ -28,6 +28,7 @@ SmallMap::SmallMap(const Gather& g, Storage storage)
   // A block of depths lies within a tap.
   for (int64_t pieces = ceil_div(g.channels, most_depth); block_depth_ == 0; ++pieces) {
     if (g.channels % pieces == 0) block_depth_ = g.channels / pieces;
+    else if (g.channels / pieces < least_depth) block_depth_ = 1;  // which does not pay
   }
   image_blocks_ = ceil_div(g.images, block_images_);
   const int64_t width = kernels().tile_columns, panels = ceil_div(g.columns, width);
@@ -59,7 +60,7 @@ SmallMap::SmallMap(const Gather& g, Storage storage)
 }
 
 bool SmallMap::pays() const {
-  if (pixels_ > most_pixels || block_depth_ < 32) return false;
+  if (pixels_ > most_pixels || block_depth_ < least_depth) return false;
   // The last tile of images is often not full.
   const double full = double(gather_.images) / double(round_up(gather_.images, kernels().tile_rows));
   // Vectors multiply bfloat16 twice as fast as floats at best.

@@ -26,12 +26,15 @@ int64_t panel_slot() { return round_up(kernels().tile_rows, kernels().lanes); } 
 WeightGradientBlocking weight_gradient_blocking(const Gather& g, int64_t tile_rows, int64_t tile_columns, int64_t chunk_rows) {
   WeightGradientBlocking best{};
   int64_t fewest = INT64_MAX;
-  for (int64_t column_blocks = 1; column_blocks <= ceil_div(g.columns, tile_columns); ++column_blocks) {
+  // Wider blocks leave no room for a panel.
+  const int64_t first = std::max<int64_t>(1, ceil_div(g.columns, most_width - tile_rows));
+  for (int64_t column_blocks = first; column_blocks <= ceil_div(g.columns, tile_columns); ++column_blocks) {
     WeightGradientBlocking b{};
     b.tap_panels = ceil_div(g.channels, tile_rows);
     b.panels = g.tap_count * b.tap_panels;
     b.block_columns = round_up(ceil_div(g.columns, column_blocks), tile_columns);
     b.column_blocks = ceil_div(g.columns, b.block_columns);
+    if (b.column_blocks * g.depth() >= fewest) break;  // and so is what follows
     const int64_t room = (most_width - b.block_columns) / tile_rows;
     if (room < 1) continue;
     b.panel_blocks = ceil_div(b.panels, room);

@@ -19,6 +19,9 @@
 
 namespace swav {
 
+// What is made of a rate as a float, AdamW's first step included, is finite up to here.
+constexpr double most_learning_rate = 1e30;
+
 // One tensor. All arrays have `count` floats, belong to the caller and outlive the optimizer.
 struct ParameterView {
   float* value;

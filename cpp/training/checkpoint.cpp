@@ -79,7 +79,7 @@ Header read_header(const TensorFile& file) {
   header.info.format = newest_format;
   header.info.version = int32_t(std::clamp<int64_t>(member("engine", &json::is_number_integer).get<int64_t>(), 0, INT32_MAX));
   copy_text(header.info.isa, member("isa", &json::is_string).get<std::string>());
-  // Recorded since the extensions are a set.
+  // Older files name one instruction set, not each extension.
   if (root.contains("used")) copy_text(header.info.used, member("used", &json::is_string).get<std::string>());
   if (root.contains("ranks")) header.parts = member("ranks", &json::is_number_integer).get<int64_t>();
   for (const auto& [name, value] : member("settings", &json::is_object).items()) {

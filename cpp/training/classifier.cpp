@@ -148,7 +148,8 @@ void Classifier::check(const swav_classifier_input& in) const {
                  in.labels[n], settings_.classes - 1);
   }
   const auto rate = [](const char* name, double value) {
-    SWAV_REQUIRE(std::isfinite(value) && value >= 0, "%s is %g; a number from 0 up is allowed", name, value);
+    SWAV_REQUIRE(value >= 0 && value <= most_learning_rate, "%s is %g; a number from 0 to %g is allowed", name, value,
+                 most_learning_rate);
   };
   rate("classifier_rate", in.classifier_rate);
   if (!backbone_) return;

@@ -104,6 +104,8 @@ void Classifier::load(const std::string& path) {
   read_floats(file, std::string(state_prefix) + "classifier.weight", weight, layer_state.data());
   read_floats(file, std::string(state_prefix) + "classifier.bias", bias, layer_state.data() + weight_count());
   if (network_ != nullptr) {
+    const Declaration declared = read_declaration(path, file.metadata());
+    if (!declared.input) fail(SWAV_ERROR_FORMAT, "%s is damaged: it does not describe its input", path.c_str());
     Parameters parameters = network_->parameters();
     state.resize(size_t(parameters.size()));
     for (const TensorEntry& entry : parameters.entries()) {
@@ -112,6 +114,7 @@ void Classifier::load(const std::string& path) {
       read_floats(file, state_prefix + entry.name, entry.shape, state.data() + entry.offset);
     }
     network_->parameters().assign(parameters);
+    network_->input = *declared.input;
     std::copy(state.begin(), state.end(), state_);
   }
   std::copy(layer.begin(), layer.end(), layer_);

@@ -70,8 +70,8 @@ class TrainingPlan {
   Workspace workspace;
   HeadOutput output;            // of the head for the whole batch, for the objective
   float* embeddings = nullptr;  // output's, to be filled, where there are several micro-batches; else the head fills its own
-  // With the parameters' offsets. state2 is NULL where the update rule keeps one number, both are where the update is
-  // elsewhere.
+  // Laid out as the parameters. state2 is NULL where the update rule keeps one number of each, both are NULL where others make
+  // the update.
   float *gradients = nullptr, *state1 = nullptr, *state2 = nullptr;
   float *features = nullptr, *d_features = nullptr;  // [rows_at_once][feature_dim]
   float* prototypes_before = nullptr;                // a copy from the start of the step, all sets

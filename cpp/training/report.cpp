@@ -36,7 +36,7 @@ std::string Trainer::first_not_finite(Pass pass) const {
 }
 
 swav_health Trainer::health() {
-  SWAV_REQUIRE(stepped_, "health is that of a step, and none has been made");
+  SWAV_REQUIRE(stepped_, "health is that of the last step, which was not made or failed");
   swav_health health{};
   EmbeddingSpread spread{};
   parts_->run([&](int part) {
@@ -71,7 +71,7 @@ swav_tensor_health Trainer::tensor_health(int32_t index) const {
 }
 
 void Trainer::read_features(float* values) const {
-  SWAV_REQUIRE(stepped_, "swav_trainer_read_features: there are no features before the first step");
+  SWAV_REQUIRE(stepped_, "swav_trainer_read_features: there are no features before a step, or after one that failed");
   const int64_t count = settings_.images_at_once() * network_.description().feature_dim;
   for (const TrainerPart& part : own_) {
     values = std::copy(part.plan->features, part.plan->features + count, values);

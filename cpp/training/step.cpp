@@ -155,8 +155,8 @@ void Trainer::update(const swav_step_input& input) {
 void Trainer::check_input(const swav_step_input& input) const {
   SWAV_REQUIRE(input.crops != nullptr, "step: crops is NULL");
   for (size_t g = 0; g < settings_.groups.size(); ++g) SWAV_REQUIRE(input.crops[g] != nullptr, "step: crops[%zu] is NULL", g);
-  SWAV_REQUIRE(std::isfinite(input.learning_rate) && input.learning_rate >= 0,
-               "learning_rate is %g; a number from 0 up is allowed", input.learning_rate);
+  SWAV_REQUIRE(input.learning_rate >= 0 && input.learning_rate <= most_learning_rate,
+               "learning_rate is %g; a number from 0 to %g is allowed", input.learning_rate, most_learning_rate);
 }
 
 void Trainer::step(const swav_step_input& input, swav_step_report& report) {
@@ -164,6 +164,8 @@ void Trainer::step(const swav_step_input& input, swav_step_report& report) {
   report = {};
   reset_times();
   has_gradients_ = true;
+  stepped_ = false;
+  const uint64_t version = network_.parameters().version();
   network_.parameters().touch();
   copy_prototypes(false);
   const Stopwatch watch(times_.step);
@@ -171,6 +173,7 @@ void Trainer::step(const swav_step_input& input, swav_step_report& report) {
     compute_gradients(input, report);
   } catch (...) {
     copy_prototypes(true);
+    network_.parameters().restore_version(version);
     throw;
   }
   times_.objective = report.objective_seconds;
