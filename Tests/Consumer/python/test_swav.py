@@ -16,12 +16,13 @@ import numpy as np
 PREFIX, WEIGHTS, IMAGE = sys.argv[1:4]
 sys.path.insert(0, os.path.join(PREFIX, "share", "swav", "python"))
 import swav  # noqa: E402
+import swav_library  # noqa: E402
 
 
 class Layouts(unittest.TestCase):
     def test_structures_lie_in_memory_as_the_header_says(self):
         lines = ["#include <stddef.h>", "#include <stdio.h>", "#include <swav.h>", "int main(void) {"]
-        for name, structure in swav.STRUCTURES.items():
+        for name, structure in swav_library.STRUCTURES.items():
             lines.append(f'  printf("{name} %zu\\n", sizeof({name}));')
             for field, _ in structure._fields_:
                 lines.append(f'  printf("{name}.{field} %zu %zu\\n", offsetof({name}, {field}), sizeof((({name} *)0)->{field}));')
@@ -32,7 +33,7 @@ class Layouts(unittest.TestCase):
             subprocess.run(["cc", "-I", f"{PREFIX}/include", f"{folder}/layout.c", "-o", f"{folder}/layout"], check=True)
             found = subprocess.run([f"{folder}/layout"], check=True, capture_output=True, text=True).stdout.splitlines()
         expected = []
-        for name, structure in swav.STRUCTURES.items():
+        for name, structure in swav_library.STRUCTURES.items():
             expected.append(f"{name} {ctypes.sizeof(structure)}")
             for field, _ in structure._fields_:
                 place = getattr(structure, field)
@@ -42,11 +43,11 @@ class Layouts(unittest.TestCase):
     def test_choices_are_those_of_the_header(self):
         with open(f"{PREFIX}/include/swav.h") as file:
             header = file.read()
-        for prefix, choices in (("SWAV_OUTPUT", swav.OUTPUTS), ("SWAV_TENSORS", swav.FORMATS), ("SWAV_KEYS", swav.KEYS),
-                                ("SWAV_OPTIMIZER", swav.OPTIMIZERS)):
+        for prefix, choices in (("SWAV_OUTPUT", swav_library.OUTPUTS), ("SWAV_TENSORS", swav_library.FORMATS), ("SWAV_KEYS", swav_library.KEYS),
+                                ("SWAV_OPTIMIZER", swav_library.OPTIMIZERS), ("SWAV_STEM", swav_library.STEMS)):
             found = dict(re.findall(rf"\b{prefix}_(\w+) = (\d+)", header))
             self.assertEqual({name.lower(): int(value) for name, value in found.items()}, choices)
-        self.assertIn(f"#define SWAV_VERSION {swav.VERSION} ", header)
+        self.assertIn(f"#define SWAV_VERSION {swav_library.VERSION} ", header)
 
 
 class Networks(unittest.TestCase):
@@ -88,6 +89,13 @@ class Networks(unittest.TestCase):
         for one in [IMAGE, b"bytes"]:
             self.assertRaisesRegex(TypeError, "a list is needed", self.network.embed, one)
         self.assertRaisesRegex(TypeError, "crop_sizes", swav.Trainer, self.network, 4, crop_sizes=(32, 16))
+        for crops in ["2-32", "", "+".join(["1x16"] * 9)]:
+            self.assertRaisesRegex(ValueError, "crops", swav.Trainer, self.network, 4, crops=crops)
+        self.assertRaisesRegex(ValueError, "at most 8", swav.Network.create, 18, prototypes=[9] * 9)
+        self.assertRaisesRegex(ValueError, "stem is 'large'", swav.Network.create, 18, stem="large")
+        samples = np.zeros((1, 32, 32, 3), np.int64)
+        self.assertRaisesRegex(TypeError, "int64", self.network.embed, samples)
+        self.assertRaisesRegex(TypeError, "own size", self.network.embed, samples.astype(np.uint8), size=16)
 
     def test_a_network_is_saved_exported_and_opened_again(self):
         expected = self.network.embed([IMAGE])
@@ -100,7 +108,7 @@ class Networks(unittest.TestCase):
 
     def test_training_goes_on_from_a_checkpoint_with_the_same_bits(self):
         def trainer():
-            network = swav.Network.create(18, seed=3, base_width=4, stem=1, hidden=16, dim=8, prototypes=[12])
+            network = swav.Network.create(18, seed=3, base_width=4, stem="small", hidden=16, dim=8, prototypes=[12])
             return swav.Trainer(network, batch=6, crops="2x16+2x8", epsilon=0.1)
 
         rng, first = np.random.default_rng(2), trainer()
@@ -116,10 +124,21 @@ class Networks(unittest.TestCase):
             first.train_step([then[0]], 0.05)
 
     def test_views_of_files_are_made_by_the_engine(self):
-        network = swav.Network.create(18, seed=3, base_width=4, stem=1, hidden=16, dim=8, prototypes=[12])
-        trainer = swav.Trainer(network, batch=4, crops="2x32+1x16")
+        network = swav.Network.create(18, seed=3, base_width=4, stem="small", hidden=16, dim=8, prototypes=[12])
+        trainer = swav.Trainer(network, batch=4, crops="2x32+1x16", assign=[0], epsilon="relative:0.5")
+        self.assertEqual(network.input["size"], 32)
+        network.input = {"size": 48, "std": [0.25] * 3}
+        network.save(f"{self.folder}/saved.safetensors")
+        form = swav.Network.open(f"{self.folder}/saved.safetensors").input
+        self.assertEqual((form["size"], form["std"]), (48, [0.25] * 3))
         reports = [trainer.train_step([IMAGE] * 4, learning_rate=0.05) for _ in range(2)]
         self.assertNotEqual(reports[0]["loss"], reports[1]["loss"])
+        # A checkpoint knows which views come next.
+        trainer.save(f"{self.folder}/views", note="two steps")
+        other = swav.Network.create(18, seed=4, base_width=4, stem="small", hidden=16, dim=8, prototypes=[12])
+        again = swav.Trainer(other, batch=4, crops="2x32+1x16", assign=[0], epsilon="relative:0.5", seed=9)
+        self.assertEqual(again.load(f"{self.folder}/views"), "two steps")
+        self.assertEqual(again.train_step([IMAGE] * 4, 0.05)["loss"], trainer.train_step([IMAGE] * 4, 0.05)["loss"])
         with self.assertRaisesRegex(ValueError, "3 images are given; a step takes 4"):
             trainer.train_step([IMAGE] * 3, 0.05)
 
