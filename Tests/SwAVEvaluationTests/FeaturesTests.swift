@@ -132,9 +132,13 @@ import Testing
     #expect(try Inference.automatic() == automatic)
   }
 
-  @Test func spreadTakesEvenlySpacedSamples() {
+  @Test func spreadTakesOneOfEachStretchWhateverTakesTurnsInThem() {
     #expect(spread(4, over: 3) == [0, 1, 2])
-    #expect(spread(4, over: 8) == [0, 2, 4, 6])
-    #expect(spread(3, over: 1_000_000).last == 666_666)
+    for (limit, count) in [(4, 8), (3, 1_000_000), (5, 7), (200, 400)] {
+      let found = spread(limit, over: count)
+      #expect(found.enumerated().allSatisfy { (($0 * count / limit)..<(($0 + 1) * count / limit)).contains($1) })
+    }
+    // Two classes in turn: of 200 about half each; 3 standard deviations are 21.
+    #expect(abs(spread(200, over: 400).count { $0 % 2 == 0 } - 100) <= 21)
   }
 }

@@ -77,7 +77,16 @@ import Testing
     // Quantiles of a mean of classes and of all images.
     let accuracy = Accuracy(
       values.map { $0 > 0 ? 0 : 1 }, try rows(.init(repeating: 0, count: 400), .init(repeating: 0, count: 400), classes: 2))
-    #expect(accuracy.figures("a").map(\.interval) == [interval, interval])
+    // Of the mean of classes, of which there is one here; shares of images have Wilson's.
+    let (share, mean) = (try #require(accuracy.figures("a")[0].interval), accuracy.figures("a")[1].interval)
+    #expect(mean == interval && abs(share.lowerBound - 65.33628) < 1e-4 && abs(share.upperBound - 74.28323) < 1e-4)
+    // Nor are ten of ten certain to be all.
+    let ten = Accuracy(
+      .init(repeating: 0, count: 10), try rows(.init(repeating: 0, count: 10), .init(repeating: 0, count: 10), classes: 1))
+    for found in ten.figures("b").map(\.interval) {
+      let found = try #require(found)
+      #expect(abs(found.lowerBound - 72.24672) < 1e-4 && found.upperBound == 100)
+    }
   }
 
   @Test func retrievalLeavesOutWhoHasNoOther() throws {

@@ -40,7 +40,7 @@ extension Features {
     if let ranks = options.ranks {
       let (batch, dim) = (max(1, options.batch), try network.length(of: output))
       let own = order.batches(of: batch, from: ranks.rank, by: ranks.size)
-      let loader = ViewLoader(source, samples: own, view: .centre, input: form, options: options)
+      let loader = try ViewLoader(source, samples: own, view: .centre, input: form, options: options)
       let rounds = ((order.count + batch - 1) / batch + ranks.size - 1) / ranks.size
       for _ in 0..<rounds {
         let found = try ranks.agree { () throws -> Features? in
@@ -52,7 +52,7 @@ extension Features {
       }
       return
     }
-    let loader = ViewLoader(source, samples: order, view: .centre, input: form, options: options)
+    let loader = try ViewLoader(source, samples: order, view: .centre, input: form, options: options)
     try loader.forEachBatch { try body(Features($0, form, by: network, output: output, inference: inference)) }
   }
 
@@ -79,7 +79,7 @@ extension Features {
     let form = try network?.form(size: size) ?? published
     let dim = size * size * form.channels
     var collected = FeatureCollector(dim: dim)
-    let loader = ViewLoader(source, samples: SampleOrder(samples, of: source), view: .whole, input: form, options: options)
+    let loader = try ViewLoader(source, samples: SampleOrder(samples, of: source), view: .whole, input: form, options: options)
     try loader.forEachBatch { batch in
       let rows = Array(batch.pixels)
       collected.append(Features(unchecked: dim, rows, batch.samples, batch.contents, batch.bad))

@@ -55,7 +55,7 @@ extension Network {
   ) throws {
     let form = try form(size: size)
     let samples = SampleOrder(samples, of: source)
-    let loader = ViewLoader(source, samples: samples, view: .centre, input: form, options: options)
+    let loader = try ViewLoader(source, samples: samples, view: .centre, input: form, options: options)
     var done = 0
     try loader.forEachBatch { batch in
       try body(batch, form)

@@ -63,7 +63,7 @@ final class ViewLoader {
     case centre
     /// The whole image squeezed.
     case whole
-    /// What classifiers are trained on (reference 2, eval): a random box of 8 to 100 % of the image, resized, flipped or not; a pure
+    /// What classifiers are trained on: a random box of 8 to 100 % of the image, resized, flipped or not; a pure
     /// function of (seed, epoch, sample).
     case random(seed: UInt64, epoch: Int)
   }
@@ -75,7 +75,9 @@ final class ViewLoader {
   private let batch: Int
 
   /// Pixels are [size][size][channels] float32, normalised by mean and std.
-  init(_ source: any ImageSource, samples: SampleOrder, view: View, input: InputForm, options: ReadingOptions) {
+  init(_ source: any ImageSource, samples: SampleOrder, view: View, input: InputForm, options: ReadingOptions)
+    throws(EngineError)
+  {
     let batch = max(1, options.batch)
     let slots = ViewSlots(length: input.size * input.size * input.channels, batch: batch, count: 3)
     let recipe = Recipe.classification(input)
@@ -83,7 +85,7 @@ final class ViewLoader {
     let painter = ViewPainter(
       source: source, reads: reads, view: view, input: input, recipe: recipe, decoding: options.decoding)
     (self.slots, self.reads, self.samples, self.batch) = (slots, reads, samples, batch)
-    pipeline = SlotPipeline(
+    pipeline = try SlotPipeline(
       batches: 0..<(samples.count + batch - 1) / batch, items: { min(batch, samples.count - $0 * batch) },
       slots: slots.count, workers: options.workers,
       fill: { number, item, slot in

@@ -11,11 +11,11 @@ struct Accuracy {
   /// One prediction a label, classes 0..<classes.
   init(_ predictions: [Int32], _ data: LabelledFeatures) { self.init([predictions], data) }
 
-  /// Of several trainings: figures are means over them, the confusion is that of the first.
+  /// Of several trainings: figures are means over them, the confusion counts all.
   init(_ several: [[Int32]], _ data: LabelledFeatures) {
     let share = 1 / Double(max(1, several.count))
     rights = data.labels.indices.map { row in share * Double(several.count { $0[row] == data.labels[row] }) }
-    (labels, confusion) = (data.labels, Confusion(several.first ?? [], data.labels, classes: data.classes))
+    (labels, confusion) = (data.labels, Confusion(several, data.labels, classes: data.classes))
     overall = 100 * rights.reduce(0, +) / Double(max(1, data.count))
     classMean = 100 * Accuracy.classMean(rights, labels, classes: data.classes, draws: nil)
   }
@@ -35,17 +35,16 @@ struct Accuracy {
   /// As figures whose names begin with `key`.
   func figures(_ key: String) -> [EvaluationFigure] {
     let (rights, labels, classes) = (rights, labels, confusion.classes)
-    let intervals = Bootstrap(images: labels.count).intervals([
-      { draws in
-        var sum = 0.0
-        for (draw, right) in zip(draws, rights) { sum += Double(draw) * right }
-        return 100 * sum / Double(rights.count)
-      }, { 100 * Accuracy.classMean(rights, labels, classes: classes, draws: $0) },
-    ])
+    let ofShare = Wilson.interval(share: overall / 100, of: labels.count).map { 100 * $0.lowerBound...100 * $0.upperBound }
+    var ofMean = Bootstrap(images: labels.count).intervals([
+      { 100 * Accuracy.classMean(rights, labels, classes: classes, draws: $0) }
+    ])[0]
+    // Where all are right or all are wrong, so are all samples of them.
+    if let found = ofMean, found.lowerBound == found.upperBound { ofMean = ofShare }
     return [
-      EvaluationFigure(name: key, title: "right", value: overall, unit: .percent, interval: intervals[0]),
+      EvaluationFigure(name: key, title: "right", value: overall, unit: .percent, interval: ofShare),
       EvaluationFigure(
-        name: key + "_class_mean", title: "mean of the classes", value: classMean, unit: .percent, interval: intervals[1]),
+        name: key + "_class_mean", title: "mean of the classes", value: classMean, unit: .percent, interval: ofMean),
     ]
   }
 }

@@ -20,6 +20,7 @@ public struct Clusters: EvaluationProtocol, Equatable {
 
   public var name: String { "clusters" }
   public var needsTrainingImages: Bool { false }
+  public var saysClasses: Bool { false }
 
   public func obstacle(in network: Network) throws -> String? {
     let isLacking = try kind == .prototypes && network.info().configuration.prototypes.isEmpty

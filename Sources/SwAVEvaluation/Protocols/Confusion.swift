@@ -9,9 +9,14 @@ public struct Confusion: Sendable, Equatable {
   private struct Pair: Hashable { var truth, said: Int32 }
 
   /// One prediction a label, both in 0..<classes; a prediction that is none of the classes is -1.
-  init(_ predictions: [Int32], _ labels: [Int32], classes: Int) {
+  init(_ predictions: [Int32], _ labels: [Int32], classes: Int) { self.init([predictions], labels, classes: classes) }
+
+  /// Of several trainings: all of them together.
+  init(_ several: [[Int32]], _ labels: [Int32], classes: Int) {
     self.classes = classes
-    for (said, truth) in zip(predictions, labels) { counts[Pair(truth: truth, said: said), default: 0] += 1 }
+    for predictions in several {
+      for (said, truth) in zip(predictions, labels) { counts[Pair(truth: truth, said: said), default: 0] += 1 }
+    }
   }
 
   /// Images of class `truth` that were taken for class `said`.

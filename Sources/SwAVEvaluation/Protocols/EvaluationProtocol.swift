@@ -13,6 +13,9 @@ public protocol EvaluationProtocol: Sendable {
   /// Whether images may have several classes.
   var takesSeveralLabels: Bool { get }
 
+  /// Whether each image is said to be of one class, so that the result has a confusion.
+  var saysClasses: Bool { get }
+
   /// Which of the training images are learned from, in order; nil for all.
   func selection(of images: EvaluationImages) throws -> [Int]?
 
@@ -26,6 +29,7 @@ public protocol EvaluationProtocol: Sendable {
 extension EvaluationProtocol {
   public var needsTrainingImages: Bool { true }
   public var takesSeveralLabels: Bool { false }
+  public var saysClasses: Bool { true }
 
   public func selection(of images: EvaluationImages) throws -> [Int]? { nil }
 
@@ -104,8 +108,8 @@ public struct EvaluationFigure: Sendable, Equatable {
   public var title: String
   public var value: Double
   public var unit: Unit
-  /// In which the figure lies for 95 % of the samples that could have been drawn in the place of these validation images
-  /// (``Bootstrap``); nil where that was not asked.
+  /// The 95 % confidence interval of the figure on images of this kind, for this network and what was learned from these training images;
+  /// nil where that was not asked.
   public var interval: ClosedRange<Double>?
 
   public init(name: String, title: String, value: Double, unit: Unit, interval: ClosedRange<Double>? = nil) {

@@ -78,6 +78,10 @@ public struct NearestNeighbours: FeatureProtocol, Equatable {
     var figures = accuracy.figures(key)
     figures.append(
       EvaluationFigure(name: key + "_voters", title: "neighbours that voted", value: Double(voters), unit: .images))
-    return EvaluationResult(name: name, title: title, figures: figures, confusion: accuracy.confusion)
+    // Then an image's own class has a vote fewer than all others.
+    let remarks =
+      data.train == nil && voters == others
+      ? ["\(neighbours)-NN: all other images voted, so the figure says nothing; fewer neighbours would"] : []
+    return EvaluationResult(name: name, title: title, figures: figures, confusion: accuracy.confusion, remarks: remarks)
   }
 }

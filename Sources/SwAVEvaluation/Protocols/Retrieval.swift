@@ -10,6 +10,7 @@ public struct Retrieval: FeatureProtocol, Equatable {
 
   public var name: String { "retrieval" }
   public var needsTrainingImages: Bool { false }
+  public var saysClasses: Bool { false }
 
   /// What becomes of each query.
   public struct Rankings: Sendable, Equatable {

@@ -1,7 +1,7 @@
 import CSwAV
 import SwAVEngine
 
-/// The paper's VOC07 protocol (reference 3.4, as VISSL has it): a linear support vector machine a class on features of unit norm, by
+/// The paper's VOC07 protocol (as VISSL has it): a linear support vector machine a class on features of unit norm, by
 /// liblinear; its cost C is chosen for each class by cross-validation on the training images; mean average precision over 11 points.
 /// Images may have several classes.
 public struct SupportVectorMachine: FeatureProtocol, Equatable {
@@ -16,6 +16,7 @@ public struct SupportVectorMachine: FeatureProtocol, Equatable {
 
   public var name: String { "svm" }
   public var takesSeveralLabels: Bool { true }
+  public var saysClasses: Bool { false }
 
   public func evaluate(_ data: EvaluationFeatures, progress: (Int, Int) -> Void) throws -> EvaluationResult {
     let learned = try data.learned(by: name)
@@ -80,16 +81,18 @@ public struct SupportVectorMachine: FeatureProtocol, Equatable {
       AveragePrecision(
         scores: (0..<count).map { scores[$0 * classes + c] }, targets: Array(targets[c * count..<(c + 1) * count]))
     }
+    // A class that nothing was learned of has scores that say nothing.
+    let isLearned = (0..<classes).map { c in learnedTargets[c * learned.count..<(c + 1) * learned.count].contains(1) }
     func mean(_ weights: [Int32]?) -> Double {
-      let known = precisions.compactMap { $0.elevenPoint(weights) }
+      let known = zip(precisions, isLearned).compactMap { $1 ? $0.elevenPoint(weights) : nil }
       return 100 * known.reduce(0, +) / Double(max(1, known.count))
     }
-    let interval = Bootstrap(images: count, share: 0.1).intervals([{ mean($0) }])[0]
+    let interval = Bootstrap(images: count, share: 0.1).unbiasedIntervals([(100, { mean($0) })])[0]
     let asked = precisions.count { $0.elevenPoint() != nil }
     var remarks: [String] = []
     if asked < classes { remarks.append("svm: \(classes - asked) classes have no validation image and no average precision") }
-    let known = (0..<classes).count { c in learnedTargets[c * learned.count..<(c + 1) * learned.count].contains(1) }
-    if known < classes { remarks.append("svm: \(classes - known) classes have no training image") }
+    let unlearned = isLearned.count { !$0 }
+    if unlearned > 0 { remarks.append("svm: \(unlearned) classes have no training image; they are not in the mean") }
     if costs.count > 1, chosen.contains(costs[costs.count - 1]) {
       remarks.append("svm: the largest cost, \(costs[costs.count - 1]), was best for some class; larger ones may be better")
     }

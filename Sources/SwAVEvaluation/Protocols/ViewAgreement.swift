@@ -26,7 +26,7 @@ public struct ViewAgreement: Codable, Sendable, Equatable {
     let size = try network.input().size
     var recipe = recipe
     recipe.groups = [CropGroup(count: 2, size: size, minScale: scale.smallest, maxScale: scale.largest)]
-    let batch = min(ViewAgreement.batch, source.drawCount)
+    let batch = max(1, min(ViewAgreement.batch, source.drawCount, limit))
     var loading = Loader.Configuration(
       recipe: recipe, seed: seed, batch: batch, epochs: 1, workers: options.workers, maxBadShare: 1)
     loading.readTimeout = options.readTimeout

@@ -48,7 +48,7 @@ public struct Evaluation: Sendable {
     var report = EvaluationReport(
       results: results, trainImages: train?.count, valImages: val.count, classNames: images.classNames,
       majorityShare: data.val.majorityShare, bad: subject.bad, remarks: images.remarks + lacking)
-    if let remark = same.remark(of: val.count, leavesOneOut: train == nil) { report.remarks.append(remark) }
+    report.remarks += same.remarks(of: val.count, leavesOneOut: train == nil)
     // Where images have several classes, their first one alone says nothing.
     if !images.hasSeveralLabels { report.remarks += ClassRemarks.of(data, names: images.classNames) }
     report.remarks += results.flatMap(\.remarks)
@@ -104,14 +104,22 @@ public struct Evaluation: Sendable {
 /// What there is to say about how many images the classes have.
 enum ClassRemarks {
   static func of(_ data: EvaluationFeatures, names: [String]) -> [String] {
-    guard let train = data.train else { return [] }
+    guard let train = data.train else {
+      let counts = Dictionary(data.val.labels.map { ($0, 1) }, uniquingKeysWith: +)
+      let alone = counts.filter { $0.value == 1 }.keys.sorted().map { names[Int($0)] }
+      return alone.isEmpty ? [] : ["of \(list(alone)) there is one image that could be read, and no other to know it by"]
+    }
     let learned = Set(train.labels)
     let lacking = Set(data.val.labels).subtracting(learned).sorted().map { names[Int($0)] }
     guard !lacking.isEmpty else { return [] }
     let images = data.val.labels.count { !learned.contains($0) }
     return [
       "\(images) validation images are of classes without a training image that could be read "
-        + "(\(lacking.prefix(8).joined(separator: ", "))\(lacking.count > 8 ? ", ..." : "")): they cannot be right"
+        + "(\(list(lacking))): they cannot be right"
     ]
+  }
+
+  private static func list(_ names: [String]) -> String {
+    names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", ..." : "")
   }
 }

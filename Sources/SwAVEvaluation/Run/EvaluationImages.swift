@@ -63,6 +63,8 @@ public struct EvaluationImages: Sendable {
           .unusable, "val: class '\(name)' is not in train, whose classes are \(abridged(learned.classNames))")
       }
     }
+    let unasked = Set(learned.classNames.indices).subtracting(mapped.map(Int.init)).sorted().map { learned.classNames[$0] }
+    if !unasked.isEmpty { remarks.append("val has no images of classes that train has: \(abridged(unasked))") }
     (classOfVal, self.remarks, targets) = (mapped, remarks, nil)
   }
 

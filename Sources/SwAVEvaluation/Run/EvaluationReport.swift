@@ -63,7 +63,9 @@ public struct EvaluationReport: Sendable, Equatable {
   /// For people: what was measured, a line a protocol, remarks.
   public var lines: [String] {
     let learned = trainImages.map { "\($0) training and \(valImages) validation images" }
-    let first = "\(learned ?? "\(valImages) validation images, each asked about among the others"), \(classes) classes"
+    // Clusters are of all images together, whether there are others to learn from or not.
+    let alone = results.allSatisfy { $0.name == Clusters(.prototypes).name } ? "" : ", each asked about among the others"
+    let first = "\(learned ?? "\(valImages) validation images\(alone)"), \(classes) classes"
     return [first] + results.map { line($0, "") } + rawResults.map { line($0, " on raw 16x16 thumbnails") }
       + worst + published + remarks.map { "warning: " + $0 }
   }
@@ -92,8 +94,10 @@ public struct EvaluationReport: Sendable, Equatable {
       if let interval = figure.interval { first += " [\(decimals(interval.lowerBound)), \(decimals(interval.upperBound))]" }
     }
     let others = result.figures.dropFirst().filter { $0.unit != .images }.map { "\($0.title) \(text($0.value, $0.unit))" }
-    let beside = (others + ["largest class \(decimals(majorityShare)) %"]).joined(separator: ", ")
-    return "\(result.title)\(suffix): \(first) (\(beside))"
+    // What guessing it scores, of those that say a class.
+    let guess = result.confusion == nil ? [] : ["largest class \(decimals(majorityShare)) %"]
+    let beside = (others + guess).joined(separator: ", ")
+    return "\(result.title)\(suffix): \(first)" + (beside.isEmpty ? "" : " (\(beside))")
   }
 
   private func decimals(_ value: Double) -> String {

@@ -8,7 +8,7 @@ extension EvaluationSubject {
     var options = reading
     options.batch = batch
     return (
-      ViewLoader(source, samples: SampleOrder(samples, of: source), view: view, input: form, options: options), form
+      try ViewLoader(source, samples: SampleOrder(samples, of: source), view: view, input: form, options: options), form
     )
   }
 

@@ -60,7 +60,8 @@ public final class FeatureExport {
     var settings = settings
     settings.images = try source.identity()
     let found = FileManager.default.contents(atPath: stateFile).flatMap { try? JSONDecoder().decode(State.self, from: $0) }
-    let isSame = found?.settings == settings && FeatureExport.isThere(target, found)
+    let isPossible = found.map { $0.rows >= 0 && $0.rows <= $0.done && $0.done <= source.count && $0.bytes >= 0 } ?? false
+    let isSame = isPossible && found?.settings == settings && FeatureExport.isThere(target, found)
     let state = isSame ? found ?? State(settings: settings) : State(settings: settings)
     (self.state, kept, resumedAt, replacedOther) = (state, state.done, state.done, found != nil && !isSame)
     data = try PartialFile(target, keeping: state.bytes)

@@ -3,7 +3,7 @@ import SwAVData
 import SwAVEngine
 import SwAVModel
 
-/// Supervised training of all layers (reference 3.2): from the network that is judged, and from scratch beside it. With 1 or 10 % of
+/// Supervised training of all layers: from the network that is judged, and from scratch beside it. With 1 or 10 % of
 /// the labels it is the paper's semi-supervised protocol, with all of them fine-tuning.
 public struct FineTuning: EvaluationProtocol, Equatable {
   /// Which training images have a label.
@@ -112,7 +112,8 @@ public struct FineTuning: EvaluationProtocol, Equatable {
     let images = sets.last?.count ?? 0
     figures.append(EvaluationFigure(name: key + "_images", title: "labelled images", value: Double(images), unit: .images))
     return EvaluationResult(
-      name: name, title: "\(title) (\(images) images), after \(epochs) epochs", figures: figures, confusion: tuned.confusion)
+      name: name, title: "\(title) (\(images) images), after \(epochs) \(epochs == 1 ? "epoch" : "epochs")", figures: figures,
+      confusion: tuned.confusion)
   }
 
   /// The images of one seed, without those that could not be read.

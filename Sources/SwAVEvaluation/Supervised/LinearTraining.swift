@@ -2,7 +2,7 @@ import SwAVData
 import SwAVEngine
 import SwAVModel
 
-/// The paper's linear protocol (reference 3.1): a linear layer on the frozen backbone, trained by SGD on random boxes of the training
+/// The paper's linear protocol: a linear layer on the frozen backbone, trained by SGD on random boxes of the training
 /// images, flipped or not; measured on centre crops after every epoch. Its transfer protocols (3.4) are the same with other settings.
 public struct LinearTraining: EvaluationProtocol, Equatable {
   public var name: String
@@ -19,8 +19,8 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
   public var augments = true
   /// Rates and decays are tried, and those that are best on a tenth of the training images are taken; validation images have no
   /// part in it. Empty: those above are taken.
-  public var grid: [Choice] = []
-  /// Each gives boxes, an order and first weights of its own; figures are means over them. The grid is tried with the first.
+  public var choices: [Choice] = []
+  /// Each gives boxes, an order and first weights of its own; figures are means over them. Choices are tried with the first.
   public var seeds: [UInt64] = [0]
   /// Written after every epoch, and removed at the end: the same evaluation goes on from it. nil: none.
   public var checkpoint: String?
@@ -34,7 +34,7 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
   }
 
   /// Rates from 0.01 to 30 and decays of 0, 1e-6 and 1e-4: features of other methods want others (30 for MoCo's).
-  public static let standardGrid = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30].flatMap { rate in
+  public static let standardChoices = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30].flatMap { rate in
     [0, 1e-6, 1e-4].map { Choice(rate: rate, weightDecay: $0) }
   }
 
@@ -64,8 +64,8 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
     let layer = usesGrid ? Output.grid : .features
     let learned = try pooled.learned(by: name)
     let val = usesGrid ? try subject.images.labelled(val: subject.rows(.grid, of: .val, progress)) : pooled.val
-    // Centre crops of the training images: what is learned on without boxes, and what the grid is judged by.
-    let needsCentres = !augments || !grid.isEmpty
+    // Centre crops of the training images: what is learned on without boxes, and what choices are judged by.
+    let needsCentres = !augments || !choices.isEmpty
     let centres = usesGrid && needsCentres ? try subject.rows(.grid, of: .train, progress) : learned.features
     try learned.features.requireSameSamples(centres, "train")
     let material = Material(
@@ -80,7 +80,7 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
     if series.choice == nil {
       series.chose(chosen)
       // What took as long as a training is not done again.
-      if !grid.isEmpty {
+      if !choices.isEmpty {
         try series.save(Training(material, Array(0..<material.set.count), [chosen], firstSeed, batch).classifiers[0], epoch: 0)
       }
     }
@@ -144,7 +144,7 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
         EvaluationFigure(name: key + "_rate", title: "rate", value: chosen.rate, unit: .number),
         EvaluationFigure(name: key + "_decay", title: "decay", value: Double("\(chosen.weightDecay)") ?? 0, unit: .number),
       ]
-    let title = "\(name) by SGD, after \(epochs) epochs"
+    let title = "\(name) by SGD, after \(epochs) \(epochs == 1 ? "epoch" : "epochs")"
     return EvaluationResult(name: name, title: title, figures: figures, confusion: seen.confusion, remarks: remarks)
   }
 
@@ -153,32 +153,32 @@ public struct LinearTraining: EvaluationProtocol, Equatable {
     return Scores(values: try layer.scores(features), classes: material.classes)
   }
 
-  /// The choice of the grid that is best on a tenth of the training images after learning on the others; all of them learn on the same
-  /// crops. Without a grid, or without images to try it on, that of the settings.
+  /// The choice that is best on a tenth of the training images after learning on the others; all of them learn on the same
+  /// crops. Without choices, or without images to try it on, that of the settings.
   private func tuned(
     _ material: Material, _ seed: UInt64, _ subject: EvaluationSubject, _ progress: (String, Int, Int) -> Void
   ) throws -> Choice {
     let (held, rest) = heldOut(material.set, seed)
-    guard !grid.isEmpty, !held.isEmpty else { return Choice(rate: rate, weightDecay: weightDecay) }
+    guard !choices.isEmpty, !held.isEmpty else { return Choice(rate: rate, weightDecay: weightDecay) }
     let labels = held.map { material.set.labels[$0] }
     let values = held.flatMap { Array(material.centres.row($0)) }
     let features = try Features(dim: material.dim, values: values)
-    let training = try Training(material, rest, grid, seed, batch)
+    let training = try Training(material, rest, choices, seed, batch)
     for epoch in 0..<epochs { try pass(training, epoch, "trying rates", subject, progress) }
     let found = try training.classifiers.map { try self.scores(of: features, $0, material).top(1, labels) }
-    // Of equal ones the smaller rate, as the grid has them in that order.
+    // Of equal ones the smaller rate, as the choices come in that order.
     let best = found.indices.max { found[$0] < found[$1] || (found[$0] == found[$1] && $0 > $1) } ?? 0
-    return grid[best]
+    return choices[best]
   }
 
   private func heldOut(_ set: TrainingSet, _ seed: UInt64) -> (drawn: [Int], rest: [Int]) { set.split(share: 0.1, seed: seed) }
 
   /// What there is to say of a choice, also of one that was made before an interruption.
   private func remarks(on chosen: Choice, _ set: TrainingSet, _ seed: UInt64) -> [String] {
-    guard !grid.isEmpty else { return [] }
+    guard !choices.isEmpty else { return [] }
     if heldOut(set, seed).drawn.isEmpty { return ["\(name): too few training images to try other rates on a part of them"] }
-    let rates = grid.map(\.rate)
-    guard grid.count > 2, chosen.rate == rates.min() || chosen.rate == rates.max() else { return [] }
+    let rates = choices.map(\.rate)
+    guard choices.count > 2, chosen.rate == rates.min() || chosen.rate == rates.max() else { return [] }
     return ["\(name): the best rate, \(chosen.rate), is at the edge of those that were tried; others may be better"]
   }
 
