@@ -50,11 +50,6 @@ public struct CropPlan: Sendable, Equatable {
   public var box: (left: Int, top: Int, width: Int, height: Int) {
     (Int(engine.left), Int(engine.top), Int(engine.width), Int(engine.height))
   }
-  public var isFlipped: Bool { engine.flip }
-  public var isJittered: Bool { engine.jitter }
-  public var isGrayscale: Bool { engine.grayscale }
-  /// Standard deviation of the blur in output pixels; nil without blur.
-  public var blurSigma: Float? { engine.blur ? engine.sigma : nil }
 
   public static func == (a: CropPlan, b: CropPlan) -> Bool {
     let (p, q) = (a.engine, b.engine)

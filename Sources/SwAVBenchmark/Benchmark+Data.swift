@@ -30,15 +30,20 @@ extension Benchmark {
     let group = DispatchGroup()
     for _ in 0..<max(1, workers) {
       group.enter()
-      Thread {
-        let cropper = MultiCropper(recipe)
-        while true {
-          let index = next.add(1, ordering: .relaxed).oldValue
-          guard index < samples.count else { break }
-          if !cropper.crop(source, samples[index]) { bad.add(1, ordering: .relaxed) }
+      do {
+        try startThread("swav-bench", stackSize: 1 << 20) {
+          let cropper = MultiCropper(recipe)
+          while true {
+            let index = next.add(1, ordering: .relaxed).oldValue
+            guard index < samples.count else { break }
+            if !cropper.crop(source, samples[index]) { bad.add(1, ordering: .relaxed) }
+          }
+          group.leave()
         }
+      } catch {
         group.leave()
-      }.start()
+        throw error
+      }
     }
     group.wait()
     let rate = Double(samples.count) / ((ContinuousClock.now - start) / .seconds(1))

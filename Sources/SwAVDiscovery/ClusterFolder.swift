@@ -5,7 +5,8 @@ import SwAVEngine
 public import SwAVEvaluation
 
 /// Clusters as a folder: images.csv, clusters.csv, and a folder a cluster with links to its pictures, the most typical first. Pictures
-/// that are no files of their own, as those of an archive, are written in place of links.
+/// that are no files of their own, as those of an archive, are written in place of links, and a hidden list says which those are: only
+/// links and what the list has are taken away by a later call.
 public struct ClusterFolder: Sendable {
   public let path: String
   /// Whether folders of links are made.
@@ -13,6 +14,8 @@ public struct ClusterFolder: Sendable {
 
   private var imageTable: String { path + "/images.csv" }
   private var clusterTable: String { path + "/clusters.csv" }
+  /// Pictures that were written, a line each: size, and path in the folder.
+  private var writtenList: String { path + "/.written" }
   /// The beginning of the names of the folders.
   private static let prefix = "cluster-"
 
@@ -21,7 +24,8 @@ public struct ClusterFolder: Sendable {
     self.path = path
     let names = try ClusterFolder.names(in: path)
     let isOwn = names.contains("clusters.csv") && names.contains("images.csv")
-    let foreign = names.filter { !["clusters.csv", "images.csv"].contains($0) && !ClusterFolder.isLinks($0, in: path) }
+    let written = written
+    let foreign = names.filter { !["clusters.csv", "images.csv"].contains($0) && !isFromEarlier($0, written) }
     guard names.isEmpty || isOwn && foreign.isEmpty else {
       throw OutputError.inUse(
         path: path,
@@ -40,28 +44,50 @@ public struct ClusterFolder: Sendable {
     }
   }
 
+  /// Throws ``OutputError/inUse(path:reason:)`` where images of the source lie in the folder: they would be taken away with what an
+  /// earlier call has made.
+  public func requireApart(from source: any ImageSource) throws {
+    guard let own = resolvedPath(path) else { return }
+    var looked: [String: Bool] = [:]
+    for sample in 0..<source.count {
+      guard let file = source.filePath(of: sample) else { continue }
+      let text = String(decoding: file.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let folder = String(text[..<(text.lastIndex(of: "/") ?? text.startIndex)])
+      let isInside = looked[folder] ?? (resolvedPath(folder).map { $0 == own || $0.hasPrefix(own + "/") } ?? false)
+      looked[folder] = isInside
+      guard !isInside else {
+        throw OutputError.inUse(
+          path: path, reason: "it holds '\(source.name(of: sample))', one of the images; name a folder apart from them")
+      }
+    }
+  }
+
   /// Writes it all anew; links of an earlier call are taken away first.
   public func write(
     _ clustering: Clustering, of features: Features, _ source: any ImageSource,
     progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws {
-    var isWritten = false
+    var (isWritten, begun) = (false, [String]())
     do {
       // Half of them are nothing that anybody made: the same call finds the folder as this one did.
-      defer { if !isWritten { try? removeLinks() } }
+      defer { if !isWritten { for folder in begun { try? FileManager.default.removeItem(atPath: folder) } } }
       try removeLinks()
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-      var done = 0
+      var (done, made) = (0, "")
       for cluster in clustering.living where makesLinks {
         let folder = "\(path)/\(ClusterFolder.name(of: cluster.number, count: clustering.clusters.count))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        begun.append(folder)
         for (rank, row) in cluster.rows.enumerated() {
-          try place(features.samples[row], of: source, in: folder, rank: rank + 1, count: cluster.size)
+          if let file = try place(features.samples[row], of: source, in: folder, rank: rank + 1, count: cluster.size) {
+            made += "\(file.bytes) \(file.path.dropFirst(path.count + 1))\n"
+          }
           done += 1
           if done % 256 == 0 { try Cancellation.check() }
           try progress(done, features.count)
         }
       }
+      if !made.isEmpty { try made.write(toFile: writtenList, atomically: true, encoding: .utf8) }
       try text(of: clustering, features, source).write(toFile: imageTable, atomically: true, encoding: .utf8)
       try summary(clustering, features, source).write(toFile: clusterTable, atomically: true, encoding: .utf8)
       isWritten = true
@@ -70,9 +96,24 @@ public struct ClusterFolder: Sendable {
     }
   }
 
-  /// Whether it is a folder as `write` makes them, entries with the numbers from 1 on and nothing else in it: what somebody put
-  /// beside them stays.
-  private static func isLinks(_ name: String, in path: String) -> Bool {
+  /// What the list has, by path in the folder.
+  private var written: [Substring: Int] {
+    guard let text = try? String(contentsOfFile: writtenList, encoding: .utf8) else { return [:] }
+    let rows = text.split(separator: "\n").compactMap { line in
+      line.firstIndex(of: " ").flatMap { blank in Int(line[..<blank]).map { (line[blank...].dropFirst(), $0) } }
+    }
+    return Dictionary(rows, uniquingKeysWith: { _, last in last })
+  }
+
+  /// Whether it is a folder as `write` makes them: links, or pictures that it has written, with the numbers from 1 on, and nothing else
+  /// in it. What somebody put there or beside them stays.
+  private func isFromEarlier(_ name: String, _ written: [Substring: Int]) -> Bool {
+    let prefix = ClusterFolder.prefix
+    func isMade(_ entry: String) -> Bool {
+      var status = stat()
+      guard lstat("\(path)/\(name)/\(entry)", &status) == 0 else { return false }
+      return status.st_mode & S_IFMT == S_IFLNK || written["\(name)/\(entry)"] == Int(status.st_size)
+    }
     func isNumber(_ text: Substring) -> Bool { !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) } }
     var status = stat()
     guard name.hasPrefix(prefix), isNumber(name.dropFirst(prefix.count)), lstat("\(path)/\(name)", &status) == 0,
@@ -80,13 +121,15 @@ public struct ClusterFolder: Sendable {
     else { return false }
     let numbers = links.compactMap { link in link.firstIndex(of: "-").flatMap { isNumber(link[..<$0]) ? Int(link[..<$0]) : nil }
     }
-    return numbers.count == links.count && numbers.sorted() == (0..<links.count).map { $0 + 1 }
+    return numbers.count == links.count && numbers.sorted() == (0..<links.count).map { $0 + 1 } && links.allSatisfy(isMade)
   }
 
   private func removeLinks() throws {
-    for name in try ClusterFolder.names(in: path) where ClusterFolder.isLinks(name, in: path) {
+    let written = written
+    for name in try ClusterFolder.names(in: path) where isFromEarlier(name, written) {
       try FileManager.default.removeItem(atPath: path + "/" + name)
     }
+    unlink(writtenList)
   }
 
   /// "cluster-007": as wide as the largest number, so that they stand in order.
@@ -97,7 +140,10 @@ public struct ClusterFolder: Sendable {
     return String(repeating: "0", count: max(0, String(max(0, largest)).count - text.count)) + text
   }
 
-  private func place(_ sample: Int, of source: any ImageSource, in folder: String, rank: Int, count: Int) throws {
+  /// Makes the link, or writes the picture: then what was written.
+  private func place(
+    _ sample: Int, of source: any ImageSource, in folder: String, rank: Int, count: Int
+  ) throws -> (path: String, bytes: Int)? {
     let name = source.name(of: sample)
     let last = name.split(separator: "/").last.map(String.init) ?? "picture"
     // A name has 255 bytes at most; what does not fit keeps its end, which says what kind of file it is.
@@ -105,12 +151,14 @@ public struct ClusterFolder: Sendable {
     while let byte = kept.first, byte & 0xc0 == 0x80 { kept.removeFirst() }
     let link = "\(folder)/\(ClusterFolder.padded(rank, like: count))-\(String(decoding: kept, as: UTF8.self))"
     guard let target = source.filePath(of: sample) else {
-      try Data(try source.bytes(of: sample)).write(to: URL(fileURLWithPath: link))
-      return
+      let bytes = try source.bytes(of: sample)
+      try Data(bytes).write(to: URL(fileURLWithPath: link))
+      return (link, bytes.count)
     }
     guard symlink(target, link) == 0 else {
       throw OutputError.file(path: link, reason: String(cString: strerror(errno)))
     }
+    return nil
   }
 
   /// A line an image, in the order of the source.
@@ -140,4 +188,11 @@ public struct ClusterFolder: Sendable {
     }
     return lines.joined(separator: "\n") + "\n"
   }
+}
+
+/// Without links and dots; nil where nothing is there.
+private func resolvedPath(_ path: String) -> String? {
+  guard let found = realpath(path, nil) else { return nil }
+  defer { free(found) }
+  return String(cString: found)
 }

@@ -27,6 +27,15 @@ public struct ImageIndex: Sendable {
 
   private static let magic = Array("swavidx2".utf8)
 
+  /// Whether a file is there that is no index, of no version: one of somebody's.
+  public static func isForeign(_ path: String) -> Bool {
+    guard let file = FileHandle(forReadingAtPath: path), let start = try? file.read(upToCount: magic.count), !start.isEmpty
+    else {
+      return false
+    }
+    return Array(start.prefix(magic.count - 1)) != magic.dropLast()
+  }
+
   /// The index of a file; nil where there is none, or one of another kind, or one that is damaged.
   public init?(at path: String) {
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped), data.count >= 16,

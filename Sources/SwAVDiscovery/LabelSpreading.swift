@@ -3,9 +3,10 @@ import SwAVEngine
 public import SwAVEvaluation
 
 /// A few labels, spread over all images along the graph of nearest neighbours (Zhou et al., "Learning with local and global
-/// consistency", 2003).
+/// consistency", 2003), every class with the same weight in all.
 public struct LabelSpreading: Sendable, Equatable {
-  /// [rows][classes], each row summing to 1; the labels of images that have one stand.
+  /// [rows][classes], each row summing to 1; the labels of images that have one stand. Shares of what came to an image, for comparing
+  /// images: not how often such an image is right.
   public let probabilities: [Float]
   public let classes: Int
   /// Images that are worth labelling next, the most useful first: doubtful ones in the middle of many, each far from the others.
@@ -39,8 +40,10 @@ public struct LabelSpreading: Sendable, Equatable {
     let neighbours = min(options.neighbours, max(3, features.count / 8))
     let nearest = try features.nearest(count: neighbours, progress: progress)
     let graph = Graph(nearest, count: features.count, temperature: options.temperature)
+    // Every class sends out as much, however many labels it was given: else the most labelled one would take the images of the others.
+    let counts = Dictionary(labels.compactMap { $0 }.map { ($0, 1) }, uniquingKeysWith: +)
     var given = [Float](repeating: 0, count: features.count * classes)
-    for (row, label) in labels.enumerated() { if let label { given[row * classes + label] = 1 } }
+    for (row, label) in labels.enumerated() { if let label { given[row * classes + label] = 1 / Float(counts[label] ?? 1) } }
     var values = given
     for _ in 0..<options.rounds {
       try Cancellation.check()
@@ -51,7 +54,8 @@ public struct LabelSpreading: Sendable, Equatable {
       let sum = place.reduce(Float(0)) { $0 + values[$1] }
       for index in place {
         // No label has come there: nothing is known.
-        values[index] = labels[row] != nil ? given[index] : sum > 0 ? values[index] / sum : 1 / Float(classes)
+        let own: Float = labels[row] == index - place.lowerBound ? 1 : 0
+        values[index] = labels[row] != nil ? own : sum > 0 ? values[index] / sum : 1 / Float(classes)
       }
     }
     (probabilities, self.classes) = (values, classes)

@@ -46,5 +46,9 @@ private struct TypedRow<Value: Encodable>: Encodable {
 private struct AnyValue: Encodable {
   let value: any Encodable
   init(_ value: any Encodable) { self.value = value }
-  func encode(to encoder: any Encoder) throws { try value.encode(to: encoder) }
+  /// As a value of its own, and not its parts: the keys of a dictionary, which may be names of classes, stay as they are only then.
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(value)
+  }
 }

@@ -98,7 +98,7 @@ struct CheckScript {
   private static func detectron2(_ info: Network.Info, _ input: InputDescription, _ weights: String) -> String {
     let configuration = info.configuration
     let base = configuration.baseWidth * configuration.architecture.width
-    let out = configuration.architecture.depth == 50 ? 4 * base : base
+    let out = configuration.architecture.isBottleneck ? 4 * base : base
     func levels(_ values: [Float]) -> String { values.map { decimals(Double($0) * 255, 3) }.joined(separator: ", ") }
     return """
       MODEL:

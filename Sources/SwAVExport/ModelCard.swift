@@ -16,7 +16,10 @@ public struct ModelCard: Sendable {
     let (info, input) = (try network.info(), try network.input())
     let name = ModelCard.name(info.configuration)
     let sections = [
-      heading(name, export), ModelCard.facts(info, input, export, files), ModelCard.check(info, input, export, files),
+      heading(name, export),
+      ModelCard.facts(
+        info, input, export, files, learned: export.includesHead ? info.parameterCount : try network.backboneParameterCount()),
+      ModelCard.check(info, input, export, files),
       ModelCard.preprocessing(info, input), making(), licenceText(),
     ]
     return sections.joined(separator: "\n\n") + "\n"
@@ -28,11 +31,13 @@ public struct ModelCard: Sendable {
       + (stem == .small ? ", small stem" : "")
   }
 
+  /// Of every card.
+  static let beginning = "---\nlibrary_name: "
+
   /// The front matter is what model hubs read.
   private func heading(_ name: String, _ export: NetworkExport) -> String {
     """
-    ---
-    library_name: \(export.format == .timm ? "timm" : export.format == .onnx ? "onnx" : "pytorch")
+    \(ModelCard.beginning)\(export.format == .timm ? "timm" : export.format == .onnx ? "onnx" : "pytorch")
     pipeline_tag: image-feature-extraction
     tags: [swav, self-supervised, resnet]
     ---
@@ -44,13 +49,13 @@ public struct ModelCard: Sendable {
   }
 
   private static func facts(
-    _ info: Network.Info, _ input: InputDescription, _ export: NetworkExport, _ files: NetworkExport.Files
+    _ info: Network.Info, _ input: InputDescription, _ export: NetworkExport, _ files: NetworkExport.Files, learned: Int
   ) -> String {
     let configuration = info.configuration
     var rows = [
       ("file", ([files.weights] + [files.data].compactMap { $0 }).map { "`\(base($0))`" }.joined(separator: ", ")),
       ("network", name(configuration) + ", batch-norm epsilon 1e-5, stride on the 3x3 convolution (v1.5)"),
-      ("learned numbers", "\(info.parameterCount)"), ("features", "\(info.featureDim) numbers: the mean of the last map"),
+      ("learned numbers", "\(learned)"), ("features", "\(info.featureDim) numbers: the mean of the last map"),
     ]
     if export.format == .onnx {
       let form = export.onnx.usesIntegers ? ", 8-bit integers" : export.onnx.foldsNormalization ? ", batch-norm folded" : ""

@@ -66,6 +66,7 @@ public struct NetworkExport: Sendable {
     let info = try network.info()
     try checkChoices(info)
     var files = places(path)
+    try requireNoForeignCard(files.names.card)
     let fixture = try Fixture(of: network, includesHead: includesHead)
     if files.isFolder {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -85,6 +86,15 @@ public struct NetworkExport: Sendable {
     return files.names
   }
 
+  /// A README.md that is there and is no card is somebody's.
+  private func requireNoForeignCard(_ path: String) throws(EngineError) {
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8), !text.isEmpty, !text.hasPrefix(ModelCard.beginning)
+    else {
+      return
+    }
+    throw EngineError(code: .argument, message: "\(path): it is there and is no card; name another folder, or move it")
+  }
+
   private func checkChoices(_ info: Network.Info) throws(EngineError) {
     func refuse(_ message: String) -> EngineError { EngineError(code: .argument, message: message) }
     if (format == .onnx || format == .timm) && keys != .torchvision {
@@ -96,7 +106,7 @@ public struct NetworkExport: Sendable {
     if keys == .detectron2 {
       let base = info.configuration.baseWidth * info.configuration.architecture.width
       guard info.configuration.stem == .imagenet else { throw refuse("keys is detectron2, which has no small stem") }
-      guard info.configuration.architecture.depth == 50 || base == 64 else {
+      guard info.configuration.architecture.isBottleneck || base == 64 else {
         throw refuse("keys is detectron2, whose ResNet-18 and 34 have 64 channels; this one has \(base)")
       }
     }

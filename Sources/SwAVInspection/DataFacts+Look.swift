@@ -89,7 +89,7 @@ private struct HeaderLook: Sendable {
         HeaderRecord(
           sample: sample, width: Int32(clamping: info.width), height: Int32(clamping: info.height), isGray: info.channels == 1,
           isDeep: info.bits == 16, beginning: hasher.finalize()))
-    } catch let error as DataError where error.kind == .stalled {
+    } catch  where endsReading(error) {
       throw error
     } catch {
       if firstReason.isEmpty { firstReason = "\(source.name(of: sample)): \(error)" }
@@ -123,7 +123,7 @@ private struct HeaderLook: Sendable {
       let bytes = try reads.bytes(of: sample)
       bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
       return hasher.finalize()
-    } catch let error as DataError where error.kind == .stalled {
+    } catch  where endsReading(error) {
       throw error
     } catch {
       return nil
@@ -156,7 +156,7 @@ private struct PixelLook: Sendable {
       looks.append(try PictureLook(of: image))
       color.add(try PictureColor(of: image))
       moments.add(try image.moments())
-    } catch let error as DataError where error.kind == .stalled {
+    } catch  where endsReading(error) {
       throw error
     } catch {
       undecodable += 1

@@ -34,6 +34,10 @@ public struct DataFacts: Codable, Sendable, Equatable {
   /// Of the images whose pixels were looked at, where they were asked for; nil where none decodes.
   public var statistics: ChannelStatistics?
 
+  /// Whether all images looked at are stored as gray, and as gray of 16 bits.
+  package var isGray: Bool { gray > 0 && gray == headers - broken }
+  package var isDeepGray: Bool { isGray && deep == gray }
+
   /// How a number is distributed.
   public struct Spread: Codable, Sendable, Equatable {
     public var smallest: Double

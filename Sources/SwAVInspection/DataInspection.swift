@@ -92,9 +92,7 @@ struct Findings: Sendable {
           look: try PictureLook(of: image)))
       color.add(try PictureColor(of: image))
       if inspection.includesStatistics { moments.add(try image.moments()) }
-    } catch let error as DataError where error.kind == .stalled {
-      throw error
-    } catch let error as TimedReads.Closed {
+    } catch  where endsReading(error) {
       throw error
     } catch {
       broken.append(BadSample(sample: sample, name: source.name(of: sample), reason: "\(error)"))

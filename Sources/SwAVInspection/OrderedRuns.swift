@@ -33,14 +33,17 @@ package final class OrderedRuns<Part: Sendable>: Sendable {
     let group = DispatchGroup()
     for index in 0..<max(1, workers) {
       group.enter()
-      // Threads of their own: decoding blocks on files and computes for long, which Swift's pool is not made for.
-      let thread = Thread { [self] in
-        work()
+      do {
+        try startThread("swav-look-\(index)", stackSize: 1 << 20) { [self] in
+          work()
+          group.leave()
+        }
+      } catch {
         group.leave()
+        // Fewer do as well.
+        guard index > 0 else { throw error }
+        break
       }
-      thread.name = "swav-look-\(index)"
-      thread.stackSize = 1 << 20
-      thread.start()
     }
     do {
       while group.wait(timeout: .now() + .milliseconds(100)) == .timedOut {

@@ -178,6 +178,20 @@ extension Network {
     return String(cString: tensor.name)
   }
 
+  /// Learned numbers of the backbone, without those of head and prototypes.
+  package func backboneParameterCount() throws(EngineError) -> Int {
+    var (sum, tensor) = (0, swav_tensor())
+    for index in 0..<(try info().tensorCount) {
+      try check(swav_network_tensor(handle, Int64(index), &tensor))
+      let name = String(cString: tensor.name)
+      guard tensor.kind == SWAV_TENSOR_PARAMETER, !name.hasPrefix("projection_head"), !name.hasPrefix("prototypes") else {
+        continue
+      }
+      sum += Int(tensor.count)
+    }
+    return sum
+  }
+
   /// Copies tensor number `index` (0..<`tensorCount`). Counters come as one float.
   public func tensor(at index: Int) throws(EngineError) -> Tensor {
     var tensor = swav_tensor()

@@ -13,7 +13,7 @@ public final class Network: @unchecked Sendable {
 
   deinit { swav_network_destroy(handle) }
 
-  /// Initialised as the reference does (Kaiming-normal convolutions, uniform linear layers): a pure function of the arguments.
+  /// Initialised as the published program does (Kaiming-normal convolutions, uniform linear layers): a pure function of the arguments.
   public convenience init(_ configuration: NetworkConfiguration, seed: UInt64) throws(EngineError) {
     guard configuration.prototypes.count <= Int(SWAV_MAX_HEADS) else {
       throw EngineError(

@@ -40,7 +40,7 @@ public enum Stem: String, Codable, Sendable, CaseIterable {
   case small
 }
 
-/// What a network is made of (reference section 1.1 and 1.2).
+/// What a network is made of.
 public struct NetworkConfiguration: Codable, Sendable, Equatable {
   public var architecture: Architecture
   public var stem: Stem
@@ -141,5 +141,8 @@ extension NetworkConfiguration {
 extension Architecture {
   /// Residual blocks of each stage.
   fileprivate var blocks: [Int] { depth == 18 ? [2, 2, 2, 2] : [3, 4, 6, 3] }
-  fileprivate var isBottleneck: Bool { depth >= 50 }
+  /// Whether a block has three convolutions, the last of which widens four times.
+  package var isBottleneck: Bool { depth >= 50 }
+  /// The layer whose output is pooled.
+  package var lastConvolution: String { "layer4.\(blocks[3] - 1).conv\(isBottleneck ? 3 : 2)" }
 }

@@ -66,7 +66,7 @@ public struct TrainerConfiguration: Codable, Sendable, Equatable {
       temperature: Double("\(config.temperature)") ?? 0,
       assignmentCrops: SwAVEngine.values(config.assign, count: Int(config.assign_count), as: Int32.self).map(Int.init))
     queueLength = Int(config.queue_length)
-    optimizer = config.optimizer == SWAV_OPTIMIZER_ADAMW ? .adamw : config.optimizer == SWAV_OPTIMIZER_SGD ? .sgd : .larc
+    optimizer = OptimizerKind.allCases.first { $0.engine == config.optimizer } ?? .larc
     // Printed and read back: 0.9 and not 0.8999999761581421.
     momentum = Double("\(config.momentum)") ?? 0
     trust = Double("\(config.trust)") ?? 0
@@ -90,11 +90,7 @@ public struct TrainerConfiguration: Codable, Sendable, Equatable {
     config.codes = codes.engine
     config.temperature = Float(loss.temperature)
     config.queue_length = Int32(clamping: queueLength)
-    switch optimizer {
-    case .larc: config.optimizer = SWAV_OPTIMIZER_LARC
-    case .sgd: config.optimizer = SWAV_OPTIMIZER_SGD
-    case .adamw: config.optimizer = SWAV_OPTIMIZER_ADAMW
-    }
+    config.optimizer = optimizer.engine
     config.momentum = Float(momentum)
     config.trust = Float(trust)
     config.weight_decay = Float(weightDecay)
@@ -105,7 +101,17 @@ public struct TrainerConfiguration: Codable, Sendable, Equatable {
   }
 }
 
-/// Linear warm-up, then a cosine (reference section 1.10).
+extension OptimizerKind {
+  fileprivate var engine: swav_optimizer {
+    switch self {
+    case .larc: SWAV_OPTIMIZER_LARC
+    case .sgd: SWAV_OPTIMIZER_SGD
+    case .adamw: SWAV_OPTIMIZER_ADAMW
+    }
+  }
+}
+
+/// Linear warm-up, then a cosine (paper, appendix A).
 public struct LearningRateSchedule: Codable, Sendable, Equatable {
   public var baseRate: Double
   public var finalRate: Double

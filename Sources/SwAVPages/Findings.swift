@@ -4,14 +4,14 @@ import SwAVTraining
 /// What a run came to, in figures and in sentences.
 struct Findings: Sendable {
   let history: RunHistory
-  let look: PictureLook?
+  let look: ReportPictures?
 
   /// Loss over ln K, mean of the first and of the last steps.
   let firstLoss: Double?
   let lastLoss: Double?
   let diagnoses: [Diagnosis]
 
-  init(_ history: RunHistory, look: PictureLook?) {
+  init(_ history: RunHistory, look: ReportPictures?) {
     (self.history, self.look) = (history, look)
     let steps = history.steps
     let run = min(50, max(1, steps.count / 10))
@@ -79,6 +79,9 @@ struct Findings: Sendable {
   private var health: String {
     guard let first = diagnoses.first else {
       guard let last = history.steps.last else { return "There are no figures to judge its health by." }
+      if let look, let largest = look.clustering.living.map(\.size).max(), 10 * largest > 9 * look.after.count {
+        return "Nearly all pictures are in one cluster: the network tells them not apart, or they are nearly the same."
+      }
       return
         "Nothing points to a collapse: the codes of the last batch name \(last.prototypesUsed) of \(prototypes) clusters, and "
         + "embeddings of different pictures have a mean cosine of \(figure(last.similarity))."

@@ -2,13 +2,13 @@ import SwAVDiscovery
 
 /// The map of the pictures: points, and what a touch of one shows.
 struct MapView {
-  private let look: PictureLook
+  private let look: ReportPictures
   static let size = 1000.0
   private static let margin = 20.0
   /// Classes that have colours of their own.
   private static let mostColors = 12
 
-  init(_ look: PictureLook) { self.look = look }
+  init(_ look: ReportPictures) { self.look = look }
 
   static let script = String(decoding: PackageResources.map_js, as: UTF8.self)
 

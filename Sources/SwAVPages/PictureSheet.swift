@@ -52,7 +52,7 @@ struct PictureSheet: Sendable {
       let image = try Image(decoding: try reads.bytes(of: sample), channels: 3, options: decoding)
       let info = try image.info()
       return try image.render(CropPlan.square(size: side, imageWidth: info.width, imageHeight: info.height))
-    } catch let error as DataError where error.kind == .stalled {
+    } catch  where endsReading(error) {
       throw error
     } catch {
       return [UInt8](repeating: 128, count: side * side * 3)

@@ -3,18 +3,18 @@ import SwAVEngine
 import SwAVEvaluation
 
 /// One picture of the sheet, as the template has it.
-func picture(_ look: PictureLook, _ row: Int, mark: String = "", note: String = "") -> [String: Any] {
+func picture(_ look: ReportPictures, _ row: Int, mark: String = "", note: String = "") -> [String: Any] {
   let place = look.sheet.place(row)
   return ["c": place.column, "r": place.row, "name": look.name(of: row) + note, "mark": mark]
 }
 
 /// The gallery: the clusters with their pictures, the sharpest first.
 struct ClustersView {
-  private let look: PictureLook
+  private let look: ReportPictures
   /// Clusters that are seen at once, and that are there with pictures at all.
   private static let (openClusters, mostClusters, mostPictures) = (24, 60, 10)
 
-  init(_ look: PictureLook) { self.look = look }
+  init(_ look: ReportPictures) { self.look = look }
 
   var view: [String: Any] {
     let clustering = look.clustering
@@ -60,10 +60,10 @@ struct ClustersView {
 
 /// Some pictures with their nearest ones, before and after training.
 struct NeighboursView {
-  private let look: PictureLook
+  private let look: ReportPictures
   private static let (queries, shown) = (8, 6)
 
-  init(_ look: PictureLook) { self.look = look }
+  init(_ look: ReportPictures) { self.look = look }
 
   var rows: [[String: Any]] {
     guard look.after.count > 2 else { return [] }

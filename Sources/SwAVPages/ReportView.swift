@@ -6,11 +6,11 @@ import SwAVTraining
 /// The page of a report as what its template is filled with.
 struct ReportView {
   private let report: RunReport
-  private let look: PictureLook?
+  private let look: ReportPictures?
   private let findings: Findings
   var showsCrops = true
 
-  init(_ report: RunReport, look: PictureLook?) {
+  init(_ report: RunReport, look: ReportPictures?) {
     (self.report, self.look) = (report, look)
     findings = Findings(report.history, look: look)
   }
@@ -41,7 +41,7 @@ struct ReportView {
         ] as [String: Any]
     }
     return try Page().html(
-      "report", title: history.name, view: view, script: MapView.script + PictureLook.script, style: look.sheet.style)
+      "report", title: history.name, view: view, script: MapView.script + ReportPictures.script, style: look.sheet.style)
   }
 
   private var subtitle: String {
@@ -53,7 +53,7 @@ struct ReportView {
       + when
   }
 
-  private func lookedAt(_ look: PictureLook) -> String {
+  private func lookedAt(_ look: ReportPictures) -> String {
     let all = look.source.count
     let some = look.after.count
     let left = look.after.bad.count

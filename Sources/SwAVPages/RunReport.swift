@@ -61,7 +61,7 @@ public struct RunReport: Sendable {
 
   /// The page.
   public func html(progress: Progress = { _, _, _ in }) throws -> String {
-    let look = try images.map { try PictureLook(self, $0, progress) }
+    let look = try images.map { try ReportPictures(self, $0, progress) }
     var view = ReportView(self, look: look)
     var page = try view.html()
     // Everything else has a size of its own; the crops are as large as the recipe makes them.

@@ -31,6 +31,8 @@ struct TrainerCommand: ParsableCommand {
     StandardOutput.occupyClosedDescriptors()
     // A closed pipe is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    // So is a limit on the size of files (ulimit -f).
+    signal(SIGXFSZ, SIG_IGN)
     StopSignal.restoreQuit()
     let code = runCommand()
     let ending = code == 0 && StandardOutput.hasFailed ? Failure.Code.io.rawValue : code
@@ -112,6 +114,6 @@ struct ThreadOptions: ParsableArguments {
   }
 
   var reading: ReadingOptions {
-    ReadingOptions(workers: workers > 0 ? workers : ProcessInfo.processInfo.activeProcessorCount)
+    ReadingOptions(workers: workers > 0 ? workers : availableCores())
   }
 }

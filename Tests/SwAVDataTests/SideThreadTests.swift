@@ -77,7 +77,7 @@ import Testing
 
   @Test func waitingForABatchIsCalledOff() throws {
     let gate = Gate()
-    let pipeline = SlotPipeline(batches: 0..<2, items: { _ in 1 }, slots: 1, workers: 1, fill: { _, _, _ in gate.wait() })
+    let pipeline = try SlotPipeline(batches: 0..<2, items: { _ in 1 }, slots: 1, workers: 1, fill: { _, _, _ in gate.wait() })
     let error = #expect(throws: EngineError.self) { try cancelling { _ in try pipeline.withNext { batch, _ in batch } } }
     #expect(error?.code == .cancelled)
     gate.open()

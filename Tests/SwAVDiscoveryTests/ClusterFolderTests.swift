@@ -36,4 +36,27 @@ import Testing
       #expect(try String(contentsOfFile: path + "/" + own, encoding: .utf8) == "mine")
     }
   }
+
+  @Test func picturesThatNoCallHasWrittenAreNotTakenForItsOwn() throws {
+    let (folder, images) = (try TemporaryFolder(), try grouped(6, groups: 2))
+    let (path, copy) = (folder.path + "/out", folder.path + "/copy")
+    try ClusterFolder(path).write(try Clustering.byKMeans(images, clusters: 2), of: images, Packed())
+    // A copy without the list, as of whoever sorts on by hand.
+    try FileManager.default.copyItem(atPath: path, toPath: copy)
+    try FileManager.default.removeItem(atPath: copy + "/.written")
+    #expect(throws: OutputError.self) { try ClusterFolder(copy) }
+    // A picture that was changed since.
+    let first = try #require(FileManager.default.contentsOfDirectory(atPath: path + "/cluster-0").sorted().first)
+    try Data("changed".utf8).write(to: URL(fileURLWithPath: path + "/cluster-0/" + first))
+    #expect(throws: OutputError.self) { try ClusterFolder(path) }
+  }
+
+  @Test func imagesWithinTheFolderAreNeverTakenAway() throws {
+    let folder = try TemporaryFolder()
+    try folder.writePictures("out/cluster-0", classes: 1, perClass: 2)
+    let cluster = try ClusterFolder(folder.path + "/new")
+    try cluster.requireApart(from: ImageFolder(folder.path + "/out"))
+    try FileManager.default.createSymbolicLink(atPath: folder.path + "/new", withDestinationPath: "out")
+    #expect(throws: OutputError.self) { try cluster.requireApart(from: ImageFolder(folder.path + "/out")) }
+  }
 }

@@ -94,17 +94,35 @@ import Testing
     #expect(try run(["dedupe", "images", "--weights", "run", "--index", path]).code == 74)
   }
 
+  @Test func pathsOfTheFileThatIsKeptAreKept() throws {
+    // A link sorts first; removing what it leads to would lose the picture.
+    let path = folder.path + "/images/class0/"
+    try FileManager.default.createSymbolicLink(atPath: path + "a-link.jpg", withDestinationPath: "4.jpg")
+    try FileManager.default.copyItem(atPath: path + "4.jpg", toPath: path + "z-copy.jpg")
+    #expect(try run(["dedupe", "images", "-o", "list.csv"] + base).code == 0)
+    let identical = try rows("list.csv").filter { $0[0] == "identical" }.map { "\($0[2]) \($0[4])" }
+    #expect(identical == ["class0/4.jpg keep", "class0/a-link.jpg keep", "class0/z-copy.jpg remove"], "\(identical)")
+  }
+
   @Test func whatIsSomebodysIsNotTouchedAndErrorsAreOneLine() throws {
     try folder.write("mine/letter.txt", [1])
+    try folder.write("few.csv", Array("path,label\nclass0/0.jpg,a\n".utf8))
+    try folder.write("list.csv", Array("path\nimages/class0/0.jpg\n".utf8))
     for (arguments, code, text) in [
       (["cluster", "images", "--k", "2", "-o", "mine"], Int32(73), "letter.txt"),
       (["cluster", "images", "-o", "out"], 65, "give --k"), (["cluster", "images", "--k", "0", "-o", "out"], 64, "--k is 0"),
       (["cluster", "images", "--k", "2", "-o", "images/class0/0.jpg"], 74, "not a folder"),
+      (["dedupe", "images", "-o", "images/class0/new.jpg"], 64, "a name that ends in .csv"),
+      (["dedupe", "images", "--index", "mine/letter.txt"], 73, "is no index"),
+      (["label", "images", "--labels", "few.csv", "-o", "few.csv"], 73, "it is what is read"),
+      (["embed", "list.csv", "-o", "list.csv"], 73, "it is what is read"),
     ] {
       let outcome = try run(arguments + base)
       #expect(outcome.code == code && outcome.errors.contains(text), "\(outcome.errors)")
       #expect(outcome.errors.split(separator: "\n").count == 1)
     }
     #expect(try names("mine") == ["letter.txt"])
+    #expect(try rows("few.csv").count == 2 && rows("list.csv").count == 2)
+    #expect(FileManager.default.contents(atPath: folder.path + "/mine/letter.txt") == Data([1]))
   }
 }

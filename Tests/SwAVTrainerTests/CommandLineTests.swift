@@ -108,7 +108,7 @@ import Testing
     #expect(try run("pretrain images --base-lr -1 -o run").errors.hasPrefix("error: --base-lr is '-1'; a number above 0"))
   }
 
-  /// Every flag of the published program, as its scripts give them (reference section 4).
+  /// Every flag of the published program, as its scripts give them.
   @Test func aPublishedCommandLineRuns() throws {
     let line = """
       pretrain --data_path images --nmb_crops 2 1 --size_crops 32 24 --min_scale_crops 0.14 0.05 --max_scale_crops 1. 0.14 \

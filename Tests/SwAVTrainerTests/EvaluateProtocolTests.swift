@@ -75,6 +75,10 @@ import Testing
     let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     let counts = try #require(object["confusion"] as? [[Int]])
     #expect(object["classes"] as? [String] == ["class0", "class1"] && counts.joined().reduce(0, +) == 8)
+    let unasked = try evaluate(["retrieval", "--confusion", "c.csv"])
+    #expect(
+      unasked.code == 64 && unasked.errors.hasPrefix("error: --confusion is given; evaluate retrieval says"),
+      "\(unasked.errors)")
     let wrong = try evaluate(["knn", "--confusion", "c.txt"])
     #expect(wrong.code == 64 && wrong.errors.hasPrefix("error: --confusion is 'c.txt'"), "\(wrong.errors)")
   }

@@ -32,6 +32,18 @@ import Testing
       "CC BY 4.0", "batch-norm folded", "scores",
     ] { #expect(card.contains(part), "\(part)") }
     #expect(!card.contains(folder.path))
+    // With the head all numbers count, without it those of the backbone.
+    func learned(_ card: String) -> Int? {
+      card.split(separator: "\n").first { $0.hasPrefix("| learned numbers |") }?.split(separator: "|").last.flatMap {
+        Int($0.trimmingCharacters(in: .whitespaces))
+      }
+    }
+    #expect(try run("export", "run", "--format", "torch", "-o", "torch").code == 0)
+    let (whole, backbone) = (
+      learned(card), learned(try String(contentsOfFile: folder.path + "/torch/README.md", encoding: .utf8))
+    )
+    // A ResNet-18 of 8 channels; the head has a hidden layer, its norm, 8 numbers and 6 prototypes at least.
+    #expect(try #require(backbone) > 150_000 && (try #require(whole)) > (try #require(backbone)) + 64 * 8, "\(card)")
     let inspected = try run("inspect", "run").output
     #expect(inspected.hasPrefix("run/weights.safetensors: safetensors\n"))
     #expect(inspected.contains("\nloads as: resnet18b8, as its metadata says "))

@@ -102,7 +102,9 @@ import Testing
   @Test func whatCannotBeReportedIsToldInOneLine() throws {
     try folder.writePictures("images", perClass: 2)
     for (arguments, code, text) in [
-      (["report", "images"], Int32(74), "no config.yaml"), (["report", "nowhere"], 74, "no config.yaml"),
+      (["report", "images"], Int32(74), "no config.yaml"), (["report", "nowhere"], 66, "there is no such folder"),
+      (["compare", "nowhere", "images"], 66, "there is no such folder"), (["replay", "nowhere"], 66, "there is no such file"),
+      (["report", "images", "--output", "images/class0/0.jpg"], 64, "a name that ends in .html"),
       (["report", "images", "--samples", "0"], 64, "--samples is 0"),
     ] {
       let outcome = try run(arguments)

@@ -50,7 +50,7 @@ import Testing
   @Test func whatIsNotFiniteLeavesTheLastGoodCheckpoint() throws {
     // Two steps learn, then the rate leaps: the warm-up goes up to it.
     var run = try TinyRun()
-    (run.configuration.warmupEpochs, run.configuration.startWarmup, run.configuration.baseLR) = (1, 0, 1e38)
+    (run.configuration.warmupEpochs, run.configuration.startWarmup, run.configuration.baseLR) = (1, 0, 1e30)
     run.configuration.checkpointSteps = 1
     let error = #expect(throws: PretrainingError.self) { try run.pretraining("run").run() }
     let (cause, step, kept) = try #require(stopped(error))
@@ -77,7 +77,7 @@ import Testing
 
   @Test func aRunGoesBackThreeTimesFromWhatIsNotFiniteAndThenEnds() throws {
     var run = try TinyRun()
-    (run.configuration.warmupEpochs, run.configuration.startWarmup, run.configuration.baseLR) = (1, 0, 1e36)
+    (run.configuration.warmupEpochs, run.configuration.startWarmup, run.configuration.baseLR) = (1, 0, 1e30)
     (run.configuration.checkpointSteps, run.configuration.onNotFinite) = (1, .rollback)
     var back = 0
     let error = #expect(throws: PretrainingError.self) {

@@ -73,7 +73,9 @@ import Testing
 
   @Test func smallSetsGetSmallBatchesAndShortFreezing() throws {
     let tiny = try plan(budget: "30m", [], DataFacts(images: 40, shortSide: 100)).configuration
-    #expect(tiny.batch == 4 && tiny.prototypes == [10] && tiny.freezeEpochs == 1 && tiny.warmupEpochs == 50)
+    #expect(tiny.batch == 16 && tiny.prototypes == [10] && tiny.freezeEpochs == 1 && tiny.warmupEpochs == 250)
+    let handful = try plan(budget: "30m", [], DataFacts(images: 9, shortSide: 100)).configuration
+    #expect(handful.batch == 8 && handful.prototypes == [8] && handful.valuesWithoutEffect(images: 9).isEmpty)
     // Less than one pass: what is counted in epochs is a part of one.
     let huge = try plan(budget: "30m", [], DataFacts(images: 10_000_000, shortSide: 400)).configuration
     #expect(huge.freezeEpochs > 0 && huge.freezeEpochs <= 0.01 && huge.warmupEpochs <= 0.02)
@@ -98,6 +100,27 @@ import Testing
       throw .cancelled
     }
     #expect(untimed.configuration.epochs == 20 && untimed.speed.measured == nil)
+  }
+
+  @Test func epochsThatTakeLongerThanTheTimeAreMadeAndSaidToBe() throws {
+    let plan = try plan(budget: "1m", [("epochs", "1000")])
+    #expect(plan.configuration.epochs == 1000)
+    // Planned for the images that they show, not for the minute: 1000 times 4000.
+    #expect(plan.reasons.contains { $0.contains("4,000,000 images in all") && $0.contains("longer than the time") })
+    let notes = plan.notes.filter {
+      $0.hasPrefix("epochs 1000 takes about ") && $0.hasSuffix(", more than budget 1m; the epochs count")
+    }
+    #expect(notes.count == 1, "\(plan.notes)")
+    #expect(try self.plan(budget: "48h", [("epochs", "10")]).notes.isEmpty)
+  }
+
+  @Test func whatNobodyPublishedIsNotCalledPublished() throws {
+    let decisions = try plan(budget: "30m").decisions
+    func reason(_ name: String) -> String? { decisions.first { $0.name == name }?.reason }
+    #expect(reason("temperature") == "as published" && reason("sinkhorn-iterations") == "as published")
+    for name in ["augmentation-precision", "background", "max-pixels", "winograd", "threads"] {
+      #expect(reason(name) == "default", "\(name)")
+    }
   }
 
   @Test func aNetworkThatDoesNotFitIsNotTaken() throws {
@@ -254,7 +277,32 @@ import Testing
       }
     }
     #expect(try advice("gray").count == 1)
-    #expect(try advice("deep")[0].contains("16 bits") && !advice("gray")[0].contains("16 bits"))
-    #expect(try advice("mixed").isEmpty && advice("deep", [("channels", "1")]).isEmpty)
+    #expect(try advice("mixed").isEmpty && advice("deep").isEmpty && advice("deep", [("channels", "3")]).isEmpty)
+    // Counts of 16 bits are kept, with the statistics of the images: of 8 bits they would be nearly black.
+    func deep(_ values: [(String, String)]) throws -> PretrainPlan {
+      try plan(values, DataFacts.look(at: ImageFolder(folder.path + "/deep"), workers: 1))
+    }
+    let planned = try deep([])
+    #expect(planned.configuration.channels == 1 && planned.configuration.std.count == 1)
+    #expect(abs((planned.configuration.mean.first ?? 0) * 65535 - 1) < 0.01)
+    #expect(planned.decisions.first { $0.name == "mean" }?.reason == "of the images looked at")
+    // Weights of others have three, and what is given stays.
+    let file = ("init-from", folder.path)
+    for values in [[file], [("channels", "3")]] {
+      let kept = try deep(values).configuration
+      #expect(kept.channels == 3 && kept.mean.count == 3, "\(values)")
+    }
+    #expect(try deep([file]).notes.contains { $0.contains("16 bits, which are reduced") })
+  }
+
+  @Test func whatStandsInTheWayIsSaid() throws {
+    var facts = DataFacts(images: 4000, shortSide: 100)
+    (facts.headers, facts.duplicates) = (4000, 2500)
+    #expect(try plan([], facts).notes.filter { $0.contains("2500 are copies of another") }.count == 1)
+    facts.duplicates = 100
+    #expect(try plan([], facts).notes.isEmpty)
+    facts.elongation.median = 4
+    #expect(try plan([], facts).notes.filter { $0.contains("4 times as long as wide") }.count == 1)
+    #expect(try plan([("min-scale", "0.1,0.05")], facts).notes.isEmpty)
   }
 }

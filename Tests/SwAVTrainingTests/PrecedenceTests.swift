@@ -68,7 +68,8 @@ import Testing
     #expect(notes[0] == "--batch_size 64 is the whole batch of a step; the published program counts it for each process")
     #expect(
       notes[1]
-        == "no effect here: f: sync_bn pytorch, --world_size 4 (there is one process), --use_fp16 true (arithmetic is float32)")
+        == "no effect here: f: sync_bn pytorch (sync-batch-norm says it), --use_fp16 true (precision bfloat16 is the one of 16 bits), "
+        + "--world_size 4 (mpirun or srun says it)")
   }
 
   @Test func pathsMayBeginWithTheHomeFolder() throws {

@@ -86,5 +86,9 @@ import Testing
     #expect(
       try jsonRow("result", command: "knn", Value()) == #"{"command":"knn","knn_accuracy":1.5,"schema":1,"type":"result"}"#)
     #expect(try jsonRow("note", fields: ["knn20": 1.5, "name": "a"]) == #"{"knn20":1.5,"name":"a","schema":1,"type":"note"}"#)
+    // Names of people's, classes above all, are not words of ours.
+    #expect(
+      try jsonRow("note", fields: ["per_class": ["CatDog": 1, "catDog": 2, "URLThing": 3]])
+        == #"{"per_class":{"CatDog":1,"URLThing":3,"catDog":2},"schema":1,"type":"note"}"#)
   }
 }

@@ -98,6 +98,7 @@ import Testing
     let plan = try steps(run, "clock")
     #expect(result.outcome == .finished && replanned > 0 && plan.total == result.step && plan.pieces.count > 1)
     #expect(result.totalSteps == result.step && result.knn20 != nil)
+    #expect(try RunHistory(at: run.folder.path + "/clock").isFinished)
     // The rate has come to its end, up to the last of the steps of the schedule.
     let rates = try run.rows("clock").compactMap { $0["lr"] as? Double }
     #expect(rates.count == result.step && rates[rates.count - 1] < run.configuration.baseLR / 2)
@@ -124,6 +125,7 @@ import Testing
     #expect(first.outcome == .interrupted && first.step == 20)
     let written = try #require(try PretrainSettings.ofRun(at: run.folder.path + "/run"))
     #expect(written.text(of: "budget") == "4s")
+    #expect(try !RunHistory(at: run.folder.path + "/run").isFinished)
     let second = try onTestClock(run.pretraining("run")).run()
     #expect(second.outcome == .finished && second.step > 20)
     // As many as without the break, up to what opening the run costs.

@@ -131,7 +131,7 @@ import Testing
     ("epochs", "0", "epochs is '0'; a whole number from 1"),
     ("temperature", "0", "temperature is '0'; a number from 1e-06 to 1000000"),
     ("temperature", "nan", "temperature is 'nan'"),
-    ("epsilon", "relative:", "epsilon is 'relative:'; a number above 0, or relative:"),
+    ("epsilon", "relative:", "epsilon is 'relative:'; a number from 1e-06 to 1000000, or relative:"),
     ("crops", "2y224", "crops is '2y224'; groups of COUNTxSIZE"), ("arch", "resnet19", "arch is 'resnet19'; one of resnet18,"),
     ("min-scale", "0.1", "min-scale is '0.1'; one number above 0 and at most 1 for each group"),
     ("assign", "0,9", "assign is '0,9'; crop numbers from 0 to 5"), ("assign", "0,0", "assign is '0,0'; 1 to 8 different"),

@@ -50,9 +50,9 @@ import Testing
     }
     #expect(result.outcome == .finished && result.knn20 != nil)
     #expect(try run.names("run").contains("weights.safetensors"))
-    #expect(warnings.count { $0.hasPrefix("no kNN after epoch 2: ") } == 1)
-    #expect(warnings.count { $0.hasPrefix("no kNN after epoch 3: ") } == 1)
-    #expect(try run.log("run").contains("warning: no kNN after epoch 3: "))
+    #expect(warnings.count { $0.hasPrefix("no kNN in epoch 2: ") } == 1)
+    #expect(warnings.count { $0.hasPrefix("no kNN in epoch 3: ") } == 1)
+    #expect(try run.log("run").contains("warning: no kNN in epoch 3: "))
     #expect(try evaluatedSteps(run, "run") == [3])
     _ = try run.pretraining("whole").run()
     #expect(try run.file("run") == run.file("whole"))

@@ -90,9 +90,13 @@ public final class Loader {
     let filler = Filler(
       source: source, reads: reads, configuration: configuration, bad: bad, slots: slots, clock: clock,
       batchesPerEpoch: batchesPerEpoch)
-    pipeline = SlotPipeline(
-      batches: start..<end, items: { _ in share.count }, slots: slots.count, workers: configuration.workers,
-      fill: filler.fill)
+    do {
+      pipeline = try SlotPipeline(
+        batches: start..<end, items: { _ in share.count }, slots: slots.count, workers: configuration.workers,
+        fill: filler.fill)
+    } catch {
+      throw DataError(.io, error.message)
+    }
   }
 
   /// Waits for the next batch and lends it to `body`. Nil after the last one, or when ``stop()`` was called.

@@ -1,5 +1,5 @@
 import Foundation
-import SwAVEngine
+package import SwAVEngine
 
 /// Workers that fill slots ahead of one consumer, who gets them in order.
 ///
@@ -12,18 +12,21 @@ package final class SlotPipeline {
 
   private let work: Work
 
-  /// Starts the workers. `items` is the number of items of a batch.
+  /// Starts the workers. `items` is the number of items of a batch. Throws where the system starts no thread; fewer than asked for do.
   package init(
     batches: Range<Int>, items: @escaping @Sendable (Int) -> Int, slots: Int, workers: Int, fill: @escaping Fill
-  ) {
+  ) throws(EngineError) {
     work = Work(batches: batches, items: items, slots: max(1, slots), fill: fill)
     for index in 0..<max(1, workers) {
-      let thread = Thread { [work] in work.run() }
-      thread.name = "swav-load-\(index)"
-      // Decoding keeps rows of a picture and filter tables on the heap; half a megabyte is plenty, and 8 the default.
-      thread.stackSize = 1 << 20
       work.willStart()
-      thread.start()
+      do {
+        // Decoding keeps rows of a picture and filter tables on the heap; half a megabyte is plenty, and 8 the default.
+        try startThread("swav-load-\(index)", stackSize: 1 << 20) { [work] in work.run() }
+      } catch {
+        work.hasNotStarted()
+        guard index > 0 else { throw error }
+        break
+      }
     }
   }
 
@@ -72,6 +75,7 @@ extension SlotPipeline {
     }
 
     func willStart() { condition.withLock { workers += 1 } }
+    func hasNotStarted() { condition.withLock { workers -= 1 } }
 
     var waited: Double { condition.withLock { waitedSeconds } }
 

@@ -12,7 +12,10 @@ package final class PipedImages: @unchecked Sendable {
   package init(folder: String) throws(DataError) {
     var template = Array((folder + "/swav-piped-XXXXXX").utf8CString)
     descriptor = mkstemp(&template)
-    guard descriptor >= 0 else { throw FileBytes.failure(template, errno) }
+    guard descriptor >= 0 else {
+      throw DataError(
+        .io, "standard input: no file can be made in \(folder), the folder of temporary files (TMPDIR): \(systemText(errno))")
+    }
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     unlink(template)
   }

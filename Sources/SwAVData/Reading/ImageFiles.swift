@@ -1,4 +1,5 @@
-/// What files of pictures are called and how they begin: the one place that knows, for folders, archives, lists and tables.
+/// What files of pictures are called and how they begin, for folders, archives, lists and tables. The engine's sniff.cpp knows
+/// beginnings too, of the formats that it was built with.
 enum ImageFiles {
   /// For messages.
   static let formats = "JPEG, PNG, WebP, TIFF, GIF, HEIC, AVIF, BMP and PNM"
@@ -10,7 +11,7 @@ enum ImageFiles {
   ]
 
   /// Letters of the longest one.
-  static let longestEnding = 4
+  static let longestEnding = endings.lazy.map(\.count).max() ?? 0
 
   /// Cameras' raw files begin as a TIFF whose first page is a thumbnail, and are no pictures yet.
   private static let rawEndings: Set<String> = [

@@ -11,11 +11,8 @@ package func onSideThread<R: Sendable>(
 ) throws -> R {
   if Cancellation.isCurrentCancelled { throw DataError.calledOff(what) }
   let work = SideWork<R>()
-  let thread = Thread { work.run(body) }
-  thread.name = "swav-aside"
   // Folders are searched depth first.
-  thread.stackSize = 8 << 20
-  thread.start()
+  try startThread("swav-aside", stackSize: 8 << 20) { work.run(body) }
   while !Cancellation.isCurrentCancelled {
     if let result = work.wait(seconds: 0.02) { return try result.get() }
   }

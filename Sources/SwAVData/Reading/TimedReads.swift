@@ -1,4 +1,5 @@
 import Foundation
+import SwAVEngine
 import Synchronization
 
 /// Reads samples within a time limit: a file system that does not answer must not stop a run.
@@ -58,7 +59,7 @@ package final class TimedReads: Sendable {
       return try result.get()
     case .late:
       try giveUp(reader, sample)
-      throw DataError(.io, "\(source.name(of: sample)): not read within \(seconds.formatted()) seconds; the file system hangs")
+      throw DataError(.io, "\(source.name(of: sample)): not read within \(seconds) seconds; the file system hangs")
     case .closed: throw Closed()
     }
   }
@@ -107,9 +108,20 @@ package final class TimedReads: Sendable {
     guard hanging <= TimedReads.hangingLimit else {
       throw DataError(
         .stalled,
-        "\(hanging) reads have not come back within \(seconds.formatted()) seconds each; the file system hangs; the last: "
+        "\(hanging) reads have not come back within \(seconds) seconds each; the file system hangs; the last: "
           + source.name(of: sample))
     }
+  }
+}
+
+/// Whether an error of reading or decoding a sample is none of the sample's: no memory, a file system that hangs, an end of all
+/// reading. It ends the work; any other makes the sample a bad one.
+package func endsReading(_ error: any Error) -> Bool {
+  switch error {
+  case let error as EngineError: [.memory, .internal, .cancelled].contains(error.code)
+  case let error as DataError: error.kind == .stalled
+  case is TimedReads.Closed: true
+  default: false
   }
 }
 
@@ -138,11 +150,12 @@ private final class Reader: @unchecked Sendable {
     condition.withLock {
       (self.job, result) = (job, nil)
       if !isRunning {
-        isRunning = true
-        let thread = Thread { [self] in run() }
-        thread.name = "swav-read"
-        thread.stackSize = 1 << 20
-        thread.start()
+        do {
+          try startThread("swav-read", stackSize: 1 << 20) { [self] in run() }
+          isRunning = true
+        } catch {
+          (self.job, result) = (nil, .failure(error))
+        }
       }
       condition.broadcast()
     }

@@ -71,8 +71,8 @@ extension ONNXNetwork {
   /// Two or three convolutions, and the sum with what went in.
   private mutating func addBlock(_ input: String, _ name: String, stride: Int) throws -> String {
     // The stride sits on the 3x3 convolution that comes first.
-    let kernels = configuration.architecture.depth == 50 ? [1, 3, 1] : [3, 3]
-    let strided = configuration.architecture.depth == 50 ? 2 : 1
+    let kernels = configuration.architecture.isBottleneck ? [1, 3, 1] : [3, 3]
+    let strided = configuration.architecture.isBottleneck ? 2 : 1
     var map = input
     for (index, kernel) in kernels.enumerated() {
       let number = index + 1
@@ -135,7 +135,7 @@ extension ONNXNetwork {
   /// In integers: the map rounded to 0...255 times its scale, as those that read it see it. The last one, of which the features are
   /// the mean, stays as it is.
   private mutating func addRounding(_ map: String, of layer: String) throws -> String {
-    guard options.usesIntegers, layer != lastLayer else { return map }
+    guard options.usesIntegers, layer != configuration.architecture.lastConvolution else { return map }
     guard let largest = ranges[layer] else {
       throw EngineError(code: .internal, message: "the calibration has no range of \(layer)")
     }
@@ -143,11 +143,6 @@ extension ONNXNetwork {
     let zero = try builder.constant(map + ".zero", [], [UInt8(0)])
     let rounded = builder.add("QuantizeLinear", [map, scale, zero], to: map + ".integers")
     return builder.add("DequantizeLinear", [rounded, scale, zero], to: map + ".rounded")
-  }
-
-  private var lastLayer: String {
-    configuration.architecture.depth == 50
-      ? "layer4.2.conv3" : configuration.architecture.depth == 34 ? "layer4.2.conv2" : "layer4.1.conv2"
   }
 
   /// Weights as integers in -127...127 times a scale for each filter.

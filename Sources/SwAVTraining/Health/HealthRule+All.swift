@@ -54,7 +54,7 @@ extension HealthRule {
     )
   }
 
-  /// Uniform codes carry no gradient, so such a run does not recover by itself (reference section 5, no. 1). The loss is at least
+  /// Uniform codes carry no gradient, so such a run does not recover by itself. The loss is at least
   /// the entropy of the codes, so there is no need to look at it. Embeddings at one point have such codes too, and another cause.
   static let uniformCodes = HealthRule(
     name: "uniform codes", steps: 50, covers: ["few prototypes", "dead prototypes", "nothing to predict"]
@@ -163,8 +163,8 @@ extension HealthRule {
     )
   }
 
-  /// Predictions that are sure and wrong: the loss stays above that of an untrained network, ln K + 1 / (2 D temperature^2)
-  /// (reference section 5, fact 10).
+  /// Predictions that are sure and wrong: the loss stays above that of an untrained network, ln K + 1 / (2 D temperature^2):
+  /// of random unit vectors the mean of ln sum exp(cosine / temperature) is that much above ln K.
   static let highLoss = HealthRule(name: "high loss", steps: 100) { window in
     let configuration = window.configuration
     let untrained = window.lnK + 1 / (2 * Double(configuration.dim) * configuration.temperature * configuration.temperature)

@@ -9,6 +9,9 @@ extension TrainingLoop {
   /// Images that are looked at before the first step.
   private static let lookLimit = 32
 
+  /// Counted from 1; the last one of a run may end before its time.
+  private var epochOfLastStep: Int { (state.step + stepsPerEpoch - 1) / stepsPerEpoch }
+
   func isEvaluationDue(afterEpoch epoch: Int) -> Bool {
     let every = configuration.knnEvery
     return every > 0 && (epoch + 1) % every == 0
@@ -17,8 +20,9 @@ extension TrainingLoop {
   /// Evaluations from the epoch of the last step on.
   var evaluationsLeft: Int {
     // Of the epochs that end before the last step, which has one of its own.
-    let epochs = (state.step - 1) / stepsPerEpoch..<max((state.step - 1) / stepsPerEpoch, (totalSteps - 1) / stepsPerEpoch)
-    return epochs.count { isEvaluationDue(afterEpoch: $0) } + 1
+    let (begin, end) = ((state.step - 1) / stepsPerEpoch, (totalSteps - 1) / stepsPerEpoch)
+    let every = configuration.knnEvery
+    return every > 0 ? max(0, end / every - begin / every) + 1 : 1
   }
 
   /// Decodes some of the validation images, so that a set that cannot be measured is known before the first step.
@@ -56,12 +60,12 @@ extension TrainingLoop {
       pace.skip()
       guard let trouble else { return }
       return try tell(
-        .warning("no kNN after epoch \(state.step / stepsPerEpoch): \(trouble); training does not need it"), &work, report)
+        .warning("no kNN in epoch \(epochOfLastStep): \(trouble); training does not need it"), &work, report)
     }
     pace.evaluationSeconds = found.seconds
     pace.skip()
     try tellRemarks(of: found.report, &work, report)
-    let epoch = state.step / stepsPerEpoch
+    let epoch = epochOfLastStep
     state.owesEvaluation = nil
     state.latestKNN = found.accuracy
     let isBest = found.accuracy > state.bestKNN ?? -1
@@ -89,7 +93,7 @@ extension TrainingLoop {
             network, on: pretraining.images, limit: limit, recipe: configuration.recipe, options: configuration.reading)
           pace.evaluationSeconds = clock() - start
           let progress = ScoreProgress(
-            step: state.step, epoch: state.step / stepsPerEpoch, viewAgreement: found.agreement, images: found.images)
+            step: state.step, epoch: epochOfLastStep, viewAgreement: found.agreement, images: found.images)
           try tell(.scored(progress), &work, report)
         }
       } catch let error as EngineError where error.code == .cancelled {

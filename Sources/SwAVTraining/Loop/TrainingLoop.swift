@@ -10,8 +10,8 @@ struct TrainingLoop: ~Copyable {
   let configuration: PretrainConfiguration
   let files: RunFolder
   let stepsPerEpoch: Int
-  /// Seconds of a run by the clock; nil: its steps are given. The configuration's, kept here because the optimiser of Swift 6.3 fails
-  /// where it is asked of the configuration.
+  /// Seconds of a run by the clock; nil: its steps are given. The configuration's, kept here because the compiler of Swift 6.3
+  /// crashes, where it optimises, on code that asks the configuration for it.
   let budget: Double?
   /// The steps, those that were planned anew on the way included.
   var steps: StepPlan
@@ -50,7 +50,7 @@ struct TrainingLoop: ~Copyable {
     let probe: OnlineProbe?
     /// Of the last step, where there is a probe.
     var samples: [Int] = []
-    /// What evaluations remarked and was told.
+    /// Remarks of evaluations that were told, so that each is told once.
     var remarks: Set<String> = []
     /// What the network of a step looks like in files; see ``TrainingLoop/shown(_:_:)``.
     var recalibrated: (step: Int, network: Network)?

@@ -61,6 +61,9 @@ extension TrainingState {
     guard format == 1 else {
       throw .checkpoint(path: path, reason: "written by another version (format \(format)); 1 is understood")
     }
+    guard step >= 0, position.epoch >= 0, position.batch >= 0, metricsBytes >= 0 else {
+      throw .checkpoint(path: path, reason: "its note is damaged: a count is negative")
+    }
   }
 
   /// Settings of the run that the checkpoint is of, against those of now: "batch 64 -> 32". Threads, workers and logging

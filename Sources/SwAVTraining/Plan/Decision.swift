@@ -64,7 +64,7 @@ public struct PlannedSpeed: Codable, Sendable, Equatable {
   /// Measured over expected, of the candidate measured last; 1 where nothing was measured.
   public var ratio = 1.0
 
-  /// "measured 512 images/s (loading alone 1900, training alone 700)".
+  /// "measured 512 images/s: loading alone 1900, steps alone 700".
   public var text: String {
     guard let measured else { return "about \(Int(imagesPerSecond)) images/s expected" }
     return "measured \(Int(imagesPerSecond)) images/s: loading alone \(Int(measured.loadingImagesPerSecond)), steps alone "

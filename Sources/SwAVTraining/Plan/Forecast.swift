@@ -38,8 +38,8 @@ public struct Forecast: Codable, Sendable, Equatable {
     let machine = machine ?? .here(threads: configuration.threads)
     let stepsPerEpoch = max(1, facts.draws / configuration.batch)
     let steps = configuration.steps(stepsPerEpoch: stepsPerEpoch).total
-    let seconds = Double(steps * configuration.batch) / plan.speed.imagesPerSecond
-    let seen = Double(steps * configuration.batch)
+    let seconds = Double(steps) * Double(configuration.batch) / plan.speed.imagesPerSecond
+    let seen = Double(steps) * Double(configuration.batch)
     (images, self.stepsPerEpoch, self.steps) = (facts.draws, stepsPerEpoch, steps)
     func choice(_ name: String, _ configuration: PretrainConfiguration, rate: Double, isMeasured: Bool) -> Choice {
       Choice(

@@ -49,7 +49,12 @@ struct Planner {
     func rate(_ index: Int) -> Double {
       measured[index]?.imagesPerSecond ?? ratio * sizes[index].configuration.expectedImagesPerSecond(on: machine)
     }
-    func fits(_ index: Int) -> Bool { imagesSeen(sizes[index].configuration, rate: rate(index)) >= sizes[index].size.images }
+    func takesTooLong(_ index: Int) -> Bool {
+      imagesSeen(sizes[index].configuration, rate: rate(index)) > possibleImages(rate: rate(index))
+    }
+    func fits(_ index: Int) -> Bool {
+      imagesSeen(sizes[index].configuration, rate: rate(index)) >= sizes[index].size.images && !takesTooLong(index)
+    }
     func best() -> Int {
       let possible = sizes.indices.filter { !refused.contains($0) }
       return possible.last(where: fits) ?? possible.first ?? 0
@@ -74,25 +79,25 @@ struct Planner {
       evidence +=
         refused.contains(index + 1)
         ? "; the next larger does not fit into the memory"
-        : "; the next larger would see \(rounded(imagesSeen(next.configuration, rate: rate(index + 1)))) of the "
-          + "\(rounded(next.size.images)) that it needs"
+        : takesTooLong(index + 1)
+          ? "; the next larger takes longer than the time"
+          : "; the next larger would see \(rounded(imagesSeen(next.configuration, rate: rate(index + 1)))) of the "
+            + "\(rounded(next.size.images)) that it needs"
     }
     for name in ["arch", "base-width", "crops"] { reasons[name]?.evidence = evidence }
     try planLength(&configuration, &reasons, speed)
     return Choice(configuration: configuration, reasons: reasons, speed: speed)
   }
 
-  /// Images that a run sees in all: those of the given length where one is given, but no more than the time allows.
+  /// Images that the time allows.
+  private func possibleImages(rate: Double) -> Double { budget.map { $0 * Planner.shareOfSteps * rate } ?? .infinity }
+
+  /// Images that a run sees in all: those of the given length where one is given, else as many as the time allows.
   private func imagesSeen(_ configuration: PretrainConfiguration, rate: Double) -> Double {
-    let possible = budget.map { $0 * Planner.shareOfSteps * rate } ?? .infinity
     switch configuration.length {
-    case .epochs(let epochs) where given.isGiven("epochs"):
-      let wanted = Double(epochs) * Double(facts.draws)
-      return wanted <= possible ? wanted : 0
-    case .steps(let steps):
-      let wanted = Double(steps.total * configuration.batch)
-      return wanted <= possible ? wanted : 0
-    default: return possible
+    case .epochs(let epochs) where given.isGiven("epochs"): Double(epochs) * Double(facts.draws)
+    case .steps(let steps): Double(steps.total) * Double(configuration.batch)
+    default: possibleImages(rate: rate)
     }
   }
 
@@ -107,7 +112,7 @@ struct Planner {
     planViews(&configuration, &reasons, images: images)
     planBatch(&configuration, &reasons, size)
     try given.apply(to: &configuration, only: ["batch", "optimizer"])
-    planObjective(&configuration, &reasons)
+    try planObjective(&configuration, &reasons)
     planRates(&configuration, &reasons)
     try given.apply(to: &configuration, only: ["base-lr"])
     configuration.finalLR = configuration.baseLR / 1000
@@ -131,11 +136,11 @@ struct Planner {
     let evidence = "\(rounded(epochs)) epochs of \(stepsPerEpoch) steps"
     let warmup = min(Planner.warmupSteps, 0.15 * epochs * Double(stepsPerEpoch))
     // A single step of it would have no rate at all.
-    configuration.warmupEpochs = warmup < 2 ? 0 : hundredths(warmup / Double(stepsPerEpoch))
+    configuration.warmupEpochs = warmup < 2 ? 0 : hundredthsUp(warmup / Double(stepsPerEpoch))
     reasons["warmup-epochs"] = Reason(
       text: "\(Int(Planner.warmupSteps)) steps, at most 15 % of the run: runs differ less from seed to seed", evidence: evidence
     )
-    configuration.freezeEpochs = hundredths(min(1, epochs / 20))
+    configuration.freezeEpochs = hundredthsUp(min(1, epochs / 20))
     reasons["freeze-epochs"] = Reason(text: "prototypes wait for the first features", evidence: evidence)
     configuration.knnEvery = max(1, Int((epochs / 10).rounded()))
     reasons["knn-every"] = Reason(text: "about ten times in a run", evidence: evidence)
@@ -150,7 +155,7 @@ extension PretrainConfiguration {
 }
 
 /// Two digits behind the point, rounded up, so that little is not nothing.
-private func hundredths(_ value: Double) -> Double { (100 * value).rounded(.up) / 100 }
+private func hundredthsUp(_ value: Double) -> Double { (100 * value).rounded(.up) / 100 }
 
 /// A count for people: two digits that count.
 func rounded(_ value: Double) -> String {

@@ -56,6 +56,9 @@ extension PretrainConfiguration {
     var plan = PretrainPlan(configuration: configuration, speed: found)
     plan.decisions = configuration.decisions(given: layers, preset: preset, planned: reasons)
     plan.notes = layers.notes + configuration.remarks(on: facts, given: layers)
+    if let budget = try layers.budget(), let remark = configuration.remark(on: budget, for: facts, at: found) {
+      plan.notes.append(remark)
+    }
     return plan
   }
 
@@ -93,18 +96,40 @@ extension PretrainConfiguration {
       if given.isFromPreset(setting.name) { return decision(.preset, "preset \(preset.name), \(preset.summary)") }
       if given.isGiven(setting.name) { return decision(.given, "given as \(given.origin(of: setting.name))") }
       if let reason = planned[setting.name] { return decision(.planned, reason.text, reason.evidence) }
-      return decision(
-        .kept, setting.scope == .running || setting.objective == nil && setting.section == .data ? "default" : "as published")
+      return decision(.kept, setting.isPublished ? "as published" : "default")
     }
   }
 
+  /// Epochs count, and a budget beside them is what they are planned for.
+  private func remark(on budget: Double, for facts: DataFacts, at speed: PlannedSpeed) -> String? {
+    guard let epochs else { return nil }
+    let seconds = Double(epochs) * Double(facts.draws) / speed.imagesPerSecond
+    guard seconds > budget else { return nil }
+    return
+      "epochs \(epochs) takes about \(Duration.text(min(1e12, seconds.rounded(.up)))), more than budget \(Duration.text(budget)); the "
+      + "epochs count"
+  }
+
   private func remarks(on facts: DataFacts, given: PretrainSettings) -> [String] {
+    var remarks: [String] = []
+    let looked = facts.headers - facts.broken
     // Not planned by itself: a network of three channels takes gray images too, and published weights have three.
-    guard facts.gray > 0, facts.gray == facts.headers - facts.broken, channels != 1, !given.isGiven("channels") else {
-      return []
+    if facts.isGray, channels != 1, !given.isGiven("channels") {
+      let loss = facts.deep > 0 ? ", and keep their 16 bits, which are reduced to 8 otherwise" : ""
+      remarks.append("the images looked at are gray: channels 1 would do\(loss)")
     }
-    let loss = facts.deep > 0 ? ", and keep their 16 bits, which are reduced to 8 otherwise" : ""
-    return ["the images looked at are gray: channels 1 would do\(loss)"]
+    if looked > 1, facts.duplicates > looked / 2 {
+      remarks.append(
+        "of \(looked) images looked at \(facts.duplicates) are copies of another: there is little to tell apart; check-data lists them"
+      )
+    }
+    // A box of an aspect up to 4:3 with the smallest area of a large view does not fit then: it is always the one in the middle.
+    if let least = crops.first?.minScale, facts.elongation.median > 4 / (3 * Double(least)) {
+      remarks.append(
+        "the images are \(plain((10 * facts.elongation.median).rounded() / 10)) times as long as wide: large views are always the "
+          + "middle of them; cut them into pieces, or give a smaller min-scale and max-scale")
+    }
+    return remarks
   }
 }
 

@@ -40,6 +40,7 @@ public struct RunHistory: Sendable {
   /// a process that was killed, are passed over.
   public init(at path: String) throws {
     let files = RunFolder(path: path)
+    guard fileExists(path) else { throw PretrainingError.data(DataError(.missing, "\(path): there is no such folder")) }
     guard let given = try PretrainSettings.ofRun(at: path) else {
       throw PretrainingError.file(path: path, reason: "not the folder of a run: it has no config.yaml")
     }
@@ -65,7 +66,9 @@ public struct RunHistory: Sendable {
     let log = try RunHistory.lines(of: files.log)
     warnings = RunHistory.remarks(in: log, after: " warning: ")
     advice = RunHistory.remarks(in: log, after: " advice: ")
-    isFinished = steps.last.map { $0.step >= $0.totalSteps } ?? false
+    // A run by the clock may end with a step that was planned to be one of the last: the settings know then.
+    let planned = configuration.plannedSteps?.total ?? .max
+    isFinished = steps.last.map { $0.step >= min($0.totalSteps, planned) } ?? false
   }
 
   /// The last folder of the path: what people call the run.

@@ -1,4 +1,4 @@
-import Foundation
+import SwAVEngine
 import Synchronization
 
 /// A pretraining on a thread of its own: what happens, a way to stop it, and what came of it.
@@ -34,12 +34,13 @@ public final class PretrainingRun: Sendable {
       return !state.hasStarted
     }
     guard isFirst else { return }
-    let thread = Thread { [self] in
-      end(with: Result { try pretraining.run(control: control, report: tell) })
+    do {
+      try startThread("swav-pretrain", stackSize: 8 << 20) { [self] in
+        end(with: Result { try pretraining.run(control: control, report: tell) })
+      }
+    } catch {
+      end(with: .failure(error))
     }
-    thread.name = "swav-pretrain"
-    thread.stackSize = 8 << 20
-    thread.start()
   }
 
   /// Ends the run soon; ``value`` comes after the last checkpoint.

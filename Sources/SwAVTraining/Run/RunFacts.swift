@@ -29,7 +29,7 @@ public struct RunFacts: Sendable, Equatable {
     let state = try files.checkpointState()
     images = state.data.count
     (step, totalSteps, epochs, seconds) = (state.step, state.totalSteps, state.position.epoch, state.seconds)
-    settings = Setting.configurationSettings.filter { $0.scope == .training }.compactMap { setting in
+    settings = Setting.configurationSettings.filter { $0.scope == .training && !$0.isPath }.compactMap { setting in
       state.configuration[setting.name].map { Fact(name: setting.name, value: $0) }
     }
     let history = try? RunHistory(at: path)

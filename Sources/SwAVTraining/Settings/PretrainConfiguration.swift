@@ -104,12 +104,13 @@ public struct PretrainConfiguration: Sendable, Equatable {
 
   /// Where several processes train together: how many neighbouring ones share batch-norm statistics; 0: all, 1: each has its own.
   public var normRanks = 0
-  /// How they add up.
-  public var rankSums = RankOrder.ordered
+  /// In which order sums over processes are made.
+  public var rankSums = SumOrder.ordered
   /// Parts of a batch, a multiple of the number of processes, whose sums are added in order; 0: one a process.
   public var sumParts = 0
 
-  // How the run is carried out; none of these changes the weights.
+  // How the run is carried out: a run may go on with other values. All but `recalibrates` and the answers to a failure leave the
+  // weights as they are.
   /// Threads that compute; 0: one for each core.
   public var threads = 0
   /// Threads that decode and crop; 0: one for each core.
@@ -136,8 +137,8 @@ public struct PretrainConfiguration: Sendable, Equatable {
   public init() {}
 }
 
-/// How processes that train together add up.
-public enum RankOrder: String, Codable, Sendable, CaseIterable {
+/// In which order processes that train together add up.
+public enum SumOrder: String, Codable, Sendable, CaseIterable {
   /// Rank by rank: the same bits over every transport.
   case ordered
   /// As the transport does it: other roundings on other hosts.
@@ -211,7 +212,7 @@ extension PretrainConfiguration {
     return trainer
   }
 
-  /// How processes that train together add up.
+  /// The three settings of several processes, as the trainer takes them.
   public var sums: RankSums { RankSums(isFast: rankSums == .fast, normRanks: normRanks, parts: sumParts) }
 
   /// Parts that the batch is cut into on so many processes.
@@ -221,6 +222,15 @@ extension PretrainConfiguration {
   public var epochs: Int? {
     get { if case .epochs(let epochs) = length { epochs } else { nil } }
     set { if let newValue { length = .epochs(newValue) } }
+  }
+
+  /// The steps, where the length is said so, and those that are expected of a run by the clock.
+  var plannedSteps: StepPlan? {
+    switch length {
+    case .epochs: nil
+    case .steps(let steps): steps
+    case .budget(_, let steps): steps
+    }
   }
 
   /// Seconds from the start of the command to the weights, where the length is said so.

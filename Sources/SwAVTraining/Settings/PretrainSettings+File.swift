@@ -73,9 +73,9 @@ package func expandingHome(_ path: String) -> String {
 }
 
 extension PretrainConfiguration {
-  /// What is given of how images are read and of the time there is, over the defaults. It is needed before the rest: weights of
-  /// sources decide how many images an epoch has.
-  public static func running(in given: PretrainSettings) throws(PretrainingError) -> PretrainConfiguration {
+  /// What is given of how images are read and of the time there is, over the defaults. It is needed before the images are opened and
+  /// the rest is planned: weights of sources decide how many images an epoch has.
+  public static func neededForImages(in given: PretrainSettings) throws(PretrainingError) -> PretrainConfiguration {
     var configuration = PretrainConfiguration()
     try given.apply(
       to: &configuration,

@@ -1,5 +1,5 @@
 /// Flags of the published programs that have nothing to set here. They are taken, so that a published command line runs, and it is
-/// said once that they have no effect (reference section 4).
+/// said once that they have no effect.
 public enum PublishedProgram {
   public struct Flag: Sendable, Equatable {
     public var name: String
@@ -11,14 +11,17 @@ public enum PublishedProgram {
 
   /// Of the pretraining programs; each takes a value.
   public static let pretraining: [Flag] =
-    ["dist_url", "world_size", "rank", "local_rank", "sync_bn", "syncbn_process_group_size"]
-    .map { Flag(name: $0, reason: "there is one process") } + [
-      Flag(name: "use_fp16", reason: "arithmetic is float32")
+    launching
+    + ["sync_bn", "syncbn_process_group_size"].map { Flag(name: $0, reason: "sync-batch-norm says it") } + [
+      Flag(name: "use_fp16", reason: "precision bfloat16 is the one of 16 bits")
     ]
+
+  private static let launching: [Flag] =
+    ["dist_url", "world_size", "rank", "local_rank"].map { Flag(name: $0, reason: "mpirun or srun says it") }
 
   /// Of the program that trains a linear layer on frozen features.
   public static let linear: [Flag] =
-    ["dist_url", "world_size", "rank", "local_rank"].map { Flag(name: $0, reason: "there is one process") }
+    launching
     + ["epochs", "batch_size", "lr", "wd", "nesterov", "scheduler_type", "gamma", "final_lr"]
     .map { Flag(name: $0, reason: "the regression is solved by L-BFGS") } + [
       Flag(name: "decay_epochs", reason: "the regression is solved by L-BFGS", isList: true),
@@ -29,7 +32,7 @@ public enum PublishedProgram {
 
   /// Of the programs that train a linear layer, or all layers on few labels, where they mean nothing here.
   public static let evaluation: [Flag] =
-    ["dist_url", "world_size", "rank", "local_rank"].map { Flag(name: $0, reason: "there is one process") } + [
+    launching + [
       Flag(name: "nesterov", reason: "momentum is plain"), Flag(name: "final_lr", reason: "the cosine ends at 0"),
       Flag(name: "scheduler_type", reason: "decay-epochs makes steps"),
       Flag(name: "global_pooling", reason: "grid gives the features without it"),
@@ -47,7 +50,7 @@ public enum PublishedProgram {
     }
   }
 
-  /// One line about those that were given: "--use_fp16 true (arithmetic is float32), ...". nil where none was.
+  /// One line about those that were given: "--nesterov true (momentum is plain), ...". nil where none was.
   public static func remark(on given: [Given]) -> String? {
     guard !given.isEmpty else { return nil }
     var reasons: [String] = []

@@ -13,6 +13,9 @@ public enum RunLength: Sendable, Equatable {
 /// The schedule is that of the first number: a change stretches or shortens what is left of it, so that the rate goes on where it
 /// was and still comes to its end. So the rates, and the weights, follow from this value alone.
 public struct StepPlan: Codable, Sendable, Equatable {
+  /// More than any run has, and few enough to be counted in images.
+  static let most = 1_000_000_000_000
+
   /// From step `from` on the run has `total` steps.
   public struct Piece: Codable, Sendable, Equatable {
     public var from: Int
@@ -21,6 +24,15 @@ public struct StepPlan: Codable, Sendable, Equatable {
 
   /// The first is from step 0; each later one is from a later step, and ends behind it.
   public private(set) var pieces: [Piece]
+
+  /// Throws where the pieces are none of a run: what a file says is not taken for true.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    pieces = try container.decode([Piece].self, forKey: .pieces)
+    guard !pieces.isEmpty, StepPlan(description) == self else {
+      throw DecodingError.dataCorruptedError(forKey: .pieces, in: container, debugDescription: "pieces of no run")
+    }
+  }
 
   /// `total` steps, 1 or more.
   public init(total: Int) { pieces = [Piece(from: 0, total: max(1, total))] }
@@ -60,14 +72,15 @@ extension StepPlan: LosslessStringConvertible {
   /// "14000", or "0:14000,1200:13650": from step 1200 on it has 13650 steps.
   public init?(_ description: String) {
     if let total = Int(description) {
-      guard total >= 1 else { return nil }
+      guard (1...StepPlan.most).contains(total) else { return nil }
       pieces = [Piece(from: 0, total: total)]
       return
     }
     var list: [Piece] = []
     for part in description.split(separator: ",", omittingEmptySubsequences: false) {
       let numbers = part.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
-      guard numbers.count == 2, let from = numbers[0], let total = numbers[1], total > from else { return nil }
+      guard numbers.count == 2, let from = numbers[0], let total = numbers[1], total > from, total <= StepPlan.most
+      else { return nil }
       guard list.isEmpty ? from == 0 : from > list[list.count - 1].from && from < list[list.count - 1].total else {
         return nil
       }

@@ -31,7 +31,7 @@ public struct Bounds: Sendable, Equatable, CustomStringConvertible {
     return "above \(from) and \(includesHigh ? "at most" : "below") \(to)"
   }
 
-  private func short(_ value: Double) -> String { value == value.rounded() ? "\(Int(value))" : "\(value)" }
+  private func short(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }
 }
 
 /// Kinds of settings: how their text is read, and what is allowed.
@@ -152,6 +152,7 @@ extension Setting {
 
   func mistaken(for names: String...) -> Setting { with { $0.mistaken = names } }
   func common() -> Setting { with { $0.isCommon = true } }
+  func ownDefault() -> Setting { with { $0.hasOwnDefault = true } }
 
   /// Values separated by commas or spaces.
   static func split<V: LosslessStringConvertible>(_ text: String) -> [V]? {
@@ -162,13 +163,11 @@ extension Setting {
 }
 
 extension [Setting] {
-  func about(_ section: Setting.Section, of objective: Setting.Objective? = nil, scope: Setting.Scope = .training) -> [Setting]
-  {
+  func about(_ section: Setting.Section, scope: Setting.Scope = .training) -> [Setting] {
     map { setting in
       setting.with {
         $0.section = section
         if $0.scope == .training { $0.scope = scope }
-        $0.objective = $0.objective ?? objective
       }
     }
   }

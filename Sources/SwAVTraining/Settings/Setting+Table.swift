@@ -58,11 +58,7 @@ extension Setting {
       .mistaken(for: "width"),
     integer("hidden", \.hidden, EngineLimits.hidden).says("Width of the head's hidden layer; 0: one linear layer.")
       .published("hidden_mlp"),
-    Setting("plain-head", allowed: "on or off", show: { $0.plainHead ? "on" : "off" }) { configuration, text in
-      guard text == "on" || text == "off" else { return false }
-      configuration.plainHead = text == "on"
-      return true
-    }.says("on: no batch-norm in the head, as the published w5.", value: "which"),
+    toggle("plain-head", \.plainHead).says("on: no batch-norm in the head, as the published w5.", value: "which"),
     integer("dim", \.dim, EngineLimits.dim).says("Length of an embedding.").published("feat_dim"),
     list(
       "prototypes", \.prototypes,
@@ -70,7 +66,7 @@ extension Setting {
     ) {
       EngineLimits.heads.contains($0.count) && $0.allSatisfy(EngineLimits.prototypes.contains)
     }.says("Prototypes, K; several sets separated by commas.").published("nmb_prototypes").common()
-      .mistaken(for: "clusters", "k").with { $0.objective = .swav },
+      .mistaken(for: "clusters", "k"),
   ].about(.network)
 
   static let viewSettings: [Setting] = [
@@ -94,7 +90,7 @@ extension Setting {
     number("jitter-strength", \.jitterStrength, .from(0).to(2)).says("Strength of colour jitter.", value: "s"),
     probability("grayscale", \.grayscale).says("Probability of a gray view.").mistaken(for: "gray", "greyscale"),
     probability("blur", \.blur).says("Probability of blur."),
-    choice("augmentation-precision", \.augmentationPrecision).says("fast, or exact: Pillow's results to the bit."),
+    choice("augmentation-precision", \.augmentationPrecision).says("fast, or exact: Pillow's results to the bit.").ownDefault(),
     // Before mean and std, whose number depends on it.
     Setting("channels", allowed: "1 or 3", show: { "\($0.channels)" }) { configuration, text in
       guard let value = Int(text), value == 1 || value == 3 else { return false }
@@ -112,10 +108,10 @@ extension Setting {
       guard color != nil || text == "none" else { return false }
       configuration.decoding.background = color
       return true
-    }.says("What transparent pictures lie on; none: the colours below.", value: "colour").common()
+    }.says("What transparent pictures lie on; none: the colours below.", value: "colour").common().ownDefault()
       .mistaken(for: "alpha", "transparent"),
     integer("max-pixels", \.decoding.maximumPixels, DecodingOptions.allowedPixels)
-      .says("Pictures of more pixels are refused.").common().mistaken(for: "max-image-pixels"),
+      .says("Pictures of more pixels are refused.").common().ownDefault().mistaken(for: "max-image-pixels"),
   ].about(.views)
 
   /// The precision that a plan chooses for the machine.
@@ -125,7 +121,9 @@ extension Setting {
     list("assign", \.assign, "\(few(EngineLimits.assignmentCrops)) different crop numbers, separated by commas") {
       EngineLimits.assignmentCrops.contains($0.count) && Set($0).count == $0.count && $0.allSatisfy { $0 >= 0 }
     }.says("Views whose codes the others predict.", value: "view").published("crops_for_assign"),
-    Setting("epsilon", allowed: "a number above 0, or relative: and a number above 0", show: { $0.epsilon.description }) {
+    Setting(
+      "epsilon", allowed: "a number from 1e-06 to 1000000, or relative: and such a number", show: { $0.epsilon.description }
+    ) {
       configuration, text in
       guard let epsilon = Epsilon(text) else { return false }
       switch epsilon {
@@ -139,8 +137,8 @@ extension Setting {
     number("temperature", \.temperature, Bounds(EngineLimits.temperature)).says("Temperature of the predictions.", value: "t"),
     integer("queue", \.queue, EngineLimits.queue).says("Embeddings kept for each assignment view; 0: none.")
       .published("queue_length"),
-    integer("queue-start-epoch", \.queueStartEpoch, 0...Int.max).says(
-      "First epoch, from 0, that uses the queue.", value: "epoch"
+    integer("queue-start-epoch", \.queueStartEpoch, 0...1_000_000).says(
+      "First epoch, from 0, that fills the queue; once full it is used.", value: "epoch"
     )
     .published("epoch_queue_starts"),
     number("freeze-epochs", \.freezeEpochs, .from(0).below(1e9)).says("Epochs before the prototypes learn.")
@@ -153,7 +151,7 @@ extension Setting {
       return true
     }.says("Steps before the prototypes learn, in place of epochs.").published("freeze_prototypes_niters")
       .with { $0.displaces = ["freeze-epochs"] },
-  ].about(.objective, of: .swav)
+  ].about(.objective)
 
   static let optimizerSettings: [Setting] = batchSettings + lengthSettings + ruleSettings + rateSettings
 
@@ -161,21 +159,29 @@ extension Setting {
     integer("batch", \.batch, EngineLimits.batch).says("Images a step.").common().mistaken(for: "batch-size", "bs")
       .published("batch_size", note: "is the whole batch of a step; the published program counts it for each process"),
     integer("micro-batch", \.microBatch, 0...EngineLimits.batch.upperBound)
-      .says("Images at a time, for less memory; 0: the whole batch.")
+      .says("Images at a time, for less memory; 0: the whole batch.").ownDefault()
       .mistaken(for: "accumulate", "accumulation-steps", "grad-accum", "micro-batch-size"),
   ].about(.optimizer)
+
+  /// The engine's; beyond it a rate is infinite as a float.
+  private static let mostLearningRate = 1e30
 
   private static let ruleSettings: [Setting] = [
     choice("optimizer", \.optimizer).says("larc, sgd or adamw.").common().mistaken(for: "optim", "optimiser"),
     number("trust", \.trust, .above(0)).says("Trust coefficient of larc.", value: "t"),
     number("momentum", \.momentum, .from(0).below(1)).says("Momentum of larc and sgd.", value: "m"),
     number("weight-decay", \.weightDecay, .from(0)).says("Weight decay.", value: "w").published("wd"),
-    number("base-lr", \.baseLR, .above(0)).says("Learning rate after the warm-up.", value: "lr").published("base_lr").common()
+    number("base-lr", \.baseLR, .above(0).to(mostLearningRate)).says("Learning rate after the warm-up.", value: "lr").published(
+      "base_lr"
+    ).common()
       .mistaken(for: "lr", "learning-rate"),
-    number("final-lr", \.finalLR, .from(0)).says("Learning rate that the cosine ends at.", value: "lr").published("final_lr")
+    number("final-lr", \.finalLR, .from(0).to(mostLearningRate)).says("Learning rate that the cosine ends at.", value: "lr")
+      .published("final_lr")
       .mistaken(for: "min-lr"),
-    number("start-warmup", \.startWarmup, .from(0)).says("Learning rate that the warm-up begins at.", value: "lr")
-      .published("start_warmup"),
+    number("start-warmup", \.startWarmup, .from(0).to(mostLearningRate)).says(
+      "Learning rate that the warm-up begins at.", value: "lr"
+    )
+    .published("start_warmup"),
     number("warmup-epochs", \.warmupEpochs, .from(0).to(1e6)).says("Epochs of linear warm-up.").published("warmup_epochs")
       .mistaken(for: "warmup").with { $0.show = { plain($0.warmupEpochs) } },
     Setting("seed", allowed: "a whole number from 0 on", show: { "\($0.seed)" }) { configuration, text in
@@ -185,12 +191,13 @@ extension Setting {
     }.says("All random decisions follow from it.").common(),
     // These change how sums are rounded, and so the weights.
     Setting("precision", allowed: "float32, bfloat16 or \(automatic)", show: { $0.precision.rawValue }) { configuration, text in
-      // A plan has put something in the place of auto.
+      // Before this, decidePrecision has replaced `auto`.
       guard let precision = TrainingPrecision(rawValue: text) else { return false }
       configuration.precision = precision
       return true
     }.says("float32; bfloat16: half the memory; auto: that where it is faster.", value: "name").mistaken(for: "amp", "dtype"),
-    toggle("winograd", \.usesWinograd).says("on, or off: plain sums, slower; rules its rounding out.", value: "which"),
+    toggle("winograd", \.usesWinograd).says("on, or off: plain sums, slower; rules its rounding out.", value: "which")
+      .ownDefault(),
     Setting(
       "sync-batch-norm", allowed: "all, off, or how many neighbouring processes share statistics",
       show: { $0.normRanks == 0 ? "all" : $0.normRanks == 1 ? "off" : "\($0.normRanks)" }
@@ -201,9 +208,10 @@ extension Setting {
       configuration.normRanks = value
       return true
     }.says("With mpirun: all, off, or how many processes share statistics.", value: "n"),
-    choice("rank-sums", \.rankSums).says("With mpirun: ordered, or fast: other last bits on other hosts."),
+    choice("rank-sums", \.rankSums).says("With mpirun: ordered, or fast: other last bits on other hosts.").ownDefault(),
     integer("sum-parts", \.sumParts, EngineLimits.parts)
-      .says("Parts of a batch, added in order: the same bits on any number of processes that divides it.", value: "n"),
+      .says("Parts of a batch, added in order: the same bits on any number of processes that divides it.", value: "n")
+      .ownDefault(),
   ].about(.optimizer)
 
   static let weightsSettings: [Setting] = [
@@ -213,7 +221,7 @@ extension Setting {
       // The largest crop goes without saying, and stays it where the crops change.
       configuration.inputSize = size == configuration.largestCrop ? nil : size
       return true
-    }.says("Pixels a side that the weights are used at.", value: "pixels").mistaken(for: "eval-size", "size")
+    }.says("Pixels a side that the weights are used at.", value: "pixels").ownDefault().mistaken(for: "eval-size", "size")
   ].about(.weights)
 
   static let dataSettings: [Setting] =
@@ -232,7 +240,7 @@ extension Setting {
   static let executionSettings: [Setting] = [
     integer("threads", \.threads, 0...4096).says("Threads that compute; 0: one for each core."),
     integer("workers", \.workers, 0...1024).says("Threads that read and decode images; 0: one for each core."),
-    integer("checkpoint-steps", \.checkpointSteps, 0...Int.max).says("Checkpoint every so many steps; 0: by time only."),
+    integer("checkpoint-steps", \.checkpointSteps, 0...StepPlan.most).says("Checkpoint every so many steps; 0: by time only."),
     number("checkpoint-minutes", \.checkpointMinutes, .from(0))
       .says("Checkpoint every so many minutes; 0: never by time.", value: "m"),
     integer("knn-every", \.knnEvery, 0...1_000_000).says("kNN accuracy every so many epochs, if val is given; 0: at the end."),

@@ -2,32 +2,27 @@ import SwAVAugmentation
 
 /// One value that a run can be given, said once: its names, what it means, what is allowed, how its text is read and shown.
 ///
-/// The flags of the command, the keys of a settings file, the printed configuration, the comparison at a resume and the reference
-/// in docs/settings.md come from the table ``all``. The default of a value is that of ``PretrainConfiguration``.
+/// The flags of the command, the keys of a settings file, the printed configuration, the comparison at a resume and the
+/// page docs/settings.md come from the table ``all``. The default of a value is that of ``PretrainConfiguration``.
 public struct Setting: Sendable {
-  /// What a setting changes.
+  /// What a setting is of.
   public enum Scope: String, Sendable {
-    /// The weights: it has to stay the same when a run goes on.
+    /// The training itself: it has to stay the same when a run goes on.
     case training
-    /// How the run is carried out.
+    /// How the run is carried out: it may change when a run goes on.
     case running
     /// Where things are and what is to be done; not part of the configuration.
     case command
   }
 
-  /// What a setting is about, in the order of the reference.
+  /// What a setting is about, in the order of docs/settings.md.
   public enum Section: String, Sendable, CaseIterable {
     case run, network, views, objective, optimizer, weights, data, execution
   }
 
-  /// The objective that a setting belongs to.
-  public enum Objective: String, Sendable, CaseIterable { case swav }
-
   /// "base-lr": `--base-lr` as a flag, `base-lr` in a file.
   public let name: String
   public var section = Section.run
-  /// nil: it means the same for any objective.
-  public var objective: Objective?
   public var scope = Scope.training
   /// Other spellings that are taken as flags and in files: those of the published program have underscores.
   public var spellings: [String] = []
@@ -47,6 +42,8 @@ public struct Setting: Sendable {
   public var isPath = false
   /// Whether the short help shows it.
   public var isCommon = false
+  /// Whether the default is not the published method's, though it is of the training.
+  public var hasOwnDefault = false
   /// Settings that say the same in another way: one that is given later takes their place.
   public var displaces: [String] = []
   /// Whether those stay where they are given beside it, on one command line or in one file.
@@ -55,6 +52,9 @@ public struct Setting: Sendable {
   public internal(set) var show: @Sendable (PretrainConfiguration) -> String?
   /// Reads the text; false when it is not allowed.
   let read: @Sendable (inout PretrainConfiguration, String) -> Bool
+
+  /// Whether its default is what the published method does.
+  var isPublished: Bool { scope == .training && section != .data && !hasOwnDefault }
 
   init(
     _ name: String, allowed: String, show: @escaping @Sendable (PretrainConfiguration) -> String?,

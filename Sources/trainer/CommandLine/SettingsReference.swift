@@ -36,15 +36,15 @@ enum SettingsReference {
       let other = setting.spellings.map { "`\($0)`" }.joined(separator: ", ")
       let cells = [
         "`\(setting.name)`", setting.help, setting.allowed, defaultText(setting), other,
-        setting.objective?.rawValue ?? "", setting.scope == .training ? "same" : "",
+        setting.scope == .training ? "same" : "",
       ]
       return "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
     }
     return """
       ## \(section.rawValue.prefix(1).uppercased())\(section.rawValue.dropFirst())
 
-      | name | meaning | value | default | also spelled | objective | at a resume |
-      |---|---|---|---|---|---|---|
+      | name | meaning | value | default | also spelled | at a resume |
+      |---|---|---|---|---|---|
       \(rows.joined(separator: "\n"))
 
       """

@@ -43,6 +43,7 @@ struct ClusterCommand: ParsableCommand {
         var folder = try ClusterFolder(output)
         folder.makesLinks = links
         let source = try out.open(images, labelled: true)
+        try folder.requireApart(from: source)
         let network = try network.open(json: out.json)
         var console = Console(json: out.json)
         defer { console.finishBar() }

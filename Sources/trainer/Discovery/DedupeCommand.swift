@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import SwAV
 import SwAVDiscovery
 
@@ -9,9 +10,10 @@ struct DedupeCommand: ParsableCommand {
     abstract: "List near-duplicates, and images like no other.",
     discussion: """
       By the features of a network, so that cuts, other sizes and other brightness
-      are found too. FILE.csv gets a line an image: kind (identical, similar,
-      outlier), group, image, similarity, and what to think of it (keep, remove,
-      look). Nothing is ever deleted.
+      are found too. FILE.csv gets a line for each image of a group and for each
+      that is like no other: kind (identical, similar, outlier), group, image,
+      similarity, and what to think of it (keep, remove, look). Paths of one file,
+      as links are, are all kept. Nothing is ever deleted.
       """)
 
   @Argument(help: ArgumentHelp("The images: one source or several, as pretrain takes.", valueName: "images"))
@@ -36,7 +38,10 @@ struct DedupeCommand: ParsableCommand {
   func run() throws {
     try Failure.reporting(json: out.json) {
       try Runtime.setThreads(indexing.threads.threads)
-      if let output { try requireWritable(output, json: out.json) }
+      if let output {
+        try requireEnding([".csv"], of: output)
+        try requireWritable(output, apartFrom: images, json: out.json)
+      }
       try endingOnSignal(
         stopped: "nothing was listed; " + indexing.stopped(at: images, weights: network.weights), json: out.json
       ) {
@@ -59,10 +64,20 @@ struct DedupeCommand: ParsableCommand {
       "\(kind),\(group),\(csvField(source.name(of: features.samples[row]))),\(fixed(Double(similarity), 5)),\(action)"
     }
     let groups = found.groups.enumerated().flatMap { number, group in
-      group.rows.enumerated().map { place, row in
-        line(
-          group.areIdentical ? "identical" : "similar", "\(number + 1)", row, group.similarities[place],
-          place == 0 ? "keep" : group.areIdentical ? "remove" : "look")
+      func file(_ row: Int) -> FileIdentity? { source.filePath(of: features.samples[row]).flatMap(FileIdentity.init) }
+      // The first row of each content, which its copies are measured by.
+      var originals: [UInt64: Int] = [:]
+      return group.rows.enumerated().map { place, row in
+        let content = features.contents.isEmpty ? nil : features.contents[row]
+        let original = content.flatMap { originals[$0] }
+        if let content, original == nil { originals[content] = row }
+        guard let original else {
+          return line(
+            group.areIdentical ? "identical" : "similar", "\(number + 1)", row, group.similarities[place],
+            place == 0 ? "keep" : "look")
+        }
+        let isSameFile = file(original).map { $0 == file(row) } ?? false
+        return line("identical", "\(number + 1)", row, group.similarities[place], isSameFile ? "keep" : "remove")
       }
     }
     let outliers = found.outliers.map { line("outlier", "", $0.row, $0.similarity, "look") }
@@ -97,5 +112,16 @@ struct DedupeCommand: ParsableCommand {
     }
     for outlier in found.outliers.prefix(10) { print("  like no other: \(name(outlier.row))") }
     print(output.map { "\($0): the list; nothing was deleted" } ?? "-o FILE.csv writes the whole list; nothing was deleted")
+  }
+}
+
+/// Which file a path leads to, through links: removing a path that leads to the file that is kept would lose it.
+private struct FileIdentity: Equatable {
+  private let device: dev_t, inode: ino_t
+
+  init?(_ path: [CChar]) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    (device, inode) = (status.st_dev, status.st_ino)
   }
 }

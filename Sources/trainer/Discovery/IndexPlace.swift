@@ -65,6 +65,9 @@ struct IndexPlace {
     guard let path else { return nil }
     do {
       try requireWritable(path, json: json)
+      if ImageIndex.isForeign(path) {
+        throw Failure(code: .outputInUse, message: "\(path): it is there and is no index; name another file", json: json)
+      }
       return path
     } catch let failure as Failure where !isGiven {
       try console.tell("warning", "the index is not kept: \(failure.message); --index names another place")

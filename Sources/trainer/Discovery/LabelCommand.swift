@@ -11,8 +11,9 @@ struct LabelCommand: ParsableCommand {
       Labels go from image to image along the nearest neighbours by features.
       FILE.csv gets a line an image: path, label, probability, whether it was
       given, and the order in which the images worth labelling next should be
-      asked about. The table of labels has columns path and label; a row without a
-      label says nothing.
+      asked about. The table of labels has columns path and label; paths are as
+      they are in the images' folder, or as files; a row without a label says
+      nothing.
       """)
 
   @Argument(help: ArgumentHelp("The images: one source or several, as pretrain takes.", valueName: "images"))
@@ -30,7 +31,8 @@ struct LabelCommand: ParsableCommand {
   func run() throws {
     try Failure.reporting(json: out.json) {
       guard ask >= 0 else { throw ValidationError("--ask is \(ask); a number from 0 on is needed") }
-      try requireWritable(output, json: out.json)
+      try requireEnding([".csv"], of: output)
+      try requireWritable(output, apartFrom: images + [labels], json: out.json)
       try Runtime.setThreads(indexing.threads.threads)
       try endingOnSignal(
         stopped: "nothing was written; " + indexing.stopped(at: images, weights: network.weights), json: out.json

@@ -10,8 +10,8 @@ struct EvaluateCommand: ParsableCommand {
       On frozen features, in seconds to minutes: knn, linear-features, retrieval,
       clusters, svm. Training, in hours on large sets: linear, transfer, semi,
       finetune. docs/evaluation.md says what each is and what stands beside the
-      figures. Figures stand with the interval that holds for 95 % of other samples
-      of as many validation images.
+      figures. Figures stand with their 95 % confidence interval on images of this
+      kind, for this network and these training images.
       """,
     subcommands: [
       EvaluateKNN.self, EvaluateLinearFeatures.self, EvaluateRetrieval.self, EvaluateClusters.self, EvaluateSVM.self,
@@ -111,7 +111,7 @@ struct EvaluateClusters: RankedCommand {
 
   func validate() throws {
     if let clusters, clusters < 1 { throw ValidationError("--clusters is \(clusters); a number from 1 on is needed") }
-    guard starts >= 1 else { throw ValidationError("--starts is \(starts); a number from 1 on is needed") }
+    guard (1...1_000_000).contains(starts) else { throw ValidationError("--starts is \(starts); 1 to 1000000 are allowed") }
   }
 
   func run() throws {
@@ -145,7 +145,7 @@ struct EvaluateSVM: RankedCommand {
   func validate() throws {
     guard !numbers.isEmpty, numbers.count == costs.split(separator: ",").count, numbers.allSatisfy({ $0 > 0 && $0.isFinite })
     else { throw ValidationError("--costs is '\(costs)'; numbers above 0 with commas between them are needed") }
-    guard folds >= 2 else { throw ValidationError("--folds is \(folds); a number from 2 on is needed") }
+    guard (2...1000).contains(folds) else { throw ValidationError("--folds is \(folds); 2 to 1000 are allowed") }
   }
 
   func run() throws {

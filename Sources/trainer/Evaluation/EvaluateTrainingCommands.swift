@@ -102,7 +102,7 @@ struct EvaluateLinear: ParsableCommand {
       var judge = LinearTraining()
       try layer.apply(to: &judge, json: options.out.json)
       (judge.weightDecay, judge.usesGrid) = (decay, grid)
-      if tune { judge.grid = LinearTraining.standardGrid }
+      if tune { judge.choices = LinearTraining.standardChoices }
       try options.run([judge], command: "evaluate linear", checkpoint: judge.checkpoint)
     }
   }

@@ -36,6 +36,7 @@ struct EvaluationOptions: ParsableArguments {
         guard train != nil || !judges.contains(where: \.needsTrainingImages) else {
           throw ValidationError("--train is missing; \(command) learns from labelled images")
         }
+        guard confusion == nil || judges.contains(where: \.saysClasses) else { throw noConfusion(command) }
         if let confusion { try requireWritable(confusion, json: out.json) }
         return try self.evaluation(judges)
       }
@@ -93,11 +94,13 @@ struct EvaluationOptions: ParsableArguments {
     if let chosen = try inference.chosen() { print(chosen) }
   }
 
+  private func noConfusion(_ command: String) -> ValidationError {
+    ValidationError("--confusion is given; \(command) says of no image that it is of one class")
+  }
+
   /// What each class was taken for, of the first result that says so.
   private func write(_ report: EvaluationReport, to path: String) throws {
-    guard let found = report.confusion else {
-      throw ValidationError("--confusion is given; this protocol says no class of an image")
-    }
+    guard let found = report.confusion else { throw noConfusion(report.results.first?.name ?? "it") }
     struct Table: Encodable {
       var classes: [String]
       /// [truth][said].

@@ -92,8 +92,10 @@ struct Outlook {
       (plan.threads, plan.workers, plan.decoding) = (threads.threads, threads.workers, decoding)
       speed = try SpeedEstimate.measure(source, configuration: plan)
       self.plan = plan
-    } catch let error as PretrainingError {
-      obstacle = "\(error)"
+    } catch let error as EngineError where error.code == .cancelled {
+      throw error
+    } catch {
+      obstacle = errorLine(error)
     }
   }
 }

@@ -138,7 +138,8 @@ struct DataReportView {
       row("together", "\(DataReportView.rate(speed.imagesPerSecond)) images/s; \(limit)"),
       row(
         "an epoch",
-        "\(duration(speed.epochSeconds))" + (plan.budget.map { "; about \(Int($0 / speed.epochSeconds)) in the time" } ?? "")),
+        "\(duration(speed.epochSeconds))"
+          + (plan.budget.map { "; about \(Int($0 / speed.epochSeconds)) in \(duration($0))" } ?? "")),
     ]
   }
 

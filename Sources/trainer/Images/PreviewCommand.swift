@@ -40,7 +40,7 @@ struct PreviewCommand: SettingsCommand {
       }
       guard count >= 1 else { throw ValidationError("--count is \(count); a number from 1 on is needed") }
       guard epoch >= 0 else { throw ValidationError("--epoch is \(epoch); a number from 0 on is needed") }
-      try requireWritable(output, json: out.json)
+      try requireWritable(output, apartFrom: images, json: out.json)
       try endingOnSignal(stopped: "nothing was painted", json: out.json) {
         let source = try out.open(images)
         var preview = Preview(recipe: try plan(for: source).recipe)

@@ -152,7 +152,7 @@ struct Console {
         line("weights of the best kNN (epoch \(epoch)): \(best)")
       }
       line(
-        "next: trainer knn --weights \(result.output) --train DIR --val DIR, or trainer embed DIR --weights \(result.output)")
+        "next: trainer explore \(result.output) DIR, or trainer embed DIR --weights \(result.output) --output features.csv")
     }
   }
 

@@ -27,6 +27,7 @@ struct CompareCommand: ParsableCommand {
   func run() throws {
     try Failure.reporting(json: out.json) {
       guard runs.count >= 2 else { throw ValidationError("one run is given; two or more are needed to compare") }
+      if let output { try requireEnding([".html", ".htm"], of: output) }
       let comparison = try RunComparison(ofRunsAt: runs)
       if let output { try requireWritable(output, json: out.json) }
       let bytes = try output.map { try comparison.write(to: $0) }

@@ -34,7 +34,7 @@ extension PlanningCommand {
   ) throws -> PlannedImages {
     let paths = images.isEmpty ? [given.text(of: "images")].compactMap { $0 } : images
     guard !paths.isEmpty else { throw ValidationError(self.given.missingImages) }
-    let running = try PretrainConfiguration.running(in: given)
+    let running = try PretrainConfiguration.neededForImages(in: given)
     let source = try LaunchedRanks.agree {
       try (isQuiet ? openImages(paths, ranks: LaunchedRanks.group) : out.open(paths)).weighted(by: running.sourceWeights)
     }

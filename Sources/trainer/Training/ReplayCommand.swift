@@ -19,6 +19,9 @@ struct ReplayCommand: ParsableCommand {
 
   func run() throws {
     try Failure.reporting(json: out.json) {
+      guard FileManager.default.fileExists(atPath: expandingHome(file)) else {
+        throw DataError(.missing, "\(file): there is no such file")
+      }
       let step = try StepFile(contentsOf: expandingHome(file))
       let replay = try Runtime.withThreads(threads.threads) { try step.replay(expandingHome(file)) }
       if out.json {

@@ -34,6 +34,7 @@ struct ReportCommand: ParsableCommand {
     try Failure.reporting(json: out.json) {
       guard (1...5000).contains(samples) else { throw ValidationError("--samples is \(samples); 1 to 5000 are allowed") }
       let path = output ?? folder + "/report.html"
+      try requireEnding([".html", ".htm"], of: path)
       try Runtime.setThreads(threads.threads)
       try endingOnSignal(stopped: "nothing was written", json: out.json) {
         var report = try RunReport(ofRunAt: folder, images: images.map { [$0] }, validation: val)

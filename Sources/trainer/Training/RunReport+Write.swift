@@ -12,8 +12,7 @@ extension RunReport {
     let (path, cancellation) = (folder + "/report.html", StopSignal.install())
     do {
       var report = RunReport(try RunHistory(at: folder), images: images, validation: validation)
-      let workers = configuration.workers
-      report.reading = ReadingOptions(workers: workers > 0 ? workers : ProcessInfo.processInfo.activeProcessorCount)
+      report.reading = ReadingOptions(workers: configuration.readers)
       report.reading.decoding = configuration.decoding
       report.reading.readTimeout = configuration.readTimeout
       var view = console

@@ -129,7 +129,7 @@ struct EmbedCommand: RankedCommand {
     }
     try endingOnSignal(stopped: rest() ?? "nothing is kept", json: out.json) {
       // A path that cannot be written is told before the images are looked for.
-      try LaunchedRanks.onRoot { try requireWritable(output, json: out.json) }
+      try LaunchedRanks.onRoot { try requireWritable(output, apartFrom: images + [self.network.weights], json: out.json) }
       let source = try LaunchedRanks.agree { try self.source() }
       try LaunchedRanks.group?.requireSameImages(source)
       // Weights that cannot be read leave no file behind.

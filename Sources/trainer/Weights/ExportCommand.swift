@@ -14,9 +14,10 @@ struct ExportCommand: ParsableCommand {
       timm         a folder for timm.create_model("local-dir:...")
 
       PATH is a folder, or the name of a file that ends in .safetensors, .pth or
-      .onnx. Beside the weights lie a card (README.md) that says how they were made,
-      and fixture.safetensors: an input and its features, which the lines of Python
-      in the card compare. The card knows more when RUN is the folder of a run.
+      .onnx. Beside the weights lie a card (README.md; of a file FILE.md) that says
+      how they were made, and fixture.safetensors (FILE.fixture.safetensors): an
+      input and its features, which the lines of Python in the card compare. The
+      card knows more when RUN is the folder of a run.
       """)
 
   @Argument(help: ArgumentHelp("A run's folder, or any file that --weights takes.", valueName: "run|file"))
@@ -53,6 +54,11 @@ struct ExportCommand: ParsableCommand {
       var export = try settings()
       try Runtime.setThreads(threads.threads)
       let file = try WeightsFile(at: weights)
+      for own in [file.path]
+        + (isFolder(weights) ? [weights + "/weights.safetensors", weights + "/weights-best.safetensors"] : [])
+      {
+        try requireApart(output, from: own)
+      }
       if isFolder(weights) { export.card.run = try? RunFacts(ofRunAt: weights) }
       let (opened, report) = try choice.explained { try file.open($0) }
       if out.json {
@@ -65,6 +71,11 @@ struct ExportCommand: ParsableCommand {
       }
       try show(files)
     }
+  }
+
+  private func requireApart(_ output: String, from own: String) throws {
+    guard !isFolder(output) else { return }
+    try requireWritable(output, apartFrom: [own], json: out.json)
   }
 
   private func isFolder(_ path: String) -> Bool {

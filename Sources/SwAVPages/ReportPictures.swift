@@ -8,7 +8,7 @@ import SwAVModel
 import SwAVTraining
 
 /// What the network of a run makes of pictures, before training and after it.
-struct PictureLook: Sendable {
+struct ReportPictures: Sendable {
   let source: any ImageSource
   /// Rows are pictures that could be read.
   let after: Features
@@ -16,7 +16,6 @@ struct PictureLook: Sendable {
   /// What `before` is of, in words.
   let beginning: String
   let clustering: Clustering
-  /// Whether `clustering` is of the network's own prototypes.
   let map: ImageMap
   let sheet: PictureSheet
   let accuracy: LabelledLook?
@@ -59,7 +58,7 @@ struct PictureLook: Sendable {
       try Cancellation.check()
       try progress("map of the pictures", $0, $1)
     }
-    sheet = try PictureSheet(source, samples: read, side: PictureLook.side, reading: reading) {
+    sheet = try PictureSheet(source, samples: read, side: ReportPictures.side, reading: reading) {
       try progress("small pictures", $0, read.count)
     }
     if let validation = report.validation, !validation.classNames.isEmpty {
@@ -78,7 +77,7 @@ struct PictureLook: Sendable {
         try LabelledLook($0, train: nil, val: (before, after))
       }
     }
-    crops = try PictureLook.crops(history.configuration, source)
+    crops = try ReportPictures.crops(history.configuration, source)
     (self.source, self.after, self.before) = (source, after, before)
   }
 
