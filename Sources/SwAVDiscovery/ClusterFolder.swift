@@ -12,10 +12,10 @@ public struct ClusterFolder: Sendable {
   /// Whether folders of links are made.
   public var makesLinks = true
 
-  private var imageTable: String { path + "/images.csv" }
-  private var clusterTable: String { path + "/clusters.csv" }
+  /// Where all is made before it takes the place of what an earlier call has made.
+  private var staging: String { path + "/.new" }
   /// Pictures that were written, a line each: size, and path in the folder.
-  private var writtenList: String { path + "/.written" }
+  private static let writtenList = ".written"
   /// The beginning of the names of the folders.
   private static let prefix = "cluster-"
 
@@ -67,30 +67,38 @@ public struct ClusterFolder: Sendable {
     _ clustering: Clustering, of features: Features, _ source: any ImageSource,
     progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws {
-    var (isWritten, begun) = (false, [String]())
+    let files = FileManager.default
     do {
-      // Half of them are nothing that anybody made: the same call finds the folder as this one did.
-      defer { if !isWritten { for folder in begun { try? FileManager.default.removeItem(atPath: folder) } } }
-      try removeLinks()
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+      // What was left by a process that was killed, and what is left of a call that fails.
+      try? files.removeItem(atPath: staging)
+      defer { try? files.removeItem(atPath: staging) }
+      try files.createDirectory(atPath: staging, withIntermediateDirectories: true)
       var (done, made) = (0, "")
       for cluster in clustering.living where makesLinks {
-        let folder = "\(path)/\(ClusterFolder.name(of: cluster.number, count: clustering.clusters.count))"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
-        begun.append(folder)
+        let folder = "\(staging)/\(ClusterFolder.name(of: cluster.number, count: clustering.clusters.count))"
+        try files.createDirectory(atPath: folder, withIntermediateDirectories: false)
         for (rank, row) in cluster.rows.enumerated() {
           if let file = try place(features.samples[row], of: source, in: folder, rank: rank + 1, count: cluster.size) {
-            made += "\(file.bytes) \(file.path.dropFirst(path.count + 1))\n"
+            made += "\(file.bytes) \(file.path.dropFirst(staging.count + 1))\n"
           }
           done += 1
           if done % 256 == 0 { try Cancellation.check() }
           try progress(done, features.count)
         }
       }
-      if !made.isEmpty { try made.write(toFile: writtenList, atomically: true, encoding: .utf8) }
-      try text(of: clustering, features, source).write(toFile: imageTable, atomically: true, encoding: .utf8)
-      try summary(clustering, features, source).write(toFile: clusterTable, atomically: true, encoding: .utf8)
-      isWritten = true
+      func write(_ text: String, _ name: String) throws {
+        try text.write(toFile: staging + "/" + name, atomically: true, encoding: .utf8)
+      }
+      if !made.isEmpty { try write(made, ClusterFolder.writtenList) }
+      try write(try text(of: clustering, features, source), "images.csv")
+      try write(try summary(clustering, features, source), "clusters.csv")
+      try removeLinks()
+      // The tables last: with them the folder is one of this type.
+      for name in try files.contentsOfDirectory(atPath: staging).sorted(by: { !$0.hasSuffix(".csv") && $1.hasSuffix(".csv") }) {
+        guard rename(staging + "/" + name, path + "/" + name) == 0 else {
+          throw OutputError.file(path: path + "/" + name, reason: String(cString: strerror(errno)))
+        }
+      }
     } catch let error as CocoaError {
       throw OutputError.file(path: path, reason: errorLine(error))
     }
@@ -98,7 +106,7 @@ public struct ClusterFolder: Sendable {
 
   /// What the list has, by path in the folder.
   private var written: [Substring: Int] {
-    guard let text = try? String(contentsOfFile: writtenList, encoding: .utf8) else { return [:] }
+    guard let text = try? String(contentsOfFile: path + "/" + ClusterFolder.writtenList, encoding: .utf8) else { return [:] }
     let rows = text.split(separator: "\n").compactMap { line in
       line.firstIndex(of: " ").flatMap { blank in Int(line[..<blank]).map { (line[blank...].dropFirst(), $0) } }
     }
@@ -129,7 +137,7 @@ public struct ClusterFolder: Sendable {
     for name in try ClusterFolder.names(in: path) where isFromEarlier(name, written) {
       try FileManager.default.removeItem(atPath: path + "/" + name)
     }
-    unlink(writtenList)
+    unlink(path + "/" + ClusterFolder.writtenList)
   }
 
   /// "cluster-007": as wide as the largest number, so that they stand in order.

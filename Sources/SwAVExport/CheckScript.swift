@@ -10,6 +10,9 @@ struct CheckScript {
   let expectation: String
 
   init(_ info: Network.Info, _ input: InputDescription, _ export: NetworkExport, weights: String, fixture: String) {
+    // Between the quotes of a text of Python.
+    func quoted(_ name: String) -> String { name.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") }
+    let (weights, fixture) = (quoted(weights), quoted(fixture))
     let isRounded = export.format == .onnx && export.onnx.usesIntegers
     var (language, expectation) = ("python", "These lines, run in its folder, print the relative difference: below 1e-4.")
     if isRounded {
@@ -107,7 +110,7 @@ struct CheckScript {
         PIXEL_STD: [\(levels(input.std))]
         RESNETS: {DEPTH: \(configuration.architecture.depth), STRIDE_IN_1X1: False, NUM_GROUPS: 1, WIDTH_PER_GROUP: \(base), \
       STEM_OUT_CHANNELS: \(base), RES2_OUT_CHANNELS: \(out)}
-      INPUT: {FORMAT: RGB}
+      INPUT: {FORMAT: \(configuration.channels == 1 ? "L" : "RGB")}
       """
   }
 }

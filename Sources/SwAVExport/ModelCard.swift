@@ -92,11 +92,14 @@ public struct ModelCard: Sendable {
   private static func preprocessing(_ info: Network.Info, _ input: InputDescription) -> String {
     let (size, resized) = (input.size, Int((Double(input.size) * 256 / 224).rounded()))
     func list(_ values: [Float]) -> String { values.map { "\($0)" }.joined(separator: ", ") }
-    let colour = info.configuration.channels == 3 ? "RGB" : "gray"
+    let channels = info.configuration.channels
+    let colour = channels == 3 ? "RGB" : channels == 1 ? "Gray" : "\(channels) channels"
+    // Pillow's convert("L") cuts 16 bits to 8.
+    let levels = channels == 1 ? "divided by 255 (pictures of 16 bits as they are, by 65535)" : "divided by 255"
     return """
       ## Images
 
-      \(colour), shorter side to \(resized) pixels (bilinear, antialiased, as Pillow does), centre crop of \(size), divided by 255, \
+      \(colour), shorter side to \(resized) pixels (bilinear, antialiased, as Pillow does), centre crop of \(size), \(levels), \
       mean (\(list(input.mean))), standard deviation (\(list(input.std))); [batch, channels, height, width].
       """
   }

@@ -22,6 +22,17 @@ import Testing
 
   private let end = [UInt8](repeating: 0, count: 1024)
 
+  @Test func anArchiveWithoutAnEndIsSaidToBe() throws {
+    let whole = try open(tarMember("1.jpg", [1]) + tarMember("2.jpg", [2]) + end)
+    #expect(whole.remarks.isEmpty)
+    // Cut between two members, and within the padding of one: all that is there looks sound.
+    for kept in [1024, 1024 - 100] {
+      let cut = try open(Array((tarMember("1.jpg", [1]) + tarMember("2.jpg", [2])).prefix(kept)))
+      #expect(cut.count == 1)
+      #expect(cut.remarks.map(\.text) == ["no mark at the end of x.tar: it may have been cut off"], "\(cut.remarks)")
+    }
+  }
+
   @Test func archivesThatWereJoinedAreOne() throws {
     let (first, second) = (tar([("1.jpg", [1]), ("1.cls", [0x61])]), tar([("2.jpg", [2]), ("2.cls", [0x62])]))
     for padding in [0, 512, 20 * 512] {

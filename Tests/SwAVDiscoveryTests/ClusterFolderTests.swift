@@ -22,6 +22,17 @@ import Testing
     }
     try ClusterFolder(path).write(clusters, of: images, Packed())
     #expect(FileManager.default.fileExists(atPath: path + "/clusters.csv"))
+    // And one that is stopped leaves what an earlier one has made.
+    func names() throws -> [String] { try FileManager.default.subpathsOfDirectory(atPath: path).sorted() }
+    let before = try names()
+    #expect(throws: Enough.self) {
+      try ClusterFolder(path).write(try Clustering.byKMeans(images, clusters: 1), of: images, Packed()) { done, _ in
+        if done == 4 { throw Enough() }
+      }
+    }
+    #expect(try names() == before)
+    try ClusterFolder(path).write(try Clustering.byKMeans(images, clusters: 1), of: images, Packed())
+    #expect(try names().filter { $0.hasPrefix("cluster-") && !$0.contains("/") } == ["cluster-0"])
   }
 
   @Test func whatSomebodyElsePutThereStays() throws {

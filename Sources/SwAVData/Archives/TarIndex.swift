@@ -23,6 +23,7 @@ struct TarIndex {
   private var lostHardLinks = NamedFew()
   private var lostSymbolicLinks = NamedFew()
   private var trailing = NamedFew()
+  private var withoutEnd = NamedFew()
 
   init(collectsIgnored: Bool = false, isCancelled: @escaping @Sendable () -> Bool = { false }) {
     self.isCancelled = isCancelled
@@ -46,6 +47,7 @@ struct TarIndex {
     firsts.append(names.count)
     stamps.append(FileStamp(status))
     try append(&reader)
+    if reader.hasNoEndMark { withoutEnd.add(name) }
     if reader.trailing > 0 { trailing.add("\(name): \(reader.trailing) bytes") }
   }
 
@@ -212,6 +214,12 @@ struct TarIndex {
       found.append(
         SourceRemark(
           .archive, "\(what) to nothing in the archive and \(few.count == 1 ? "is" : "are") left out: \(few.summary)"))
+    }
+    if withoutEnd.count > 0 {
+      found.append(
+        SourceRemark(
+          .archive,
+          "no mark at the end of \(withoutEnd.summary): \(withoutEnd.count == 1 ? "it" : "they") may have been cut off"))
     }
     if trailing.count > 0 {
       found.append(SourceRemark(.archive, "what follows the end of an archive and is none is left out: \(trailing.summary)"))

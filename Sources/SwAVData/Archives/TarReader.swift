@@ -34,6 +34,8 @@ struct TarReader {
   private var section = 0
   /// Bytes behind the mark of an archive's end that are no archive.
   private(set) var trailing = 0
+  /// Whether the archive ends without that mark: it may have been cut off between two members.
+  private(set) var hasNoEndMark = false
 
   private static let block = 512
   /// Several small members a read, and little more than needed where members are large.
@@ -105,6 +107,7 @@ struct TarReader {
       trailing = size - position
       position = size
     }
+    hasNoEndMark = position == start
     return nil
   }
 

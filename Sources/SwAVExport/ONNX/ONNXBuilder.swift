@@ -128,11 +128,13 @@ extension Onnx_AttributeProto {
   }
 }
 
-/// The numbers of a model that is too large for one message, in a file beside it.
+/// The numbers of a model that is too large for one message, in a file beside it. Written aside and renamed by ``close()``: a model that is
+/// there keeps its own until then.
 final class ONNXDataFile {
   /// As the model names it: without a folder.
   let name: String
   private let path: String
+  private var aside: String { path + ".partial" }
   private let handle: FileHandle
   private var length = 0
 
@@ -140,7 +142,8 @@ final class ONNXDataFile {
   init(_ path: String) throws {
     self.path = path
     name = URL(fileURLWithPath: path).lastPathComponent
-    guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path) else {
+    let aside = path + ".partial"
+    guard FileManager.default.createFile(atPath: aside, contents: nil), let handle = FileHandle(forWritingAtPath: aside) else {
       throw EngineError(code: .io, message: "cannot write \(path)")
     }
     self.handle = handle
@@ -159,5 +162,8 @@ final class ONNXDataFile {
   func close() throws {
     try handle.synchronize()
     try handle.close()
+    guard rename(aside, path) == 0 else { throw EngineError(code: .io, message: "cannot write \(path)") }
   }
+
+  deinit { unlink(aside) }
 }
