@@ -21,9 +21,10 @@ class Ballot {
   // The class with the most votes. Weights are relative to the nearest one's, so that they cannot overflow at any temperature.
   int32_t winner(const Neighbour* nearest, const int32_t* labels, const swav_knn_config& config) {
     weigh(nearest, config);
-    for (size_t i = 0; i < votes_.size(); ++i) votes_[i] = {labels[nearest[i].row], weights_[i]};
+    for (size_t i = 0; i < votes_.size(); ++i) votes_[i] = {labels[nearest[i].row], int32_t(i), weights_[i]};
     // By class, those of a class in the order of their nearness: sums are the same whatever the labels are called.
-    std::stable_sort(votes_.begin(), votes_.end(), [](const Vote& a, const Vote& b) { return a.label < b.label; });
+    std::sort(votes_.begin(), votes_.end(),
+              [](const Vote& a, const Vote& b) { return a.label != b.label ? a.label < b.label : a.place < b.place; });
     int32_t best = votes_[0].label;
     double most = -1;
     for (size_t begin = 0, end = 0; begin < votes_.size(); begin = end) {
@@ -47,7 +48,7 @@ class Ballot {
 
   std::vector<float> cosines_, shift_, weights_;
   struct Vote {
-    int32_t label;
+    int32_t label, place;
     float weight;
   };
   std::vector<Vote> votes_;

@@ -173,12 +173,11 @@ Declaration read_texts(const Reader& reader, const Metadata& metadata) {
   Declaration found;
   found.config = parse_architecture(text("architecture"));
   if (!found.config) return {};
-  const bool is_own = !text("stem").empty();
-  if (is_own) {
+  if (text("stem").empty()) {
+    found.config.reset();  // the shapes say what the network is, and these texts what its input is
+  } else {
     found.format = 1;
     found.config->stem = reader.stem(text("stem"));
-  } else {
-    found.config.reset();  // the shapes say what the network is, and these texts what its input is
   }
   found.input = default_input();
   if (!text("input_size").empty()) found.input->size = number_of<int32_t>(text("input_size")).value_or(0);

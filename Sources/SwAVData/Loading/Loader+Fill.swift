@@ -104,12 +104,8 @@ struct Filler: Sendable {
         }
         slots.note(sample: candidate, slot: slot, item: item)
         return
-      } catch let error as EngineError where error.code == .memory || error.code == .internal || error.code == .argument {
+      } catch  where endsReading(error) || (error as? EngineError)?.code == .argument {
         throw error
-      } catch let error as DataError where error.kind == .stalled {
-        throw error
-      } catch is TimedReads.Closed {
-        throw TimedReads.Closed()
       } catch {
         try bad.record(BadSample(sample: candidate, name: source.name(of: candidate), reason: "\(error)"))
       }

@@ -182,11 +182,7 @@ private struct ViewPainter: Sendable {
       var (enginePlan, recipe) = (plan.engine, recipe.engine)
       try check(swav_crop_execute(image.handle, &enginePlan, &recipe, pixels))
       return .good(contentHash(bytes))
-    } catch let error as EngineError where error.code == .memory || error.code == .internal {
-      throw error
-    } catch let error as DataError where error.kind == .stalled {
-      throw error
-    } catch let error as TimedReads.Closed {
+    } catch  where endsReading(error) {
       throw error
     } catch {
       return .bad(BadSample(sample: sample, name: source.name(of: sample), reason: "\(error)"))

@@ -36,7 +36,7 @@ extension Planner {
       for name in ["mean", "std"] { reasons[name] = Reason(text: "of the images looked at") }
     }
     for name in ["min-scale", "max-scale"] { reasons[name] = Reason(text: "two views share something from the start") }
-    let isGray = facts.color.map { $0.grayShare > 0.95 } ?? (facts.gray > 0 && facts.gray == facts.headers - facts.broken)
+    let isGray = facts.color.map { $0.grayShare > 0.95 } ?? facts.isGray
     let doublings = max(0, log2(max(1, min(images, 1e12)) / 1e6))
     configuration.jitterStrength = hundredths(min(0.5, 0.4 + 0.04 * doublings))
     configuration.grayscale = isGray ? 0 : hundredths(min(0.15, 0.1 + 0.02 * doublings))

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Glibc
 import SwAV
 import SwAVDiscovery
 
@@ -64,7 +63,7 @@ struct DedupeCommand: ParsableCommand {
       "\(kind),\(group),\(csvField(source.name(of: features.samples[row]))),\(fixed(Double(similarity), 5)),\(action)"
     }
     let groups = found.groups.enumerated().flatMap { number, group in
-      func file(_ row: Int) -> FileIdentity? { source.filePath(of: features.samples[row]).flatMap(FileIdentity.init) }
+      func file(_ row: Int) -> FileIdentity? { source.filePath(of: features.samples[row]).flatMap { FileIdentity($0) } }
       // The first row of each content, which its copies are measured by.
       var originals: [UInt64: Int] = [:]
       return group.rows.enumerated().map { place, row in
@@ -112,16 +111,5 @@ struct DedupeCommand: ParsableCommand {
     }
     for outlier in found.outliers.prefix(10) { print("  like no other: \(name(outlier.row))") }
     print(output.map { "\($0): the list; nothing was deleted" } ?? "-o FILE.csv writes the whole list; nothing was deleted")
-  }
-}
-
-/// Which file a path leads to, through links: removing a path that leads to the file that is kept would lose it.
-private struct FileIdentity: Equatable {
-  private let device: dev_t, inode: ino_t
-
-  init?(_ path: [CChar]) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    (device, inode) = (status.st_dev, status.st_ino)
   }
 }

@@ -16,9 +16,7 @@ func requireWritable(_ path: String, apartFrom inputs: [String] = [], json: Bool
   var status = stat()
   if stat(path, &status) == 0 {
     if status.st_mode & S_IFMT == S_IFDIR { throw refuse("a folder; a file is needed") }
-    for input in inputs {
-      var other = stat()
-      guard stat(input, &other) == 0, other.st_dev == status.st_dev, other.st_ino == status.st_ino else { continue }
+    if let own = FileIdentity(path), inputs.contains(where: { FileIdentity($0) == own }) {
       throw Failure(
         code: .outputInUse, message: "\(path): it is what is read, and would be lost; name another file", json: json)
     }
@@ -28,4 +26,16 @@ func requireWritable(_ path: String, apartFrom inputs: [String] = [], json: Bool
   guard descriptor >= 0 else { throw refuse(String(cString: strerror(errno))) }
   close(descriptor)
   unlink(aside)
+}
+
+/// Which file a path leads to, through links: writing or removing what another path leads to would lose it there too.
+struct FileIdentity: Equatable {
+  private let device: dev_t, inode: ino_t
+
+  /// nil where nothing is there.
+  init?(_ path: UnsafePointer<CChar>) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    (device, inode) = (status.st_dev, status.st_ino)
+  }
 }
