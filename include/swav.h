@@ -460,8 +460,10 @@ typedef enum swav_output SWAV_OF_INT {
   SWAV_OUTPUT_FEATURES = 0,   /* pooled backbone features [N][feature_dim] */
   SWAV_OUTPUT_EMBEDDINGS = 1, /* after the head, unit norm [N][dim] */
   SWAV_OUTPUT_SCORES = 2,     /* cosines with the prototypes of the first head [N][K] */
-  SWAV_OUTPUT_STAGE1 = 3,     /* the map behind layer1, its mean over the pixels [N][channels]; float32 only. Layer4's */
-  SWAV_OUTPUT_STAGE2 = 4,     /* mean is SWAV_OUTPUT_FEATURES */
+  /* The maps behind layer1, layer2 and layer3, each its mean over the pixels [N][channels]; float32 only. The mean of layer4's
+   * is SWAV_OUTPUT_FEATURES. */
+  SWAV_OUTPUT_STAGE1 = 3,
+  SWAV_OUTPUT_STAGE2 = 4,
   SWAV_OUTPUT_STAGE3 = 5,
   SWAV_OUTPUT_GRID = 6 /* the last map in four overlapping windows, a pixel smaller than it each way, averaged
                           [N][feature_dim][2][2]: 8192 numbers of a ResNet-50 */

@@ -1,4 +1,3 @@
-import Glibc
 public import SwAVData
 import SwAVEngine
 public import SwAVEvaluation
@@ -91,12 +90,16 @@ private struct GrowingIndex {
     (self.old, self.identity, self.dim) = (old, identity, dim)
     let places = Dictionary(
       (old?.names ?? []).enumerated().map { ($1 + "\0" + (old?.stamps[$0] ?? ""), $0) }, uniquingKeysWith: { a, _ in a })
-    var rest: String?
+    var all: String?
+    func identityOfAll() throws -> String {
+      let hash = try all ?? source.identity().hash
+      all = hash
+      return hash
+    }
     for sample in 0..<source.count {
       if sample % 1024 == 0 { try Cancellation.check() }
       let name = source.name(of: sample)
-      let stamp = try GrowingIndex.fileStamp(of: sample, source) ?? rest ?? source.identity().hash
-      if source.filePath(of: sample) == nil { rest = stamp }
+      let stamp = try source.fileState(of: sample) ?? identityOfAll()
       names.append(name)
       stamps.append(stamp)
       let place = places[name + "\0" + stamp]
@@ -138,13 +141,5 @@ private struct GrowingIndex {
     ImageIndex(
       network: identity, names: samples.map { names[$0] }, stamps: samples.map { stamps[$0] },
       features: try Features(dim: dim, values: values, samples: samples, contents: contents, bad: bad))
-  }
-
-  /// Size and time of a file; nil for what is none.
-  private static func fileStamp(of sample: Int, _ source: any ImageSource) throws -> String? {
-    guard let path = source.filePath(of: sample) else { return nil }
-    var status = stat()
-    guard stat(path, &status) == 0 else { return "gone" }
-    return "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
   }
 }

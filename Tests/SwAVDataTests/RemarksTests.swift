@@ -110,6 +110,8 @@ import Testing
     let mixed = try openImages([folder.path + "/good", folder.path + "/flat"])
     #expect(mixed.classObstacle == "no classes, because of \(folder.path)/flat, which has none")
     let named = try openImages([folder.path + "/good", folder.path + "/a"])
+    let completed = try openImages([folder.path + "/good/", folder.path + "/a//"])
+    #expect((0..<named.count).map(named.name) == (0..<completed.count).map(completed.name))
     #expect(named.classObstacle?.hasPrefix("\(folder.path)/a: no classes, because of contact_sheet.png") == true)
   }
 

@@ -25,12 +25,13 @@ import Testing
   }
 
   private func updated(
-    _ old: ImageIndex?, keep: (ImageIndex) throws -> Void = { _ in }, progress: (Int, Int) throws -> Void = { _, _ in }
+    _ old: ImageIndex?, for images: (any ImageSource)? = nil, keep: (ImageIndex) throws -> Void = { _ in },
+    progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> ImageIndex.Update {
     var reading = ReadingOptions()
     reading.batch = 2
     return try ImageIndex.updated(
-      old, for: source, network: network, identity: "", size: 32, reading: reading, keep: keep, progress: progress)
+      old, for: images ?? source, network: network, identity: "", size: 32, reading: reading, keep: keep, progress: progress)
   }
 
   @Test func whatWasLookedAtBeforeAnErrorIsKeptAndTheNextCallGoesOnFromThere() throws {
@@ -50,6 +51,25 @@ import Testing
     #expect(rest.kept == part?.names.count && rest.kept + rest.added == 8)
     #expect(rest.index.names == whole.index.names && rest.index.stamps == whole.index.stamps)
     #expect(rest.index.features == whole.index.features)
+  }
+
+  /// Names, sizes and labels of a file with many pictures may be the same while the pictures are others.
+  @Test func whenAFileOfManyPicturesIsReplacedAllOfThemAreLookedAtAgain() throws {
+    let path = folder.path + "/data_batch_1.bin"
+    func write(_ shade: UInt8) throws -> any ImageSource {
+      let record = [3] + [UInt8](repeating: shade, count: 3072)
+      try Data(record + record).write(to: URL(fileURLWithPath: path), options: .atomic)
+      return try openImages([path])
+    }
+    let before = try updated(nil, for: write(10)).index
+    let same = try updated(before, for: openImages([path]))
+    #expect(same.kept == 2 && same.added == 0)
+    let replaced = try write(200)
+    let after = try updated(before, for: ImageMixture([replaced, source], names: ["packed", ""]))
+    #expect(after.kept == 0 && after.dropped == 2)
+    let again = try updated(before, for: replaced)
+    #expect(again.kept == 0 && again.added == 2 && again.index.names == before.names)
+    #expect(again.index.features.contents != before.features.contents)
   }
 
   @Test func aFileHasTheSameRowsAndOneThatCannotBeWrittenLeavesNothing() throws {

@@ -68,6 +68,9 @@ public struct TarShards: ImageSource {
     return names.count > 1 ? names[index.archive(of: sample)] + "/" + member : member
   }
 
+  /// That of the archive.
+  public func fileState(of sample: Int) -> String? { index.stamps[index.archive(of: sample)].text }
+
   public func label(of sample: Int) -> Int? { classes.labels.isEmpty ? nil : Int(classes.labels[sample]) }
 
   public func bytes(of sample: Int) throws -> [UInt8] { try head(of: sample, limit: FileBytes.maximumSize) }

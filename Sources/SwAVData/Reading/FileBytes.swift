@@ -74,6 +74,15 @@ struct FileStamp: Sendable, Equatable {
     (size, seconds, nanoseconds) = (Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
   }
 
+  /// Of the file at a path, zero-terminated; nil where it cannot be looked at.
+  init?(_ path: [CChar]) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    self.init(status)
+  }
+
+  var text: String { "\(size) \(seconds).\(nanoseconds)" }
+
   /// 32 bits of it, never 0: two states of a file have the same with a probability of 2^-32.
   var fingerprint: UInt32 {
     var hash = FNV1a()

@@ -41,8 +41,8 @@ private final class SideWork<R: Sendable>: @unchecked Sendable {
 
   func wait(seconds: Double) -> Result<R, any Error>? {
     condition.withLock {
-      let end = Date(timeIntervalSinceNow: seconds)
-      while result == nil, end.timeIntervalSinceNow > 0 { _ = condition.wait(until: end) }
+      let end = Deadline(inSeconds: seconds)
+      while result == nil, !end.hasPassed { condition.wait(until: end) }
       return result
     }
   }

@@ -51,9 +51,7 @@ package final class TimedReads: Sendable {
 
   private func read(_ sample: Int, _ body: @escaping @Sendable (any ImageSource) throws -> [UInt8]) throws -> [UInt8] {
     let reader = try take(for: sample, body)
-    // Some decades: a date that is much later has no number of nanoseconds, and ends the process.
-    let limit = seconds > 0 ? min(seconds, 1e9) : 1e9
-    switch reader.wait(until: Date(timeIntervalSinceNow: limit)) {
+    switch reader.wait(until: seconds > 0 ? Deadline(inSeconds: min(seconds, 1e9)) : nil) {
     case .done(let result):
       release(reader)
       return try result.get()
@@ -72,7 +70,7 @@ package final class TimedReads: Sendable {
       defer { (state.idle, state.busy) = ([], [:]) }
       return state.idle + state.busy.values
     }
-    for reader in readers { reader.close(by: Date(timeIntervalSinceNow: TimedReads.grace)) }
+    for reader in readers { reader.close(by: Deadline(inSeconds: TimedReads.grace)) }
   }
 
   private func take(for sample: Int, _ body: @escaping @Sendable (any ImageSource) throws -> [UInt8]) throws -> Reader {
@@ -95,7 +93,7 @@ package final class TimedReads: Sendable {
       if !state.isClosed { state.idle.append(reader) }
       return state.isClosed
     }
-    if isClosed { reader.close(by: .distantPast) }
+    if isClosed { reader.close(by: Deadline(inSeconds: 0)) }
   }
 
   private func giveUp(_ reader: Reader, _ sample: Int) throws {
@@ -140,8 +138,8 @@ private final class Reader: @unchecked Sendable {
   private var job: Job?
   private var result: Result<[UInt8], any Error>?
   private var isClosed = false
-  /// When a caller stops waiting.
-  private var deadline = Date.distantFuture
+  /// When a caller stops waiting; nil: never.
+  private var deadline: Deadline?
   /// Called when an abandoned read comes back.
   private var onReturn: (@Sendable () -> Void)?
   private var isRunning = false
@@ -161,11 +159,18 @@ private final class Reader: @unchecked Sendable {
     }
   }
 
-  func wait(until deadline: Date) -> Outcome {
+  func wait(until deadline: Deadline?) -> Outcome {
     condition.withLock {
-      self.deadline = min(self.deadline, deadline)
-      while result == nil, self.deadline.timeIntervalSinceNow > 0 { _ = condition.wait(until: self.deadline) }
-      if !isClosed { self.deadline = .distantFuture }
+      hasten(to: deadline)
+      while result == nil {
+        guard let deadline = self.deadline else {
+          condition.wait()
+          continue
+        }
+        guard !deadline.hasPassed else { break }
+        condition.wait(until: deadline)
+      }
+      if !isClosed { self.deadline = nil }
       if let found = result {
         result = nil
         return .done(found)
@@ -175,11 +180,16 @@ private final class Reader: @unchecked Sendable {
   }
 
   /// Ends the thread as soon as it has nothing to do, and its caller's waiting by then.
-  func close(by time: Date) {
+  func close(by time: Deadline) {
     condition.withLock {
-      (isClosed, deadline) = (true, min(deadline, time))
+      isClosed = true
+      hasten(to: time)
       condition.broadcast()
     }
+  }
+
+  private func hasten(to time: Deadline?) {
+    if let time { deadline = min(deadline ?? time, time) }
   }
 
   /// The same, for a reader whose caller has gone: `onReturn` is called when its read comes back.

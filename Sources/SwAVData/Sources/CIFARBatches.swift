@@ -79,6 +79,8 @@ public struct CIFARBatches: ImageSource {
     return "\(files[file].split(separator: "/").last ?? "")/\(sample - firsts[file])"
   }
 
+  public func fileState(of sample: Int) -> String? { stamps[lastIndex(in: firsts, atMost: sample)].text }
+
   public func label(of sample: Int) -> Int? { Int(labels[sample]) }
 
   /// The picture as PPM.

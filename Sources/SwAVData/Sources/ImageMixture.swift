@@ -135,6 +135,11 @@ public struct ImageMixture: ImageSource {
     return sources[place.source].filePath(of: place.sample)
   }
 
+  public func fileState(of sample: Int) -> String? {
+    let place = place(of: sample)
+    return sources[place.source].fileState(of: place.sample)
+  }
+
   public func label(of sample: Int) -> Int? {
     guard !classNames.isEmpty else { return nil }
     let place = place(of: sample)

@@ -20,6 +20,10 @@ public protocol ImageSource: Sendable {
   /// The absolute path of the file that is the sample, zero-terminated, as the system takes it; nil where it is none of its own.
   func filePath(of sample: Int) -> [CChar]?
 
+  /// Size and time of the file that the sample is, or lies in: another text where its bytes may have changed since. Nil where there is no
+  /// file, or none that can be looked at any more.
+  func fileState(of sample: Int) -> String?
+
   /// Index into ``classNames``; nil where there is no label.
   func label(of sample: Int) -> Int?
 
@@ -58,6 +62,7 @@ public struct DataIdentity: Codable, Sendable, Equatable {
 
 extension ImageSource {
   public func filePath(of sample: Int) -> [CChar]? { nil }
+  public func fileState(of sample: Int) -> String? { filePath(of: sample).flatMap(FileStamp.init)?.text }
   public func label(of sample: Int) -> Int? { nil }
   public var classNames: [String] { [] }
   public var remarks: [SourceRemark] { [] }

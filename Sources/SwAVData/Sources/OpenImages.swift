@@ -76,8 +76,10 @@ private func open(
   if paths.count == 1 { return try open(paths[0], listings[0], isCancelled) }
   var sources: [any ImageSource] = []
   for (path, listing) in zip(paths, listings) { sources.append(try open(path, listing, isCancelled)) }
-  // A picture's name is its path.
-  let names = zip(paths, sources).map { path, source in (source as? ImageList)?.isPicture == true ? "" : path }
+  // A picture's name is its path. A shell's completion ends the name of a folder in a slash: the same folder.
+  let names = zip(paths, sources).map { path, source in
+    (source as? ImageList)?.isPicture == true ? "" : String(path.reversed().drop { $0 == "/" }.reversed())
+  }
   return try ImageMixture(sources, names: names)
 }
 

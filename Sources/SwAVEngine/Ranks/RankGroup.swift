@@ -18,6 +18,8 @@ public final class RankGroup: @unchecked Sendable {
   private let bridge: CommunicatorBridge?
   private let exitCode: @Sendable (any Error) -> Int32
   private let agreed = Atomic<Bool>(false)
+  /// How many failures all ranks have agreed on.
+  private let failures = Atomic<Int>(0)
   private let stopped = Mutex<RankFailure?>(nil)
 
   public var isRoot: Bool { rank == 0 }
@@ -113,14 +115,21 @@ extension RankGroup {
   }
 
   /// Does something on this rank; where that fails on any, it fails on all: where it did with what was thrown, elsewhere with a
-  /// ``RankFailure`` of the first such rank, or called off where it was that. Collective.
+  /// ``RankFailure`` of the first such rank, or called off where it was that. Collective. `body` may agree on parts of itself: one that
+  /// fails before or between them fails what the others agree on next, whichever part that is.
   public func agree<R>(_ body: () throws -> R) throws -> R {
+    let before = failures.load(ordering: .relaxed)
     let own = Result(catching: body)
     var failure: RankFailure?
-    if case .failure(let error) = own { failure = describe(error) }
+    if case .failure(let error) = own {
+      // Agreed on inside of `body`: everybody has it, and some may have been out here already and gone.
+      if isOver, failures.load(ordering: .relaxed) != before { throw error }
+      failure = describe(error)
+    }
     let all = try gather(failure)
     guard let first = all.compactMap({ $0 }).first else { return try own.get() }
     end()
+    failures.add(1, ordering: .relaxed)
     if first.isCalledOff { stopped.withLock { $0 = first } }
     return try own.flatMap { _ in .failure(elsewhere(first)) }.get()
   }

@@ -82,9 +82,12 @@ struct ExploreCommand: ParsableCommand {
       }
       body = [UInt8](data)
     }
-    let found = explorer.answer(
-      Explorer.Request(
-        method: request.method.rawValue, path: request.path, host: request.headers[.host] ?? "", body: body))
+    let asked = Explorer.Request(
+      method: request.method.rawValue, path: request.path, host: request.headers[.host] ?? "", body: body)
+    // Computes and reads files, which would hold up a thread that Swift's tasks share.
+    let found = await withCheckedContinuation { continuation in
+      DispatchQueue.global().async { continuation.resume(returning: explorer.answer(asked)) }
+    }
     var headers: HTTPHeaders = [.contentType: found.type]
     for (name, value) in found.headers { headers[HTTPHeader(name)] = value }
     return HTTPResponse(
