@@ -227,7 +227,7 @@ typedef struct swav_recipe {
   swav_crop_group groups[SWAV_MAX_GROUPS];
   int32_t group_count;
   int32_t channels;             /* 1 or 3; hue, saturation and grayscale need 3 and are skipped for 1 */
-  float min_aspect, max_aspect; /* width / height, log-uniform */
+  float min_aspect, max_aspect; /* width / height, log-uniform; above 1e-6, below 1e6 */
   float flip_probability;
   float jitter_probability;
   float brightness, contrast, saturation; /* strengths 0..100: factors U(max(0, 1-s), 1+s) */
@@ -470,7 +470,8 @@ typedef enum swav_output SWAV_OF_INT {
 } swav_output;
 
 /* Inference with running batch-norm statistics, which are folded into the weights. images [count][height][width][channels],
- * normalised, 0 to 2^31 - 1 of them, SWAV_MIN_SIDE to SWAV_MAX_SIDE pixels a side. */
+ * normalised, 0 to 2^31 - 1 of them, SWAV_MIN_SIDE to SWAV_MAX_SIDE pixels a side. After a failure the result of this and of
+ * the functions below is undefined. */
 swav_status swav_network_embed(swav_network *network, swav_output output, const float *images, int64_t count, int32_t height,
                                int32_t width, float *result);
 
@@ -697,8 +698,10 @@ swav_status swav_mpi_watch(double seconds, void (*late)(void *context, double wa
 void swav_mpi_abort(int32_t exit_code);
 
 typedef struct swav_group_config {
-  bool fast;          /* sums as the transport makes them: other roundings with other numbers of ranks, or hosts */
-  int32_t norm_ranks; /* neighbouring parts (ranks) that share batch-norm statistics; 0: all, 1: each has its own */
+  bool fast; /* sums as the transport makes them: other roundings with other numbers of ranks, or hosts */
+  /* Neighbouring parts (ranks) that share batch-norm statistics; 0: all, 1: each has its own. Running statistics are those of a
+   * rank's first part; a checkpoint has rank 0's. */
+  int32_t norm_ranks;
   /* Parts that the batch is cut into, a multiple of the number of ranks; 0: one a rank. Every sum over the batch is one over
    * parts, in their order: as many parts give the same bits on any number of ranks, where sums are not fast. A rank computes
    * its parts side by side, each with gradients and activations of its own. */
@@ -731,7 +734,7 @@ typedef struct swav_memory_plan {
   int64_t workspace; /* packed weights, partial sums, scores, codes */
   int64_t queue;
   int64_t scratch; /* of the worker threads, at their number when the trainer was created */
-  int64_t total;
+  int64_t total;   /* where several ranks train, messages take up to 32 MiB beside it */
 } swav_memory_plan;
 
 swav_status swav_trainer_memory(const swav_trainer *trainer, swav_memory_plan *plan);
@@ -846,7 +849,7 @@ swav_status swav_trainer_save_step(const swav_trainer *trainer, const swav_step_
                                    const char *note);
 
 /* Restores the state of such a file, which fails as swav_trainer_load does, and makes its step: status, message and report are
- * those of the first time, to the bit with the same instruction set. */
+ * those of the first time, to the bit with the same instruction set. One that is called off leaves the state of the file. */
 swav_status swav_trainer_replay(swav_trainer *trainer, const char *path, swav_step_report *report);
 
 /* Who wrote a checkpoint. */
@@ -938,7 +941,8 @@ swav_kmeans_config swav_kmeans_config_default(void);
 /* k-means: rows [count][dim] -> centres [clusters][dim] and assignment [count], the nearest centre of each row by Euclid;
  * *inertia (may be NULL): the sum of the squared distances to them. Same arguments, same result. Where there are fewer
  * different rows than clusters, some clusters are empty. config may be NULL for the default. SWAV_ERROR_NUMERIC when a row is
- * not finite; nothing is written then. */
+ * not finite, and nothing is written then, or when distances are beyond a float. After any other failure centres and
+ * assignment are undefined. */
 swav_status swav_kmeans(const float *rows, int64_t count, int64_t dim, const swav_kmeans_config *config, float *centres,
                         int32_t *assignment, double *inertia);
 
@@ -954,7 +958,7 @@ swav_linear_config swav_linear_config_default(void);
 
 /* Multinomial logistic regression on standardised features by L-BFGS: minimises mean cross-entropy + penalty * |W|^2. features
  * [count][dim], labels [count] in 0..classes-1 -> weights [classes][dim + 1], for raw features, bias last. Keeps a copy of the
- * features meanwhile. config may be NULL for the default. */
+ * features meanwhile. config may be NULL for the default. SWAV_ERROR_NUMERIC also when a weight is beyond a float. */
 swav_status swav_linear_fit(const float *features, const int32_t *labels, int64_t count, int64_t dim, int32_t classes,
                             const swav_linear_config *config, float *weights);
 

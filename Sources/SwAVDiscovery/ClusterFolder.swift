@@ -90,8 +90,8 @@ public struct ClusterFolder: Sendable {
         try text.write(toFile: staging + "/" + name, atomically: true, encoding: .utf8)
       }
       if !made.isEmpty { try write(made, ClusterFolder.writtenList) }
-      try write(try text(of: clustering, features, source), "images.csv")
-      try write(try summary(clustering, features, source), "clusters.csv")
+      try write(text(of: clustering, features, source), "images.csv")
+      try write(summary(clustering, features, source), "clusters.csv")
       try removeLinks()
       // The tables last: with them the folder is one of this type.
       for name in try files.contentsOfDirectory(atPath: staging).sorted(by: { !$0.hasSuffix(".csv") && $1.hasSuffix(".csv") }) {

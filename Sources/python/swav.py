@@ -70,7 +70,7 @@ class Network:
         options = LoadOptions(prefix.encode() if prefix else None, not head, not head)
         handle, report = c_void_p(), LoadReport()
         call("swav_network_open", os.fsencode(path), byref(options), byref(handle), byref(report))
-        return cls(handle, report.summary.decode())
+        return cls(handle, report.summary.decode(errors="replace"))
 
     @classmethod
     def create(cls, depth=50, seed=0, **settings):
@@ -236,6 +236,8 @@ class Trainer:
         if isinstance(images[0], np.ndarray):
             if [view.shape for view in images] != [group.shape for group in self._crops]:
                 raise ValueError(f"views have the shapes {[v.shape for v in images]}; {[g.shape for g in self._crops]} are needed")
+            if not all(np.issubdtype(view.dtype, np.floating) for view in images):
+                raise TypeError(f"views are {[str(v.dtype) for v in images]}; normalised floats are needed")
             for group, views in zip(self._crops, images):
                 group[...] = views
         else:
@@ -250,14 +252,21 @@ class Trainer:
         text = json.dumps({"note": note, "seed": self._seed, "shown": self._shown})
         call("swav_trainer_save", self._handle, os.fsencode(path), text.encode())
 
+    @staticmethod
+    def _note(path):
+        size = c_size_t()
+        library().swav_checkpoint_note(path, None, 0, byref(size))  # says how long it is
+        text = create_string_buffer(size.value + 1)
+        call("swav_checkpoint_note", path, text, len(text), byref(size))
+        return text.value
+
     def load(self, path):
         """Goes on from a checkpoint of the same settings, with views as if there had been no break; returns its note."""
+        note = self._note(os.fsencode(path))
         call("swav_trainer_load", self._handle, os.fsencode(path), None)
-        text, size = create_string_buffer(1 << 20), c_size_t()
-        call("swav_checkpoint_note", os.fsencode(path), text, len(text), byref(size))
         try:
-            state = json.loads(text.value)
+            state = json.loads(note)
             self._seed, self._shown = int(state["seed"]), int(state["shown"])
             return state["note"]
         except (ValueError, TypeError, KeyError):  # not written here: its views begin with the first
-            return text.value.decode(errors="replace")
+            return note.decode(errors="replace")

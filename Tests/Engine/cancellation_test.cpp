@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "base/status.h"
+#include "classifier_bench.h"
 #include "training_bench.h"
 
 using namespace swav;
@@ -123,17 +124,13 @@ TEST_CASE("a flag is looked at by calls of the thread that watches it only, and 
   delete bench;
 }
 
-TEST_CASE("a step that is called off at any moment leaves all state as it was") {
-  TrainingBench bench(small_network(), training()), untroubled(small_network(), training());
-  for (uint64_t t = 0; t < 3; ++t) {
-    bench.step(t);
-    untroubled.step(t);
-  }
+// Makes a step that is called off later and later, until that comes too late: the first time before it begins. After each
+// `before` has to hold again; how often it was called off.
+template <class State, class Step>
+int call_off(const State& state, const Step& step) {
   int called_off = 0;
-  bool finished = false;
-  // Later and later, until one comes too late; the flag that is set before the call is the earliest.
-  for (int64_t wait = 0; !finished && wait < 10000000; wait = wait * 5 / 4 + 20) {
-    const State before = state_of(bench.network);
+  for (int64_t wait = 0; wait < 10000000; wait = wait * 5 / 4 + 20) {
+    const auto before = state();
     Watched watched;
     std::thread other;
     if (wait == 0) {
@@ -144,23 +141,71 @@ TEST_CASE("a step that is called off at any moment leaves all state as it was") 
         set(watched.flag);
       });
     }
-    const swav_status status = bench.step_on(bench.crops(3));
+    const swav_status status = step();
     if (other.joinable()) other.join();
-    finished = status == SWAV_OK;
-    if (finished) break;
+    if (status == SWAV_OK) return called_off;
     REQUIRE(status == SWAV_ERROR_CANCELLED);
     ++called_off;
-    CHECK(state_of(bench.network) == before);
+    CHECK(state() == before);
   }
-  CHECK(finished);
-  CHECK(called_off >= 1);
-  untroubled.step(3);
-  // Optimiser and queue as well: they show in what comes after.
-  for (uint64_t t = 4; t < 6; ++t) {
-    bench.step(t);
-    untroubled.step(t);
+  FAIL("it never came to its end");
+  return called_off;
+}
+
+TEST_CASE("a step that is called off at any moment leaves all state as it was") {
+  for (const int32_t micro_batch : {0, 2}) {
+    CAPTURE(micro_batch);
+    swav_trainer_config config = training();
+    config.micro_batch = micro_batch;
+    TrainingBench bench(small_network(), config), untroubled(small_network(), config);
+    for (uint64_t t = 0; t < 3; ++t) {
+      bench.step(t);
+      untroubled.step(t);
+    }
+    CHECK(call_off([&] { return state_of(bench.network); }, [&] { return bench.step_on(bench.crops(3)); }) >= 1);
+    untroubled.step(3);
+    // Optimiser and queue as well: they show in what comes after.
+    for (uint64_t t = 4; t < 6; ++t) {
+      bench.step(t);
+      untroubled.step(t);
+    }
+    CHECK(state_of(bench.network) == state_of(untroubled.network));
   }
+}
+
+TEST_CASE("a step of a classifier that is called off at any moment leaves all state as it was") {
+  const swav_network_config network_config = small_network();
+  ClassifierBench bench(&network_config, small_classifier()), untroubled(&network_config, small_classifier());
+  bench.step(0);
+  untroubled.step(0);
+  const auto state = [&] { return std::make_pair(state_of(bench.network), bench.weights()); };
+  CHECK(call_off(state, [&] { return bench.step_on(bench.values(1), bench.labels(1), 0.05, 0.1); }) >= 1);
+  untroubled.step(1);
+  bench.step(2);
+  untroubled.step(2);
   CHECK(state_of(bench.network) == state_of(untroubled.network));
+  CHECK(bench.weights() == untroubled.weights());
+}
+
+TEST_CASE("a step in a group is not called off: others would wait") {
+  const swav_network_config network_config = small_network();
+  const swav_trainer_config config = small_training();
+  swav_network* network = nullptr;
+  swav_trainer* trainer = nullptr;
+  REQUIRE(swav_network_create(&network_config, 1, &network) == SWAV_OK);
+  swav_group_config group = swav_group_config_default();
+  group.parts = 2;
+  REQUIRE_MESSAGE(swav_trainer_create_in_group(network, &config, nullptr, &group, &trainer) == SWAV_OK, swav_error_message());
+  const TrainingBench shapes(network_config, config);
+  const std::vector<Floats> crops = shapes.crops(0);
+  const float* pointers[] = {crops[0].data(), crops[1].data()};
+  const swav_step_input input{pointers, 0.1, false, false, true};
+  swav_step_report report;
+  Watched watched;
+  set(watched.flag);
+  CHECK_MESSAGE(swav_trainer_step(trainer, &input, &report) == SWAV_OK, swav_error_message());
+  swav_trainer_destroy(trainer);
+  swav_network_destroy(network);
 }
 
 TEST_CASE("a call that waits for its turn is called off as well") {

@@ -356,3 +356,14 @@ TEST_CASE("the plan of a classifier says what its parts take, and a batch that d
   CHECK(swav_classifier_create(bench.network, &large, &none) == SWAV_ERROR_MEMORY);
   CHECK(none == nullptr);
 }
+
+TEST_CASE("images whose variance no float says end the step, and the network stays as it was") {
+  const swav_network_config network_config = small_network();
+  ClassifierBench bench(&network_config, small_classifier());
+  bench.step(0);
+  const State before = state_of(bench.network);
+  Floats values = bench.values(1);
+  values[7] = 1e22f;
+  CHECK(bench.step_on(values, bench.labels(1), 0.05, 0.1) == SWAV_ERROR_NUMERIC);
+  CHECK(state_of(bench.network) == before);
+}

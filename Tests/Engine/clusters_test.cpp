@@ -262,3 +262,38 @@ TEST_CASE("fewer different rows than clusters leave clusters empty") {
   CHECK(found.inertia == 0);
   CHECK(std::set<int32_t>(found.assignment.begin(), found.assignment.end()).size() == 3);
 }
+
+TEST_CASE("k-means tells groups apart that are far from 0, beside which they differ little") {
+  constexpr int64_t count = 2000, dim = 8;
+  const Floats noise = unit_vectors(3, count, dim);
+  Floats rows;
+  for (int64_t i = 0; i < count * dim; ++i)
+    rows.push_back(float(1000 + 0.01 * double(noise[size_t(i)]) + (i < count * dim / 2 ? 0 : 0.1)));
+  const Clusters found = kmeans(rows, dim, 2, 1);
+  for (int64_t n = 0; n < count; ++n) CHECK((found.assignment[size_t(n)] == found.assignment[0]) == (n < count / 2));
+}
+
+TEST_CASE("centres of unit norm are so for rows of any norm, also those that have no rows of their own") {
+  Floats rows;
+  for (int i = 0; i < 30; ++i) rows.insert(rows.end(), {float(3 + i % 2), float(7 * (i % 2))});
+  rows.insert(rows.end(), {0, 0});
+  swav_kmeans_config config = swav_kmeans_config_default();
+  config.clusters = 5;
+  config.unit_centres = true;
+  Floats centres(10);
+  std::vector<int32_t> assignment(31);
+  REQUIRE(swav_kmeans(rows.data(), 31, 2, &config, centres.data(), assignment.data(), nullptr) == SWAV_OK);
+  for (size_t k = 0; k < 5; ++k) {
+    const double norm = std::hypot(double(centres[2 * k]), double(centres[2 * k + 1]));
+    CHECK((norm == 0 || std::abs(norm - 1) <= 2 * double(FLT_EPSILON)));
+  }
+}
+
+TEST_CASE("rows so large that no float says their distances are an error") {
+  const Floats rows = {1e25f, 0, -1e25f, 0, 0, 1e25f, 0, -1e25f};
+  swav_kmeans_config config = swav_kmeans_config_default();
+  config.clusters = 2;
+  Floats centres(4);
+  std::vector<int32_t> assignment(4);
+  CHECK(swav_kmeans(rows.data(), 4, 2, &config, centres.data(), assignment.data(), nullptr) == SWAV_ERROR_NUMERIC);
+}

@@ -343,6 +343,11 @@ TEST_CASE("evaluation refuses what its comments exclude, naming the value") {
     const swav_linear_config config{penalty, iterations, nullptr, nullptr};
     return swav_linear_fit(x.data(), labels, count, 2, 2, &config, weights.data());
   };
+  const Floats small = {1e-40f, 2e-40f, 3e-40f, 1e-40f};
+  weights.assign(6, 7);
+  CHECK(message(swav_linear_fit(small.data(), labels, 2, 2, 2, nullptr, weights.data()), SWAV_ERROR_NUMERIC)
+            .find("a weight is beyond what a float can say") == 0);
+  CHECK(weights == Floats(6, 7));
   CHECK(message(classify(wrong, x, 1, 0.07f), SWAV_ERROR_ARGUMENT) == "label 1 is 2; 0 to 1 is allowed");
   CHECK(message(classify(labels, x, 0, 0.07f), SWAV_ERROR_ARGUMENT) == "neighbours are 0; at least 1 is needed");
   CHECK(message(classify(labels, x, 1, 0), SWAV_ERROR_ARGUMENT) == "temperature is 0; a number above 0 is needed");

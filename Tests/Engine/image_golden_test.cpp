@@ -210,3 +210,25 @@ TEST_CASE("transparency is dropped by default and laid over a background when on
     }
   }
 }
+
+TEST_CASE("gray over a coloured background is as bright as the same picture in colour") {
+  swav_decode_options options = default_decode_options();
+  options.background[0] = 1;
+  options.background[1] = 0;
+  options.background[2] = 0.25f;
+  for (const char* name : {"formats/gray_alpha.png", "formats/gray_alpha.tif"}) {
+    const auto bytes = test_data::read_file(fixtures + name);
+    Image gray, color;
+    options.channels = 1;
+    decode(bytes.data(), bytes.size(), options, gray);
+    options.channels = 3;
+    decode(bytes.data(), bytes.size(), options, color);
+    for (int y = 0; y < gray.height(); ++y) {
+      for (int x = 0; x < gray.width(); ++x) {
+        const uint8_t* c = color.row<uint8_t>(y) + 3 * x;
+        // Luminance of what was laid over and rounded, or of the background, rounded, before.
+        CHECK(std::abs(gray.row<uint8_t>(y)[x] - (0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2])) <= 1.5);
+      }
+    }
+  }
+}

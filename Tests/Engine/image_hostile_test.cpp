@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "image/decode.h"
 #include "image/heif_library.h"
+#include "jpeg_samples.h"
 #include "test_data.h"
 
 using namespace swav;
@@ -50,11 +51,11 @@ struct Entry {
   uint32_t value;
 };
 
-// A little-endian TIFF: 64 bytes of data at 8, then a directory of numbers of 32 bits, whose end points to `next`.
-Bytes tiff(const std::vector<Entry>& entries, uint32_t next = 0) {
-  const uint8_t head[] = {'I', 'I', 42, 0, 72, 0, 0, 0};
-  Bytes bytes(72, 0x55);
-  std::copy(std::begin(head), std::end(head), bytes.begin());
+// A little-endian TIFF: data at 8, an even number of bytes, then a directory of numbers of 32 bits, whose end points to `next`.
+Bytes tiff(const std::vector<Entry>& entries, uint32_t next = 0, const Bytes& data = Bytes(64, 0x55)) {
+  Bytes bytes = {'I', 'I', 42, 0};
+  put(bytes, uint32_t(8 + data.size()), 4);
+  bytes.insert(bytes.end(), data.begin(), data.end());
   put(bytes, uint32_t(entries.size()), 2);
   for (const Entry& entry : entries) {
     put(bytes, entry.tag, 2);
@@ -121,6 +122,63 @@ TEST_CASE("a TIFF of YCbCr is turned once, as its orientation says") {
 TEST_CASE("a small TIFF of plain strips or tiles decodes, and so do the twins of hostile ones below") {
   CHECK(decoded(tiff(strips(8, 8))).status == SWAV_OK);
   CHECK(decoded(tiff(tiles(8, 4, 16, 4))).status == SWAV_OK);
+}
+
+TEST_CASE(
+    "a TIFF whose JPEG is smaller than its strip or tile, or ends early, is damaged; what was decoded before is not in it") {
+  const Bytes white(64 * 64, 0xff), gray = jpeg_samples::picture(64, 64, 1);
+  const auto jpeg = [&](const Bytes& samples, int width, int height) {
+    Bytes bytes = jpeg_samples::encode({"gray", 1}, samples.data(), width, height);
+    bytes.resize((bytes.size() + 1) / 2 * 2);
+    return bytes;
+  };
+  const auto of = [](const Bytes& data, bool tiled) {
+    const auto size = uint32_t(data.size());
+    if (!tiled)
+      return tiff({{256, 64}, {257, 64}, {258, 8}, {259, 7}, {262, 1}, {273, 8}, {277, 1}, {278, 64}, {279, size}}, 0, data);
+    return tiff({{256, 64}, {257, 64}, {258, 8}, {259, 7}, {262, 1}, {277, 1}, {322, 64}, {323, 64}, {324, 8}, {325, size}}, 0,
+                data);
+  };
+  const Bytes whole = jpeg(gray, 64, 64);
+  for (const bool tiled : {false, true}) {
+    CAPTURE(tiled);
+    CHECK(decoded(of(jpeg(white, 64, 64), tiled)).status == SWAV_OK);
+    CHECK(decoded(of(whole, tiled)).status == SWAV_OK);
+    for (const auto& [width, height] : {std::pair(16, 64), {64, 16}, {16, 16}})
+      CHECK(decoded(of(jpeg(white, width, height), tiled)).status == SWAV_ERROR_FORMAT);
+    const Outcome early = decoded(of(Bytes(whole.begin(), whole.begin() + int64_t(whole.size() / 4 * 2)), tiled));
+    CHECK(early.status == SWAV_ERROR_FORMAT);
+    CHECK_MESSAGE(early.message.find("remature end") != std::string::npos, early.message);
+  }
+}
+
+TEST_CASE("fax lines that end early are of this picture alone") {
+  // White: a row of zeros. The data of one tile end in its first code.
+  const auto of = [](uint8_t byte) {
+    return tiff({{256, 64}, {257, 64}, {258, 1}, {259, 4}, {262, 0}, {277, 1}, {322, 64}, {323, 64}, {324, 8}, {325, 2}}, 0,
+                Bytes(2, byte));
+  };
+  const auto samples = [&](const Bytes& bytes) {
+    Image image;
+    Bytes found;
+    try {
+      decode(bytes.data(), bytes.size(), default_decode_options(), image);
+    } catch (const Error&) {
+      return found;
+    }
+    for (int y = 0; y < image.height(); ++y) found.insert(found.end(), image.row<uint8_t>(y), image.row<uint8_t>(y) + 64);
+    return found;
+  };
+  const Bytes first = samples(of(0xff));
+  for (const uint8_t other : {0x55, 0xaa}) {
+    // Another picture leaves its bytes in the memory of this thread.
+    Bytes plain(64 * 64, other);
+    CHECK(decoded(
+              tiff({{256, 64}, {257, 64}, {258, 8}, {259, 1}, {262, 1}, {277, 1}, {322, 64}, {323, 64}, {324, 8}, {325, 4096}},
+                   0, plain))
+              .status == SWAV_OK);
+    CHECK(samples(of(0xff)) == first);
+  }
 }
 
 TEST_CASE("a TIFF that claims more pixels than allowed is refused by its size, and one that lacks them by its data") {

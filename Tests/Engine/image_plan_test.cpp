@@ -160,6 +160,7 @@ TEST_CASE("a bad recipe is refused by the name of its field") {
   refused("groups[0]", [](swav_recipe& r) { r.groups[0].min_scale = 0; });
   refused("channels", [](swav_recipe& r) { r.channels = 2; });
   refused("aspect", [](swav_recipe& r) { r.min_aspect = NAN; });
+  refused("aspect", [](swav_recipe& r) { r.min_aspect = r.max_aspect = 1e-30f; });
   refused("flip_probability", [](swav_recipe& r) { r.flip_probability = 1.5f; });
   refused("hue", [](swav_recipe& r) { r.hue = 0.6f; });
   refused("sigma", [](swav_recipe& r) { r.max_sigma = 0; });

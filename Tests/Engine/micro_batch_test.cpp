@@ -4,6 +4,7 @@
 
 #include "rank_share.h"
 #include "training_bench.h"
+#include "worse.h"
 
 using namespace swav;
 using namespace swav::test;
@@ -58,7 +59,7 @@ double distance(const Gradients& a, const Gradients& b) {
       difference += std::pow(double(a.at(name)[i]) - double(values[i]), 2);
       square += std::pow(double(values[i]), 2);
     }
-    if (square > 1e-12) largest = std::max(largest, std::sqrt(difference / square));
+    if (!(square <= 1e-12)) largest = worse(largest, std::sqrt(difference / square));
   }
   return largest;
 }

@@ -1,11 +1,13 @@
 // What a network is (parameter totals, names, shapes, initialisation) and what it computes in inference.
 #include <cfloat>
 #include <cmath>
+#include <set>
 #include <string>
 #include <thread>
 
 #include "network_twin.h"
 #include "training_bench.h"
+#include "worse.h"
 
 using namespace swav;
 using namespace swav::test;
@@ -208,7 +210,7 @@ TEST_CASE("inference is the network in double with running statistics, for both 
     const auto close = [](const Floats& ours, const Doubles& exact) {
       double largest = 0, error = 0;
       for (double v : exact) largest = std::max(largest, std::abs(v));
-      for (size_t i = 0; i < ours.size(); ++i) error = std::max(error, std::abs(double(ours[i]) - exact[i]));
+      for (size_t i = 0; i < ours.size(); ++i) error = worse(error, std::abs(double(ours[i]) - exact[i]));
       CHECK(error <= 53 * 4 * FLT_EPSILON * largest);  // at most 53 layers, a few roundings each
     };
     close(embed(handle.network, SWAV_OUTPUT_FEATURES, images, count, size, dim), features);
@@ -239,6 +241,12 @@ TEST_CASE("in eval mode an image's embedding does not depend on the images aroun
 
 TEST_CASE("embedding encoded bytes is decoding, the centre crop, normalising as the network says, and embedding") {
   Handle handle(small_network());
+  const struct {
+    decltype(&swav_network_embed) images;
+    decltype(&swav_network_embed_bytes) bytes;
+  } precisions[] = {{swav_network_embed, swav_network_embed_bytes},
+                    {swav_network_embed_bfloat16, swav_network_embed_bytes_bfloat16},
+                    {swav_network_embed_int8, swav_network_embed_bytes_int8}};
   const swav_input_description input{24, {0.1f, 0.2f, 0.3f, 0}, {0.4f, 0.5f, 0.6f, 0}};
   REQUIRE(swav_network_describe_input(handle.network, &input) == SWAV_OK);
   std::vector<uint8_t> samples(50 * 37 * 3), bytes(20000);
@@ -253,11 +261,18 @@ TEST_CASE("embedding encoded bytes is decoding, the centre crop, normalising as 
   for (int32_t side : {0, 16}) {  // 0: the network's own size
     const int32_t expected_side = side == 0 ? 24 : side;
     REQUIRE(swav_crop_plan_centre(expected_side, 50, 37, &plan) == SWAV_OK);
-    Floats pixels(size_t(expected_side * expected_side * 3)), result(8);
+    Floats pixels(size_t(expected_side * expected_side * 3)), result(8), expected(8);
     REQUIRE(swav_crop_execute(image, &plan, &recipe, pixels.data()) == SWAV_OK);
-    REQUIRE(swav_network_embed_bytes(handle.network, bytes.data(), size, side, SWAV_OUTPUT_EMBEDDINGS, result.data()) ==
-            SWAV_OK);
-    CHECK(result == embed(handle.network, SWAV_OUTPUT_EMBEDDINGS, pixels, 1, expected_side, 8));
+    REQUIRE(swav_network_calibrate(handle.network, pixels.data(), 1, expected_side, expected_side) == SWAV_OK);
+    std::set<Floats> found;
+    for (const auto& of : precisions) {
+      REQUIRE(of.bytes(handle.network, bytes.data(), size, side, SWAV_OUTPUT_EMBEDDINGS, result.data()) == SWAV_OK);
+      REQUIRE(of.images(handle.network, SWAV_OUTPUT_EMBEDDINGS, pixels.data(), 1, expected_side, expected_side,
+                        expected.data()) == SWAV_OK);
+      CHECK(result == expected);
+      found.insert(result);
+    }
+    CHECK(found.size() == 3);  // each in its own precision
   }
   swav_image_destroy(image);
   Floats untouched(8, 3.0f);

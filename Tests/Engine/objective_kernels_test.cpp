@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "kernels/kernels.h"
+#include "worse.h"
 
 using namespace swav;
 
@@ -237,7 +238,7 @@ TEST_CASE("momentum_step and adam_step equal their formulas") {
     for (size_t i = 0; i < size_t(n); ++i) {
       const double expected = double(f[0]) * double(p0[i]) - step(i);
       const double scale = 2 + double(f[1]) * 2 / (std::sqrt(second(i)) * double(f[6]) + double(f[7]));
-      error = std::max(error, std::abs(double(p[i]) - expected) / scale);
+      error = worse(error, std::abs(double(p[i]) - expected) / scale);
     }
     CHECK(error < 8 * eps);
     check_guards(p, n);

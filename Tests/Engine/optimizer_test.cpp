@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "optim/optimizer.h"
 #include "score_samples.h"
+#include "worse.h"
 
 using namespace swav;
 using namespace swav::test;
@@ -118,8 +119,7 @@ TEST_CASE("ten steps of each rule equal the formulas in double") {
         step(optimizer, rate);
       }
       double worst = 0;
-      for (size_t i = 0; i < size_t(count); ++i)
-        worst = std::max(worst, std::abs(double(tensors.value[0][i]) - reference.p[i]));
+      for (size_t i = 0; i < size_t(count); ++i) worst = worse(worst, std::abs(double(tensors.value[0][i]) - reference.p[i]));
       // Per step the value is rounded once and the increment has a few eps; values stay under 8, increments sum to less than 8.
       CHECK(worst < 10 * 8 * double(FLT_EPSILON));
     }

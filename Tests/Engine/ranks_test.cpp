@@ -9,6 +9,7 @@
 #include "rank_share.h"
 #include "thread_group.h"
 #include "training_bench.h"
+#include "worse.h"
 
 using namespace swav;
 using namespace swav::test;
@@ -87,7 +88,7 @@ double distance(const std::map<std::string, Floats>& a, const std::map<std::stri
       difference += std::pow(double(a.at(name)[i]) - double(values[i]), 2);
       norm += std::pow(double(values[i]), 2);
     }
-    if (norm > 0) largest = std::max(largest, std::sqrt(difference / norm));
+    if (!(norm <= 0)) largest = worse(largest, std::sqrt(difference / norm));
   }
   return largest;
 }

@@ -1,5 +1,9 @@
 // The safetensors format byte for byte, number types, and what is refused.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cmath>
+#include <fstream>
 #include <cstring>
 #include <limits>
 
@@ -136,4 +140,65 @@ TEST_CASE("a file that is no safetensors file, or lies about itself, is refused 
   CHECK(entry("7") == ": tensor t: its header entry is damaged");
   CHECK(entry("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}") ==
         " holds no ResNet: its 1 tensors have no names as conv1.weight and layer1.0.conv1.weight");
+}
+
+TEST_CASE("numbers that lie apart in a large file are those at their places, whatever the order of their axes") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "large.safetensors";
+  constexpr int64_t count = int64_t{5} << 20;  // 20 MiB: more than is read at once
+  std::vector<float> values(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) values[size_t(i)] = float(i);
+  write_safetensors(path, {{"all", DataType::f32, {count}, values.data()}}, {});
+  const TensorFile file(path);
+  StoredTensor view = *file.find("all");
+  const int64_t offset = view.offset;
+  const auto check = [&](const std::vector<int64_t>& shape, const std::vector<int64_t>& strides, int64_t first) {
+    CAPTURE(shape.size());
+    CAPTURE(strides[0]);
+    view.shape = shape, view.strides = strides, view.offset = offset + 4 * first;
+    std::vector<float> found(static_cast<size_t>(view.count()), -1);
+    std::vector<double> wide(found.size(), -1);
+    file.read(view, found.data());
+    file.read(view, wide.data());
+    std::vector<int64_t> at(shape.size(), 0);
+    int64_t wrong = 0;
+    for (size_t i = 0; i < found.size(); ++i) {
+      int64_t place = first;
+      for (size_t d = 0; d < shape.size(); ++d) place += at[d] * strides[d];
+      wrong += found[i] != float(place) || wide[i] != double(place);
+      for (size_t d = shape.size(); d-- > 0 && ++at[d] == shape[d];) at[d] = 0;
+    }
+    CHECK(wrong == 0);
+  };
+  check({1024, 5120}, {1, 1024}, 0);  // transposed
+  check({2, 2621440}, {1, 2}, 0);
+  check({2621440, 2}, {1, 2621440}, 0);  // the other way round
+  check({16, 64, 5120}, {64, 1, 1024}, 0);
+  check({5, 1024, 1024}, {1, 5 * 1024, 5}, 0);
+  check({4, 1048576}, {1048576 + 7, 1}, 3);  // rows with gaps
+  check({1024, 1, 4096}, {1, 77, 1024}, 1024);
+  check({3, 1048576}, {0, 5}, 2);  // one row three times
+  check({100000}, {52}, 9);
+  // A span of nearly all that is read at once for each of a thousand rows: thousands of times what the file has.
+  view.shape = {1000, 4195}, view.strides = {1001, 1000}, view.offset = offset;
+  std::vector<float> found(static_cast<size_t>(view.count()));
+  CHECK_THROWS_WITH_AS(file.read(view, found.data()), doctest::Contains("would be read more than 16 times"), Error);
+}
+
+TEST_CASE("what others put beside a file under the name of what is written aside is not written to") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "w.safetensors", victim = folder / "victim";
+  const float value = 1;
+  std::ofstream(victim) << "a";
+  const auto written = [&] {
+    write_safetensors(path, {{"a", DataType::f32, {1}, &value}}, {});
+    struct stat status;
+    return lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && TensorFile(path).find("a") != nullptr;
+  };
+  REQUIRE(symlink(victim.c_str(), (path + ".partial").c_str()) == 0);
+  CHECK(written());
+  CHECK(read_bytes(victim) == "a");
+  unlink((path + ".partial").c_str());
+  REQUIRE(mkfifo((path + ".partial").c_str(), 0600) == 0);
+  CHECK(written());  // it would be waited for
 }

@@ -59,6 +59,23 @@ void decode_and_crop(const std::string& bytes) {
   }
 }
 
+void open_weights(const std::string& path) {
+  swav_tensor_file* file = nullptr;
+  if (swav_tensor_file_open(path.c_str(), &file) != SWAV_OK) return;
+  swav_tensor_file_info info;
+  swav_tensor_file_describe(file, &info);
+  swav_stored_tensor tensor;
+  for (int64_t i = 0; swav_tensor_file_tensor(file, i, &tensor) == SWAV_OK; ++i) {
+  }
+  swav_network_config config;
+  swav_load_report report;
+  swav_tensor_file_recognize(file, nullptr, &config, &report);
+  swav_tensor_file_close(file);
+  swav_network* network = nullptr;
+  swav_network_open(path.c_str(), nullptr, &network, nullptr);
+  swav_network_destroy(network);
+}
+
 void open_save_and_embed(const std::string& bytes) {
   const TemporaryFolder folder;
   swav_network_config config = swav_network_config_default();
@@ -89,6 +106,9 @@ void* call_all(void*) {
     if (!file.is_regular_file()) continue;
     last = read_bytes(file.path());
     decode_and_crop(last);
+  }
+  for (const auto& file : std::filesystem::recursive_directory_iterator(SWAV_FIXTURES "/torch")) {
+    if (file.is_regular_file()) open_weights(file.path().string());
   }
   open_save_and_embed(read_bytes(SWAV_FIXTURES "/image/formats/baseline_420.jpg"));
   return nullptr;

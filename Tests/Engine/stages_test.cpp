@@ -5,6 +5,7 @@
 #include "network_twin.h"
 #include "stored_files.h"
 #include "training_bench.h"
+#include "worse.h"
 
 using namespace swav;
 using namespace swav::test;
@@ -27,7 +28,7 @@ TEST_CASE("maps of inner stages, pooled, are those of plain loops in double, wha
       double largest = 0, error = 0;
       for (size_t i = 0; i < found.size(); ++i) {
         largest = std::max(largest, std::abs(expected[i]));
-        error = std::max(error, std::abs(double(found[i]) - expected[i]));
+        error = worse(error, std::abs(double(found[i]) - expected[i]));
       }
       // 53 layers at most, each of which rounds a few times; Winograd's transforms lose four bits more (ops/winograd.h).
       CHECK(error <= 53 * 16 * FLT_EPSILON * largest);

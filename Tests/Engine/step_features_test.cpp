@@ -6,6 +6,7 @@
 
 #include "network_twin.h"
 #include "training_bench.h"
+#include "worse.h"
 
 using namespace swav;
 using namespace swav::test;
@@ -34,7 +35,7 @@ TEST_CASE("the features of a step are those of its first crop, those of a networ
     double largest = 0, error = 0;
     for (size_t i = 0; i < features.size(); ++i) {
       largest = std::max(largest, expected[i]);
-      error = std::max(error, std::abs(double(features[i]) - expected[i]));
+      error = worse(error, std::abs(double(features[i]) - expected[i]));
     }
     // 20 layers of two roundings each, the sum and its normalisation; a normalised value of the last maps, of 2 x 2 pixels, is
     // at most the root of their rows.

@@ -20,8 +20,9 @@ swav_status save_step(TrainingBench& bench, const std::vector<Floats>& crops, co
 
 // Bits of what a report says beside times.
 std::string bits_of(const swav_step_report& report) {
-  const double figures[] = {report.loss,    report.gradient_norm, report.code_entropy,       report.score_spread,
-                            report.epsilon, report.similarity,    report.prediction_entropy, report.sinkhorn_error};
+  const double figures[] = {
+      report.loss,       report.gradient_norm,      report.code_entropy,   report.score_spread,     report.epsilon,
+      report.similarity, report.prediction_entropy, report.sinkhorn_error, double(report.queue_age)};
   return std::string(reinterpret_cast<const char*>(figures), sizeof figures);
 }
 
@@ -37,7 +38,8 @@ TEST_CASE("a step of a file is the step, to the bit, and leaves the same state")
   const TemporaryFolder folder;
   const std::string path = folder / "step";
   TrainingBench bench(small_network(), training_with_queue());
-  for (uint64_t t = 0; t < 4; ++t) bench.step(t);
+  // The last two without the queue, which grows old meanwhile.
+  for (uint64_t t = 0; t < 4; ++t) bench.step(t, 0.1, true, t < 2);
   REQUIRE_MESSAGE(save_step(bench, bench.crops(4), path) == SWAV_OK, swav_error_message());
   bench.step(4);
   TrainingBench other(small_network(), training_with_queue(), 9);
@@ -114,4 +116,30 @@ TEST_CASE("files that hold no step are refused, and leave the trainer as it was"
   CHECK(swav_trainer_replay(other.trainer, path.c_str(), &report) == SWAV_ERROR_FORMAT);
   CHECK(state_of(other.network) == of_other);
   CHECK(state_of(bench.network) == before);
+}
+
+TEST_CASE("pixels whose variance no float says end the step, and running statistics stay as they were") {
+  TrainingBench bench(small_network(), small_training());
+  bench.step(0);
+  const State before = state_of(bench.network);
+  std::vector<Floats> crops = bench.crops(1);
+  crops[0][5] = 1e22f;
+  CHECK(bench.step_on(crops) == SWAV_ERROR_NUMERIC);
+  const std::string message = swav_error_message();
+  CHECK_MESSAGE(message.find("is in the mean or variance of the batch before bn1.") != std::string::npos, message);
+  CHECK(state_of(bench.network) == before);
+  bench.step(1);
+}
+
+TEST_CASE("a pixel that is not finite is named in any micro-batch") {
+  swav_trainer_config config = small_training();
+  config.micro_batch = 2;
+  for (const size_t image : {0, 2, 5}) {
+    TrainingBench bench(small_network(), config);
+    std::vector<Floats> crops = bench.crops(0);
+    crops[0][image * 16 * 16 * 3] = std::nanf("");
+    CHECK(bench.step_on(crops) == SWAV_ERROR_NUMERIC);
+    const std::string message = swav_error_message();
+    CHECK_MESSAGE(message.find("an embedding is not finite; the first value that is not is in input image.") == 0, message);
+  }
 }

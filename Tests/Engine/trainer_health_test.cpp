@@ -89,6 +89,23 @@ TEST_CASE("the age of the queue is reported in steps") {
   }
 }
 
+TEST_CASE("a crop that is one pixel of one image in the last stage is refused, where no other rank has more") {
+  swav_trainer_config config = small_training();
+  config.batch = 1;
+  config.crop_counts[1] = 1;
+  config.crop_sizes[1] = 8;
+  const swav_network_config network_config = small_network();
+  swav_network* network = nullptr;
+  swav_trainer* trainer = nullptr;
+  REQUIRE(swav_network_create(&network_config, 1, &network) == SWAV_OK);
+  CHECK(swav_trainer_create(network, &config, &trainer) == SWAV_ERROR_ARGUMENT);
+  CHECK(std::string(swav_error_message()).find("crops of 8 pixels are one pixel of one image in the last stage") == 0);
+  config.crop_sizes[1] = 9;
+  CHECK_MESSAGE(swav_trainer_create(network, &config, &trainer) == SWAV_OK, swav_error_message());
+  swav_trainer_destroy(trainer);
+  swav_network_destroy(network);
+}
+
 TEST_CASE("norms of all tensors: gradients add up to the report's, updates are what moved the values, frozen ones are 0") {
   TrainingBench bench(small_network(), small_training());
   for (bool freeze : {true, false}) {

@@ -3,14 +3,13 @@
 
 #include <cfloat>
 #include <cmath>
-#include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
 #include "swav.h"
+#include "temporary_folder.h"
 
 namespace {
 
@@ -137,15 +136,15 @@ TEST_CASE("prototypes have unit norm at every forward, and one update past it af
 }
 
 TEST_CASE("a run restored with a half-full and a full queue continues identically, and uses the queue in the same steps") {
+  const swav::test::TemporaryFolder folder;
   for (const uint64_t stop : {2u, 5u}) {
     Run whole, first, second;
     for (uint64_t t = 0; t < stop; ++t) {
       CHECK(whole.step(t, 1.0, t < 1).loss == first.step(t, 1.0, t < 1).loss);
     }
-    const std::string path = (std::filesystem::temp_directory_path() / ("swav-queue-test-" + std::to_string(stop))).string();
+    const std::string path = folder / "checkpoint";
     require(swav_trainer_save(first.trainer(), path.c_str(), nullptr));
     require(swav_trainer_load(second.trainer(), path.c_str(), nullptr));
-    std::remove(path.c_str());
     for (uint64_t t = stop; t < stop + 4; ++t) {
       const swav_step_report a = whole.step(t, 1.0, false), b = second.step(t, 1.0, false);
       CHECK(a.loss == b.loss);

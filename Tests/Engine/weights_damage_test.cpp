@@ -6,6 +6,7 @@
 #include "stored_files.h"
 #include "temporary_folder.h"
 #include "training_bench.h"
+#include "worse.h"
 
 using namespace swav;
 using namespace swav::test;
@@ -169,7 +170,7 @@ TEST_CASE("weights of 16 and 64 bits and integers are converted, each to the nea
       if (entry.kind == SWAV_TENSOR_COUNTER) continue;
       const float *a = static_cast<const float*>(original.parameters().data(entry)), *b = opened.parameters().value(entry.name);
       for (int64_t i = 0; i < entry.count; ++i)
-        largest = std::max(largest, std::abs(double(a[i] - b[i])) / std::max(1e-3, std::abs(double(a[i]))));
+        largest = worse(largest, std::abs(double(a[i] - b[i])) / std::max(1e-3, std::abs(double(a[i]))));
     }
     return largest;
   };
@@ -246,4 +247,27 @@ TEST_CASE("NaN, infinite values and negative variances are refused naming tensor
   }
   write_file(path, tensors);
   CHECK(open_message(path, SWAV_ERROR_NUMERIC) == ": bn1.bias[2] is infinite");
+}
+
+TEST_CASE("what is said of a file is one line of UTF-8, whatever the names of its tensors and wherever they are cut") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "weights.safetensors";
+  const Handle original(small_network(), 1);
+  for (const std::string& letter : {std::string("\xc3\xa9"), std::string("\xe2\x82\xac"), std::string("\n")}) {
+    std::string name = "x";
+    for (int i = 0; i < 200; ++i) name += letter;
+    name += "z";
+    std::vector<FileTensor> tensors = tensors_of(original);
+    tensors.push_back({name, DataType::f32, {1}, std::string(4, '\0')});
+    write_file(path, tensors);
+    Handle opened;
+    swav_load_report report;
+    REQUIRE_MESSAGE(swav_network_open(path.c_str(), nullptr, &opened.network, &report) == SWAV_OK, swav_error_message());
+    CHECK(report.unexpected == 1);
+    for (const std::string text : {report.summary, report.unexpected_names}) {
+      CHECK(text.find('\n') == std::string::npos);
+      CHECK(one_line(text) == text);
+    }
+    CHECK(std::string(report.summary).find("...") != std::string::npos);
+  }
 }

@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "kernel_samples.h"
 #include "ops/convolution.h"
+#include "worse.h"
 
 using namespace swav;
 using namespace swav::test;
@@ -27,7 +28,7 @@ double growth(const std::vector<std::vector<double>>& a, const std::vector<std::
       for (double x : g[j]) g_squares += x * x;
       total += row[j] * row[j] * b_squares[j] * g_squares;
     }
-    worst = std::max(worst, total);
+    worst = worse(worst, total);
   }
   return worst;  // the square root of each dimension, multiplied
 }
@@ -86,7 +87,7 @@ void for_each_multiplication(const ConvolutionShape& shape, F visit) {
 
 double largest_difference(const float* values, const std::vector<double>& expected) {
   double worst = 0;
-  for (size_t i = 0; i < expected.size(); ++i) worst = std::max(worst, std::abs(double(values[i]) - expected[i]));
+  for (size_t i = 0; i < expected.size(); ++i) worst = worse(worst, std::abs(double(values[i]) - expected[i]));
   return worst;
 }
 
@@ -154,7 +155,7 @@ TEST_CASE("winograd: batch-norm on the way in gives the bits of batch-norm befor
     convolution.forward({before.data()}, sample.w.data(), workspace.data(), expected.data(), Epilogue());
     convolution.forward(operand, sample.w.data(), workspace.data(), out.data(), Epilogue());
     double worst = 0;
-    for (size_t i = 0; i < out.size(); ++i) worst = std::max(worst, std::abs(double(out[i]) - double(expected[i])));
+    for (size_t i = 0; i < out.size(); ++i) worst = worse(worst, std::abs(double(out[i]) - double(expected[i])));
     // Without fused multiply-add (the baseline) an input differs by a rounding of values of about 4.
     CHECK(worst <= 4 * tolerance(growth(to_four, of_three), shape.channels));
   };

@@ -221,5 +221,9 @@ import Testing
     #expect(try source.bytes(of: place) == jpeg)
     let error = #expect(throws: DataError.self) { try source.bytes(of: 1 - place) }
     #expect(error?.description.contains("File name too long") == true)
+    // Foundation removes no paths that are too long.
+    let removal = try Process.run(URL(fileURLWithPath: "/bin/rm"), arguments: ["-rf", "\(folder.path)/\(part)"])
+    removal.waitUntilExit()
+    #expect(removal.terminationStatus == 0 && !FileManager.default.fileExists(atPath: "\(folder.path)/\(part)"))
   }
 }

@@ -113,8 +113,9 @@ import Testing
     #expect(counts["QuantizeLinear"] == 1 + 16 - 1)
     #expect(counts["DequantizeLinear"] == 16 + 19)
     let weights = try #require(found.graph.initializer.first { $0.name == "layer1.0.conv1.weight.integers" })
-    #expect(weights.dataType == .int8 && weights.rawData.contains(127) || weights.rawData.contains(129))
+    #expect(weights.dataType == .int8 && (weights.rawData.contains(127) || weights.rawData.contains(129)))
     let scales = found.graph.initializer.filter { $0.name.hasSuffix(".scale") && $0.dims.isEmpty }
+    #expect(scales.count == 16)
     for scale in scales { #expect(scale.rawData.withUnsafeBytes { $0.loadUnaligned(as: Float.self) } > 0) }
   }
 

@@ -149,14 +149,14 @@ import Testing
     let disk = try Hanging(count: 20, hanging: [3])
     defer { disk.open() }
     var inspection = DataInspection(workers: 2)
-    inspection.readTimeout = 0.1
+    inspection.readTimeout = 1
     let report = try inspection.run(disk)
     #expect(report.findings.filter { $0.status == .broken }.map(\.path) == ["3.jpg"])
-    #expect(report.findings[0].reason.contains("not read within 0.1 seconds"))
-    let facts = try DataFacts.look(at: disk, workers: 2, readTimeout: 0.1)
+    #expect(report.findings[0].reason.contains("not read within 1.0 seconds"))
+    let facts = try DataFacts.look(at: disk, workers: 2, readTimeout: 1)
     #expect(facts.broken == 1 && facts.duplicates == 18)
     var preview = Preview(recipe: Recipe(groups: try CropGroup.parse("1x16")))
-    (preview.count, preview.readTimeout) = (20, 0.1)
+    (preview.count, preview.readTimeout) = (20, 1)
     #expect(try preview.paint(disk).bad.map(\.name) == ["3.jpg"])
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import SwAVAugmentation
 import SwAVEngine
 import SwAVModel
 import SwAVTestSupport
@@ -59,8 +60,14 @@ import Testing
     #expect(abs(embedding.reduce(0) { $0 + $1 * $1 } - 1) <= 16 * Float.ulpOfOne)
     let scores = try network.embed(bytes, size: 32, output: .scores)
     #expect(scores.count == 6 && scores.allSatisfy { abs($0) <= 1 + 16 * Float.ulpOfOne })
-    let pixels: [Float] = (0..<6144).map { index in Float(index % 7) / 7 }
-    #expect(try network.embed(images: pixels, count: 2, height: 32, width: 32).count == 2 * 64)
+    // The picture cut and normalised, twice in a batch.
+    let image = try Image(decoding: bytes)
+    let form = try network.input()
+    var recipe = Recipe.published
+    (recipe.mean, recipe.std) = (form.mean, form.std)
+    let pixels = try image.pixels(of: .centre(size: 32, imageWidth: 40, imageHeight: 40), recipe: recipe)
+    #expect(
+      try network.embed(images: pixels + pixels, count: 2, height: 32, width: 32, output: .embeddings) == embedding + embedding)
   }
 
   @Test func wrongSizesAreErrorsAndNotCrashes() throws {

@@ -84,11 +84,12 @@ public struct TrainerProcess {
     return text.split(separator: " ").compactMap { pid_t($0) }
   }
 
-  /// Runs a script of bash in which `trainer` is the command, for redirections and pipes; gives its exit code and errors.
+  /// Runs a script of bash in which `trainer` is the command, for redirections and pipes; gives its exit code and errors. After five
+  /// minutes all that it started is ended.
   public static func shell(_ script: String, in folder: String) throws -> (code: Int32, errors: String) {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/bash")
-    process.arguments = ["-c", "trainer() { \"$TRAINER\" \"$@\"; }; " + script]
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
+    process.arguments = ["-s", "KILL", "300", "/bin/bash", "-c", "trainer() { \"$TRAINER\" \"$@\"; }; " + script]
     process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "80", "TRAINER": path]) { $1 }
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     let errors = NSTemporaryDirectory() + "swav-shell-" + UUID().uuidString

@@ -68,6 +68,7 @@ import Testing
       """
       steps() { cat run/metrics.jsonl 2> /dev/null | wc -l; }
       nohup "$TRAINER" \(run.dropFirst("trainer ".count)) > out.txt 2>&1 & p=$!
+      trap 'kill -KILL $p 2> /dev/null' EXIT
       until [ $(steps) -ge 2 ] || ! kill -0 $p; do sleep 0.05; done
       kill -HUP $p; n=$(steps)
       until [ $(steps) -ge $((n + 3)) ] || ! kill -0 $p; do sleep 0.05; done

@@ -11,13 +11,17 @@ namespace swav {
 
 class Error : public std::runtime_error {
  public:
-  // Control characters of the message become spaces: a message is one line.
+  // The message as one_line makes it.
   Error(swav_status status, const std::string& message);
   swav_status status() const { return status_; }
 
  private:
   swav_status status_;
 };
+
+// Names of files and tensors, and the messages of libraries, as one line of UTF-8: control characters become spaces, and bytes
+// that are no UTF-8 question marks.
+std::string one_line(std::string text);
 
 // printf-style message: what was wrong, the value, and what would be right.
 [[noreturn]] __attribute__((format(printf, 2, 3))) void fail(swav_status status, const char* format, ...);

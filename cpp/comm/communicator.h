@@ -22,6 +22,8 @@ class Communicator {
   // Whether no other rank takes part in a call. A group of one rank within a larger one says no: its calls are part of the
   // larger one's, and have to be made.
   virtual bool alone() const { return size() == 1; }
+  // Whether sums are the transport's own, in an order that nobody promises.
+  virtual bool fast() const { return false; }
 
   // Replaces values[0..count) by the sum, or the largest, over the ranks. The array is the caller's.
   virtual void sum(float* values, int64_t count) = 0;

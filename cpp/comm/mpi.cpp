@@ -31,6 +31,7 @@ struct Library {
   int (*MPI_Initialized)(int*);
   int (*MPI_Finalized)(int*);
   int (*MPI_Init_thread)(int*, char***, int wanted, int* provided);
+  int (*MPI_Query_thread)(int* provided);
   int (*MPI_Finalize)();
   int (*MPI_Abort)(Handle, int);
   int (*MPI_Comm_rank)(Handle, int*);
@@ -89,11 +90,12 @@ bool fill(void* handle, Library& l) {
     l.request_bytes = sizeof(int);
   }
 #define SWAV_FIND(name) find(handle, #name, l.name)
-  return SWAV_FIND(MPI_Initialized) && SWAV_FIND(MPI_Finalized) && SWAV_FIND(MPI_Init_thread) && SWAV_FIND(MPI_Finalize) &&
-         SWAV_FIND(MPI_Abort) && SWAV_FIND(MPI_Comm_rank) && SWAV_FIND(MPI_Comm_size) && SWAV_FIND(MPI_Comm_dup) &&
-         SWAV_FIND(MPI_Comm_set_errhandler) && SWAV_FIND(MPI_Error_string) && SWAV_FIND(MPI_Allreduce) &&
-         SWAV_FIND(MPI_Allgather) && SWAV_FIND(MPI_Alltoall) && SWAV_FIND(MPI_Isend) && SWAV_FIND(MPI_Irecv) &&
-         SWAV_FIND(MPI_Waitall) && SWAV_FIND(MPI_Testall) && SWAV_FIND(MPI_Bcast) && SWAV_FIND(MPI_Barrier);
+  return SWAV_FIND(MPI_Initialized) && SWAV_FIND(MPI_Finalized) && SWAV_FIND(MPI_Init_thread) && SWAV_FIND(MPI_Query_thread) &&
+         SWAV_FIND(MPI_Finalize) && SWAV_FIND(MPI_Abort) && SWAV_FIND(MPI_Comm_rank) && SWAV_FIND(MPI_Comm_size) &&
+         SWAV_FIND(MPI_Comm_dup) && SWAV_FIND(MPI_Comm_set_errhandler) && SWAV_FIND(MPI_Error_string) &&
+         SWAV_FIND(MPI_Allreduce) && SWAV_FIND(MPI_Allgather) && SWAV_FIND(MPI_Alltoall) && SWAV_FIND(MPI_Isend) &&
+         SWAV_FIND(MPI_Irecv) && SWAV_FIND(MPI_Waitall) && SWAV_FIND(MPI_Testall) && SWAV_FIND(MPI_Bcast) &&
+         SWAV_FIND(MPI_Barrier);
 #undef SWAV_FIND
 }
 
@@ -304,10 +306,10 @@ swav_communicator open_mpi() {
   const Library& l = w.library;
   int done = 0, provided = serialized, rank = 0, size = 1;
   require_ok(l.MPI_Initialized(&done));
-  if (!done) require_ok(l.MPI_Init_thread(nullptr, nullptr, serialized, &provided));
+  require_ok(done ? l.MPI_Query_thread(&provided) : l.MPI_Init_thread(nullptr, nullptr, serialized, &provided));
   if (provided < serialized)
-    fail(SWAV_ERROR_UNSUPPORTED, "%s was built for programs of one thread; calls of several, one at a time, are needed",
-         l.name);
+    fail(SWAV_ERROR_UNSUPPORTED, "%s %s for programs of one thread; calls of several, one at a time, are needed", l.name,
+         done ? "was initialised" : "was built");
   require_ok(l.MPI_Comm_dup(l.world, &w.group));
   require_ok(l.MPI_Comm_set_errhandler(w.group, l.errors_return));
   require_ok(l.MPI_Comm_rank(w.group, &rank));

@@ -33,7 +33,7 @@ ProcessGroup::ProcessGroup(const swav_communicator& functions, bool fast, int pa
   // Gathering needs room for the short arrays of all; exchanging for a piece and its sums.
   piece_bytes_ = gradual_ ? short_piece_bytes : piece_bytes;
   sent_.resize(std::max(size_t(piece_bytes_) / sizeof(double) + total + 1, size_t(parts) * gathered_bytes / sizeof(double)));
-  received_.resize(std::max(2 * sent_.size(), total * gathered_bytes / sizeof(double)));
+  received_.resize(std::max(sent_.size(), total * gathered_bytes / sizeof(double)));
 }
 
 void ProcessGroup::gather(const void* mine, int64_t bytes, void* all) {

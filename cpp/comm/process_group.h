@@ -32,6 +32,7 @@ class ProcessGroup final : public Communicator {
   void gather(const void* mine, int64_t bytes, void* all) override;
   void broadcast(void* values, int64_t bytes, int root) override;
   void barrier() override;
+  bool fast() const override { return fast_; }
   GradualSum* gradual() override { return gradual_ ? &*gradual_ : nullptr; }
 
  private:

@@ -42,7 +42,8 @@ class KMeans {
         members_(size_t(count)),
         first_(size_t(clusters) + 1),
         sums_(size_t(parallel::threads()) * size_t(dim)),
-        half_norms_(size_t(clusters)) {}
+        shifted_(size_t(dim) * size_t(clusters)),
+        offsets_(size_t(clusters)) {}
 
   // k-means++: each next centre is a row, drawn with the probability of its squared distance to the nearest one so far.
   void start(uint64_t seed, const Progress& progress, int64_t total) {
@@ -50,7 +51,7 @@ class KMeans {
     int64_t next = std::min<int64_t>(count_ - 1, int64_t(random.uniform() * double(count_)));
     for (int32_t k = 0; k < clusters_; ++k) {
       if (k % 64 == 0) progress(0, total);
-      std::copy_n(rows_ + next * dim_, dim_, centres_ + k * dim_);
+      put_centre(k, next);
       if (k + 1 == clusters_) break;
       for_each_row(count_, [&](int64_t n, int) {
         const float d = squared_distance(rows_ + n * dim_, centres_ + k * dim_, dim_);
@@ -63,9 +64,8 @@ class KMeans {
 
   // Gives each row its nearest centre; returns how many have another one than before.
   int64_t assign() {
-    product_.pack(centres_, clusters_, dim_);
-    for (int32_t k = 0; k < clusters_; ++k)
-      half_norms_[size_t(k)] = float(0.5 * kernels().sum_squares(centres_ + k * dim_, dim_));
+    shift();
+    product_.pack(shifted_.data(), clusters_, dim_);
     std::vector<int64_t> changed(size_t(feature_blocks(count_)), 0);
     for (int64_t at = 0; at < count_; at += slab_) {
       const int64_t some = std::min(slab_, count_ - at);
@@ -73,9 +73,9 @@ class KMeans {
       for_each_row(some, [&](int64_t i, int) {
         const float* score = scores_.data() + i * clusters_;
         int32_t best = 0;
-        float most = score[0] - half_norms_[0];
+        float most = score[0] - offsets_[0];
         for (int32_t k = 1; k < clusters_; ++k) {
-          const float x = score[k] - half_norms_[size_t(k)];
+          const float x = score[k] - offsets_[size_t(k)];
           if (x > most) best = k, most = x;
         }
         const int64_t n = at + i;
@@ -117,6 +117,33 @@ class KMeans {
   }
 
  private:
+  // Centre k becomes a row.
+  void put_centre(int32_t k, int64_t row) {
+    float* const centre = centres_ + int64_t(k) * dim_;
+    std::copy_n(rows_ + row * dim_, dim_, centre);
+    if (!unit_centres_) return;
+    const double length = std::sqrt(kernels().sum_squares(centre, dim_));
+    for (int64_t d = 0; length > 0 && d < dim_; ++d) centre[d] = float(double(centre[d]) / length);
+  }
+
+  // With m the mean of the centres, |x - c|^2 is least where x (c - m) - (m (c - m) + |c - m|^2 / 2) is largest: what rows and
+  // centres have in common, which may be most of them, is not in the products.
+  void shift() {
+    std::vector<double> mean(size_t(dim_), 0.0);
+    for (int32_t k = 0; k < clusters_; ++k) {
+      for (int64_t d = 0; d < dim_; ++d) mean[size_t(d)] += double(centres_[k * dim_ + d]) / clusters_;
+    }
+    for (int32_t k = 0; k < clusters_; ++k) {
+      double offset = 0;
+      for (int64_t d = 0; d < dim_; ++d) {
+        const float from_mean = float(double(centres_[k * dim_ + d]) - mean[size_t(d)]);
+        shifted_[size_t(k * dim_ + d)] = from_mean;
+        offset += double(from_mean) * (mean[size_t(d)] + 0.5 * double(from_mean));
+      }
+      offsets_[size_t(k)] = float(offset);
+    }
+  }
+
   int64_t draw(Random& random) const {
     double total = 0;
     for (const float d : distance_) total += double(d);
@@ -152,7 +179,7 @@ class KMeans {
       if (first_[size_t(k)] != first_[size_t(k) + 1]) continue;
       const auto farthest = std::max_element(distance_.begin(), distance_.end());
       if (!(*farthest > 0)) return;
-      std::copy_n(rows_ + (farthest - distance_.begin()) * dim_, dim_, centres_ + k * dim_);
+      put_centre(k, farthest - distance_.begin());
       *farthest = 0;
     }
   }
@@ -168,7 +195,7 @@ class KMeans {
   std::vector<float> scores_, distance_;
   std::vector<int64_t> members_, first_;
   std::vector<double> sums_;
-  std::vector<float> half_norms_;
+  std::vector<float> shifted_, offsets_;  // of assign's products
 };
 
 }  // namespace
@@ -180,7 +207,8 @@ double kmeans(const float* rows, int64_t count, int64_t dim, const swav_kmeans_c
                (long long)count);
   SWAV_REQUIRE(config.iterations >= 1, "iterations are %d; at least 1 is needed", config.iterations);
   check_features("rows", rows, nullptr, count, dim, 1);
-  require_memory(4 * (slab_numbers + 2 * dim * config.clusters) + 12 * count, "k-means", "fewer clusters need less");
+  const int64_t scores = std::max(slab_numbers, feature_block * int64_t{config.clusters});
+  require_memory(4 * (scores + 3 * dim * config.clusters) + 12 * count, "k-means", "fewer clusters need less");
   const Progress progress(config.progress, config.context);
   KMeans search(rows, count, dim, config.clusters, config.unit_centres, centres, assignment);
   search.start(config.seed, progress, config.iterations);
@@ -189,7 +217,10 @@ double kmeans(const float* rows, int64_t count, int64_t dim, const swav_kmeans_c
     search.move();
   }
   progress(config.iterations, config.iterations);
-  return search.inertia();
+  const double inertia = search.inertia();
+  if (!std::isfinite(inertia))
+    fail(SWAV_ERROR_NUMERIC, "distances of rows are beyond what a float can say; divide all by one number");
+  return inertia;
 }
 
 }  // namespace swav

@@ -15,6 +15,9 @@
 namespace swav {
 namespace {
 
+// Rows whose scores are made at a time.
+constexpr int64_t slab_rows = 1024;
+
 // Columns scaled to mean 0 and deviation 1: scaled = (raw - mean) * inverse.
 struct Standardised {
   std::vector<float> features;
@@ -83,8 +86,8 @@ void linear_fit(const float* features, const int32_t* labels, int64_t count, int
   SWAV_REQUIRE(penalty >= 0 && std::isfinite(penalty), "penalty is %g; 0 or more is allowed", penalty);
   SWAV_REQUIRE(config.max_iterations >= 1, "iterations are %d; at least 1 is needed", config.max_iterations);
   check_features("features", features, labels, count, dim, classes);
-  // The scaled features; weights and a slab's gradient in float, and the points of L-BFGS in double.
-  require_memory(count * dim * 4 + classes * (dim + 1) * (4 * 4 + 30 * 8), "logistic regression",
+  // The scaled features; weights and a slab's gradient in float, and the points of L-BFGS in double; the scores of a slab.
+  require_memory(count * dim * 4 + classes * (dim + 1) * (4 * 4 + 30 * 8) + slab_rows * classes * 4, "logistic regression",
                  "fewer features or classes need less");
   const Standardised scaled = standardise(features, count, dim);
   CrossEntropy objective(scaled.features.data(), labels, count, dim, classes, penalty);
@@ -98,21 +101,26 @@ void linear_fit(const float* features, const int32_t* labels, int64_t count, int
                Eigen::VectorXd& gradient) { return objective(x, gradient, [&] { progress(done, config.max_iterations); }); },
            options, point);
   progress(config.max_iterations, config.max_iterations);
+  std::vector<float> found(size_t(classes * (dim + 1)));
   for (int32_t c = 0; c < classes; ++c) {
     double bias = point[classes * dim + c];
     for (int64_t d = 0; d < dim; ++d) {
       const double weight = point[c * dim + d] * scaled.inverse[size_t(d)];
       bias -= weight * scaled.mean[size_t(d)];
-      weights[c * (dim + 1) + d] = float(weight);
+      found[size_t(c * (dim + 1) + d)] = float(weight);
     }
-    weights[c * (dim + 1) + dim] = float(bias);
+    found[size_t(c * (dim + 1) + dim)] = float(bias);
   }
+  if (!std::all_of(found.begin(), found.end(), [](float w) { return std::isfinite(w); }))
+    fail(SWAV_ERROR_NUMERIC, "a weight is beyond what a float can say: features are too small; multiply all by one number");
+  std::copy(found.begin(), found.end(), weights);
 }
 
 void linear_predict(const float* weights, int64_t dim, int32_t classes, const float* features, int64_t count,
                     int32_t* predictions) {
   check_features("features", features, nullptr, count, dim, classes);
-  constexpr int64_t slab_rows = 1024;
+  require_memory(classes * (8 * dim + 4 * slab_rows + 8 * feature_blocks(slab_rows)), "scores of classes",
+                 "fewer classes need less");
   FeatureProduct product(dim, classes);
   product.pack(weights, classes, dim + 1);
   std::vector<double> norms(static_cast<size_t>(classes)), room(size_t(feature_blocks(slab_rows) * classes));

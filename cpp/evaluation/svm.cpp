@@ -61,6 +61,9 @@ void fit(Rows& rows, const int8_t* targets, int64_t count, int64_t dim, double c
   settings.nr_weight = 1;
   settings.weight_label = labels;
   settings.weight = factors;
+#if LIBLINEAR_VERSION >= 240
+  settings.regularize_bias = 1;  // as it always was before
+#endif
   model* found = train(&data, &settings);
   // The sign of the weights is that of the label which comes first.
   const double sign = found->label[0] == 1 ? 1 : -1;

@@ -68,14 +68,19 @@ void convert_row(const void* stored, int width, int channels, int bits, const sw
   const auto level = [&](int c, float maximum) { return std::lround(options.background[c] * maximum); };
   const int target = image.channels();
   const size_t first = size_t(x) * size_t(target);
+  // Behind gray that stays gray: how bright it is.
+  const auto behind = [&](auto color) {
+    if (channels == 2 && target == 1) color.r = color.g = color.b = luminance(color.r, color.g, color.b);
+    return color;
+  };
   if (bits == 16) {
-    const Color<uint16_t> back = {uint16_t(level(0, 65535)), uint16_t(level(1, 65535)), uint16_t(level(2, 65535))};
+    const auto back = behind(Color<uint16_t>{uint16_t(level(0, 65535)), uint16_t(level(1, 65535)), uint16_t(level(2, 65535))});
     const auto* from = static_cast<const uint16_t*>(stored);
     if (image.info.bits == 16)
       return convert(from, width, channels, target, blend ? &back : nullptr, image.row<uint16_t>(y) + first);
     return convert(from, width, channels, target, blend ? &back : nullptr, image.row<uint8_t>(y) + first);
   }
-  const Color<uint8_t> back = {uint8_t(level(0, 255)), uint8_t(level(1, 255)), uint8_t(level(2, 255))};
+  const auto back = behind(Color<uint8_t>{uint8_t(level(0, 255)), uint8_t(level(1, 255)), uint8_t(level(2, 255))});
   convert(static_cast<const uint8_t*>(stored), width, channels, target, blend ? &back : nullptr, image.row<uint8_t>(y) + first);
 }
 

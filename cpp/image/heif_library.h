@@ -19,7 +19,7 @@ struct HeifHandle;
 struct HeifImage;
 
 struct HeifLibrary {
-  enum Code : int { unsupported_file = 3, unsupported_feature = 4, no_memory = 6, decoder_failed = 7 };
+  enum Code : int { unsupported_file = 3, unsupported_feature = 4, no_memory = 6 };
   enum Detail : int { beyond_limit = 1000, unsupported_codec = 3000 };
   enum Space : int { rgb = 1 };
   enum Chroma : int { rgb_interleaved = 10, rgba_interleaved = 11 };

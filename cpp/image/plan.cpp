@@ -122,8 +122,8 @@ void check_recipe(const swav_recipe& r) {
                  double(group.min_scale), double(group.max_scale));
   }
   SWAV_REQUIRE(r.channels == 1 || r.channels == 3, "recipe.channels is %d; 1 or 3 is allowed", r.channels);
-  SWAV_REQUIRE(r.min_aspect > 0 && r.min_aspect <= r.max_aspect && r.max_aspect < 1e6f,
-               "aspect ratios are %g to %g; 0 < min_aspect <= max_aspect is allowed", double(r.min_aspect),
+  SWAV_REQUIRE(r.min_aspect > 1e-6f && r.min_aspect <= r.max_aspect && r.max_aspect < 1e6f,
+               "aspect ratios are %g to %g; 1e-6 < min_aspect <= max_aspect < 1e6 is allowed", double(r.min_aspect),
                double(r.max_aspect));
   SWAV_REQUIRE(probability(r.flip_probability), "flip_probability is %g; 0 to 1 is allowed", double(r.flip_probability));
   SWAV_REQUIRE(probability(r.jitter_probability), "jitter_probability is %g; 0 to 1 is allowed", double(r.jitter_probability));

@@ -43,13 +43,24 @@ struct TiffCallbacks {
     std::vsnprintf(text, sizeof text, format, arguments);
     file.message_ = text;
   }
+  // libtiff warns where the data of a block end early, or make a smaller one, and leaves the rest of its memory as it was.
+  static void keep_damage(TiffFile& file, const char* format, va_list arguments) {
+    char text[200];
+    std::vsnprintf(text, sizeof text, format, arguments);
+    for (const char* damage : {"Premature end", "premature end", "Premature EOF", "Improper JPEG"}) {
+      if (file.message_.empty() && std::strstr(text, damage)) file.message_ = text, file.damaged_ = true;
+    }
+  }
 #if TIFFLIB_VERSION >= 20221213
   static TIFF* open(TiffFile& file) {
     const auto on_error = [](TIFF*, void* data, const char*, const char* format, va_list arguments) {
       keep(self(data), format, arguments);
       return 1;
     };
-    const auto on_warning = [](TIFF*, void*, const char*, const char*, va_list) { return 1; };
+    const auto on_warning = [](TIFF*, void* data, const char*, const char* format, va_list arguments) {
+      keep_damage(self(data), format, arguments);
+      return 1;
+    };
     const std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> options(TIFFOpenOptionsAlloc(), TIFFOpenOptionsFree);
     if (!options) throw std::bad_alloc();
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_error, &file);
@@ -58,7 +69,8 @@ struct TiffCallbacks {
     return TIFFClientOpenExt("", "rm", &file, read, write, seek, close, size, map, unmap, options.get());
   }
 #else
-  // Before 4.5 handlers are the process's. Ours pass on what does not come from a thread that has a file of ours open.
+  // Before 4.5 handlers are the process's. Ours pass on what does not come from a thread that has a file of ours open; which
+  // one it is about, the last that libtiff was called for.
   static inline thread_local TiffFile* reading = nullptr;
   static inline TIFFErrorHandler other_errors = nullptr, other_warnings = nullptr;
 
@@ -69,7 +81,8 @@ struct TiffCallbacks {
         if (other_errors) other_errors(module, format, arguments);
       });
       other_warnings = TIFFSetWarningHandler([](const char* module, const char* format, va_list arguments) {
-        if (!reading && other_warnings) other_warnings(module, format, arguments);
+        if (reading) return keep_damage(*reading, format, arguments);
+        if (other_warnings) other_warnings(module, format, arguments);
       });
       return true;
     }();
@@ -132,14 +145,25 @@ void check_directory(const uint8_t* bytes, uint64_t size) {
 TiffFile::TiffFile(const uint8_t* bytes, size_t size) : bytes_(bytes), size_(size) {
   check_directory(bytes, size);
   tiff_ = TiffCallbacks::open(*this);
-  if (!tiff_) raise();
+  if (tiff_) return;
+  close();
+  raise();
 }
 
-TiffFile::~TiffFile() {
+TiffFile::~TiffFile() { close(); }
+
+void TiffFile::close() {
   if (tiff_) TIFFClose(tiff_);
 #if TIFFLIB_VERSION < 20221213
   if (TiffCallbacks::reading == this) TiffCallbacks::reading = nullptr;
 #endif
+}
+
+TIFF* TiffFile::get() const {
+#if TIFFLIB_VERSION < 20221213
+  TiffCallbacks::reading = const_cast<TiffFile*>(this);
+#endif
+  return tiff_;
 }
 
 void TiffFile::check_block(uint32_t number) const {

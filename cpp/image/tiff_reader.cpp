@@ -42,6 +42,8 @@ void TiffReader::read_strips(const Region& region, const swav_decode_options& op
   thread_local Buffer memory;
   const Trim trim(memory);
   uint8_t* const first = memory.reserve(stride * files.size());
+  // Where data of fax lines end early libtiff writes a part of a row, and says nothing: never pixels of another picture.
+  std::memset(first, 0, stride * files.size());
   std::vector<const uint8_t*> rows;
   for (size_t s = 0; s < files.size(); ++s) rows.push_back(first + s * stride);
   TiffPixels pixels(file_.get(), layout_, blends(options));
@@ -75,6 +77,7 @@ void TiffReader::read_tiles(const Region& region, const swav_decode_options& opt
       for (size_t s = 0; s < planes; ++s) {
         const uint32_t number = TIFFComputeTile(file_.get(), uint32_t(left), uint32_t(top), 0, uint16_t(s));
         file_.check_block(number);
+        std::memset(tiles + s * tile_bytes, 0, tile_bytes);  // as in read_strips
         const tmsize_t got = TIFFReadEncodedTile(file_.get(), number, tiles + s * tile_bytes, tmsize_t(tile_bytes));
         file_.check(got == tmsize_t(tile_bytes));
       }
@@ -96,6 +99,7 @@ void TiffReader::read_by_rgba(const Region& region, const swav_decode_options& o
   thread_local Buffer memory;
   const Trim trim(memory);
   auto* const raster = memory.reserve_as<uint32_t>(size_t(across) * size_t(down));
+  std::memset(raster, 0, size_t(across) * size_t(down) * sizeof *raster);  // as in read_strips
   const int right = region.left + region.width, bottom = region.top + region.height;
   std::vector<uint8_t> rgb(size_t(across) * 3);
   for (int top = region.top / down * down; top < bottom; top += down) {

@@ -46,21 +46,24 @@ class TiffFile {
   TiffFile(const TiffFile&) = delete;
   TiffFile& operator=(const TiffFile&) = delete;
 
-  TIFF* get() const { return tiff_; }
+  // For a call of libtiff.
+  TIFF* get() const;
   [[noreturn]] void raise() const;
-  // Where a call of libtiff failed.
+  // Where a call of libtiff failed, or left out a part of what it was to read.
   void check(bool succeeded) const {
-    if (!succeeded) raise();
+    if (!succeeded || damaged_) raise();
   }
   // That a strip or tile is there: libtiff takes one that the file does not list for one at its very beginning.
   void check_block(uint32_t number) const;
 
  private:
   friend struct TiffCallbacks;
+  void close();
 
   const uint8_t* bytes_;
   uint64_t size_, position_ = 0;
-  std::string message_;  // the first error
+  std::string message_;   // the first error
+  bool damaged_ = false;  // it is one that libtiff only warns of
   TIFF* tiff_ = nullptr;
 };
 
@@ -70,7 +73,6 @@ class TiffReader {
   TiffReader(const uint8_t* bytes, size_t size);
 
   const Header& header() const { return header_; }
-  const TiffLayout& layout() const { return layout_; }
 
   // Decodes the strips or tiles that `region` of the stored picture touches; `image` becomes the region.
   void read(const Region& region, const swav_decode_options& options, Image& image);

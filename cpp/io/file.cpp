@@ -53,16 +53,18 @@ bool take(int descriptor, const std::string& path) {
   if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
   // Its writer may have given it its name meanwhile.
   struct stat own, there;
-  return fstat(descriptor, &own) == 0 && stat(path.c_str(), &there) == 0 && own.st_dev == there.st_dev &&
-         own.st_ino == there.st_ino;
+  return fstat(descriptor, &own) == 0 && S_ISREG(own.st_mode) && lstat(path.c_str(), &there) == 0 &&
+         own.st_dev == there.st_dev && own.st_ino == there.st_ino;
 }
 
 }  // namespace
 
 OutputFile::OutputFile(const std::string& path) : path_(path), aside_(path + ".partial") {
-  descriptor_ = open(aside_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ >= 0 && !take(descriptor_, aside_)) {
-    close(descriptor_);
+  // What others put there in a folder that several may write to, a link or a pipe, is not written to.
+  descriptor_ = open(aside_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+  const bool is_strange = descriptor_ < 0 && (errno == ELOOP || errno == ENXIO || errno == EISDIR);
+  if (is_strange || (descriptor_ >= 0 && !take(descriptor_, aside_))) {
+    if (descriptor_ >= 0) close(descriptor_);
     static std::atomic<unsigned> number{0};
     aside_ = path + "." + std::to_string(getpid()) + "-" + std::to_string(number++) + ".partial";
     descriptor_ = open(aside_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);

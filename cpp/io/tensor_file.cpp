@@ -12,76 +12,91 @@ constexpr int64_t piece = int64_t{1} << 20;        // bytes converted at a time
 constexpr int64_t span_limit = int64_t{16} << 20;  // bytes read at once to pick numbers that lie apart
 constexpr int64_t repeats = 16;                    // times that tensors may use a file's bytes, on average
 
-// Reads one tensor: runs without gaps as they are, and what lies apart out of the span that holds it.
+// Reads one tensor: runs without gaps as they are, and what lies apart out of spans that are read in the order of the file.
 template <class Out>
 class Gatherer {
  public:
   Gatherer(const InputFile& file, const StoredTensor& tensor, Out* to)
-      : file_(file), tensor_(tensor), unit_(size_of(tensor.type)), to_(to) {}
+      : file_(file), tensor_(tensor), unit_(size_of(tensor.type)), places_(dense_strides(tensor.shape)), to_(to) {}
 
   void run() {
-    if (tensor_.count() > 0) gather(0, tensor_.offset);
+    if (tensor_.count() == 0) return;
+    if (dense()) return copy(tensor_.offset, tensor_.count(), to_);
+    for (size_t d = 0; d < tensor_.shape.size(); ++d) order_.push_back(d);
+    std::stable_sort(order_.begin(), order_.end(), [&](size_t a, size_t b) { return tensor_.strides[a] > tensor_.strides[b]; });
+    gather(0, tensor_.offset, to_);
   }
 
  private:
-  // Numbers of the dimensions from `axis` on.
-  int64_t count(size_t axis) const {
-    int64_t product = 1;
-    for (size_t d = axis; d < tensor_.shape.size(); ++d) product *= tensor_.shape[d];
-    return product;
+  // Bytes from the first number to the last of the axes of order_ from `level` on.
+  int64_t span(size_t level) const {
+    int64_t last = 0;
+    for (; level < order_.size(); ++level) last += (tensor_.shape[order_[level]] - 1) * tensor_.strides[order_[level]];
+    return (last + 1) * unit_;
   }
 
-  void gather(size_t axis, int64_t offset) {
-    if (dense(axis)) return copy(offset, count(axis));
-    const int64_t span = span_of(tensor_, axis) * unit_;
-    if (span <= span_limit) {
-      buffer_.resize(size_t(span));
-      file_.read(offset, buffer_.data(), span);
-      return pick(axis, buffer_.data());
+  // Along the axis whose numbers lie farthest apart in the file, as much at a time as may be read at once.
+  void gather(size_t level, int64_t offset, Out* to) {
+    const size_t axis = order_[level];
+    const int64_t inner = span(level + 1), step = tensor_.strides[axis] * unit_, length = tensor_.shape[axis];
+    if (inner > span_limit) {
+      for (int64_t i = 0; i < length; ++i) gather(level + 1, offset + i * step, to + i * places_[axis]);
+      return;
     }
-    for (int64_t i = 0; i < tensor_.shape[axis]; ++i) gather(axis + 1, offset + i * tensor_.strides[axis] * unit_);
+    std::vector<size_t> axes(order_.begin() + int64_t(level), order_.end());
+    std::sort(axes.begin(), axes.end());
+    const int64_t most = step == 0 ? length : std::min(length, (span_limit - inner) / step + 1);
+    for (int64_t i = 0; i < length; i += most) {
+      const int64_t some = std::min(most, length - i), bytes = (some - 1) * step + inner;
+      read_ += bytes;
+      if (read_ > std::max(span_limit, repeats * file_.size())) {
+        fail(SWAV_ERROR_LIMIT, "tensor %s lies so that its file would be read more than %lld times", tensor_.name.c_str(),
+             static_cast<long long>(repeats));
+      }
+      buffer_.resize(size_t(bytes));
+      file_.read(offset + i * step, buffer_.data(), bytes);
+      pick(axes, 0, axis, some, buffer_.data(), to + i * places_[axis]);
+    }
   }
 
-  bool dense(size_t axis) const {
+  bool dense() const {
     int64_t next = 1;
-    for (size_t d = tensor_.shape.size(); d-- > axis;) {
+    for (size_t d = tensor_.shape.size(); d-- > 0;) {
       if (tensor_.shape[d] > 1 && tensor_.strides[d] != next) return false;
       next *= tensor_.shape[d];
     }
     return true;
   }
 
-  void copy(int64_t offset, int64_t count) {
-    if (std::is_same_v<Out, float> && tensor_.type == DataType::f32) {
-      file_.read(offset, to_, count * unit_);
-      to_ += count;
-      return;
-    }
+  void copy(int64_t offset, int64_t count, Out* to) {
+    if (std::is_same_v<Out, float> && tensor_.type == DataType::f32) return file_.read(offset, to, count * unit_);
     buffer_.resize(size_t(std::min(piece, count * unit_)));
     for (int64_t at = 0; at < count;) {
       const int64_t some = std::min(count - at, piece / unit_);
       file_.read(offset + at * unit_, buffer_.data(), some * unit_);
-      convert(tensor_.type, buffer_.data(), unit_, some, to_);
-      to_ += some;
+      convert(tensor_.type, buffer_.data(), unit_, some, to + at);
       at += some;
     }
   }
 
-  void pick(size_t axis, const uint8_t* from) {
-    if (axis == tensor_.shape.size()) {
-      convert(tensor_.type, from, unit_, 1, to_++);
-    } else if (axis + 1 == tensor_.shape.size()) {
-      convert(tensor_.type, from, tensor_.strides[axis] * unit_, tensor_.shape[axis], to_);
-      to_ += tensor_.shape[axis];
-    } else {
-      for (int64_t i = 0; i < tensor_.shape[axis]; ++i) pick(axis + 1, from + i * tensor_.strides[axis] * unit_);
+  // The numbers of `axes`, in the tensor's order; of `cut` the first `some`.
+  void pick(const std::vector<size_t>& axes, size_t at, size_t cut, int64_t some, const uint8_t* from, Out* to) const {
+    const size_t axis = axes[at];
+    const int64_t length = axis == cut ? some : tensor_.shape[axis], step = tensor_.strides[axis] * unit_;
+    if (at + 1 == axes.size() && places_[axis] == 1) return convert(tensor_.type, from, step, length, to);
+    for (int64_t i = 0; i < length; ++i) {
+      if (at + 1 == axes.size()) convert(tensor_.type, from + i * step, unit_, 1, to + i * places_[axis]);
+      else pick(axes, at + 1, cut, some, from + i * step, to + i * places_[axis]);
     }
   }
 
   const InputFile& file_;
   const StoredTensor& tensor_;
   int64_t unit_;
+  std::vector<int64_t> places_;  // strides of the numbers that are read
   Out* to_;
+  std::vector<size_t> order_;  // axes, the largest stride in the file first
+  int64_t read_ = 0;
   std::vector<uint8_t> buffer_;
 };
 

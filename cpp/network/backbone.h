@@ -43,6 +43,8 @@ class Backbone {
 
   int64_t images() const { return images_; }
   int64_t feature_dim() const { return feature_dim_; }
+  // Of an image, in the last map.
+  int64_t last_pixels() const { return last_pixels_; }
   int64_t input_count() const { return stem_->convolution().shape().in_count(); }
 
   // Planning, in this order. bind: gradients is the base of the gradient array, or NULL for inference.

@@ -105,26 +105,25 @@ void Head::forward(const float* features, Statistics statistics, Communicator& c
 }
 
 void Head::forward_scores(const Workspace& workspace) {
-  for (Linear& l : scores_) {
-    if (purpose_ == Purpose::training) {
-      l.convolution.forward({unit_}, l.weight, workspace.products, l.values, Epilogue());
-      continue;
-    }
-    // Training renormalises prototypes in place before the forward, so stored ones are an update past unit norm; inference
-    // leaves the parameters alone and divides the products instead.
-    const int64_t count = l.convolution.shape().filters;
-    for (int64_t k = 0; k < count; ++k) {
-      double square = 0;
-      for (int64_t i = 0; i < dim_; ++i) square += double(l.weight[k * dim_ + i]) * double(l.weight[k * dim_ + i]);
-      inverse_norms_[k] = float(1.0 / std::max(std::sqrt(square), 1e-12));
-    }
-    l.convolution.forward({unit_}, l.weight, workspace.products, l.values,
-                          [&](int64_t, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
-                            for (int64_t r = row0; r < row1; ++r) {
-                              for (int64_t c = c0; c < c1; ++c) l.values[r * count + c] *= inverse_norms_[c];
-                            }
-                          });
+  if (purpose_ == Purpose::training) {
+    for (Linear& l : scores_) l.convolution.forward({unit_}, l.weight, workspace.products, l.values, Epilogue());
+    return;
   }
+  // Training renormalises prototypes in place before the forward, so stored ones are an update past unit norm; inference
+  // leaves the parameters alone and divides the products instead.
+  Linear& l = scores_.front();
+  const int64_t count = l.convolution.shape().filters;
+  for (int64_t k = 0; k < count; ++k) {
+    double square = 0;
+    for (int64_t i = 0; i < dim_; ++i) square += double(l.weight[k * dim_ + i]) * double(l.weight[k * dim_ + i]);
+    inverse_norms_[k] = float(1.0 / std::max(std::sqrt(square), 1e-12));
+  }
+  l.convolution.forward({unit_}, l.weight, workspace.products, l.values,
+                        [&](int64_t, int64_t row0, int64_t row1, int64_t c0, int64_t c1) {
+                          for (int64_t r = row0; r < row1; ++r) {
+                            for (int64_t c = c0; c < c1; ++c) l.values[r * count + c] *= inverse_norms_[c];
+                          }
+                        });
 }
 
 void Head::backward(const float* features, bool embeddings, Communicator& communicator, const Workspace& workspace,

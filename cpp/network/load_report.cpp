@@ -3,14 +3,23 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/status.h"
+
 namespace swav {
 namespace {
 
 constexpr size_t shown = 160;  // letters of a list of names in the summary
 
+// At most so many bytes of the beginning of a text, and whole letters.
+size_t cut(const std::string& text, size_t most) {
+  if (text.size() <= most) return text.size();
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
+  return most;
+}
+
 template <size_t Capacity>
 void copy_text(char (&to)[Capacity], const std::string& text) {
-  const size_t size = std::min(text.size(), Capacity - 1);
+  const size_t size = cut(text, Capacity - 1);
   std::memcpy(to, text.data(), size);
   to[size] = 0;
 }
@@ -19,7 +28,7 @@ void copy_text(char (&to)[Capacity], const std::string& text) {
 template <size_t Capacity>
 void list(char (&names)[Capacity], const std::string& name) {
   const size_t used = std::strlen(names);
-  const std::string item = (used ? ", " : "") + name;
+  const std::string item = (used ? ", " : "") + one_line(name);
   if (used + item.size() + 6 < Capacity) {
     std::memcpy(names + used, item.c_str(), item.size() + 1);
   } else if (used + 6 <= Capacity && (used < 3 || std::strcmp(names + used - 3, "...") != 0)) {
@@ -31,7 +40,7 @@ std::string first_names(const char* names) {
   const std::string text = names;
   if (text.size() <= shown) return text;
   const size_t comma = text.rfind(", ", shown);
-  return text.substr(0, comma == std::string::npos ? shown : comma) + ", ...";
+  return text.substr(0, comma == std::string::npos ? cut(text, shown) : comma) + ", ...";
 }
 
 std::string counted(int64_t count, const char* what) {
@@ -44,7 +53,7 @@ LoadReport::LoadReport(const TensorFile& file, const KeyMap& keys, const Descrip
   copy_text(report_.architecture, architecture_name(description.config));
   copy_text(report_.format, file.format());
   copy_text(report_.names, keys.title());
-  copy_text(report_.prefix, keys.prefix());
+  copy_text(report_.prefix, one_line(keys.prefix()));
   report_.guessed = guessed;
 }
 

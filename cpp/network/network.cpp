@@ -72,7 +72,7 @@ int64_t Network::output_dim(swav_output output) const {
 }
 
 std::unique_ptr<Network> Network::copy() const {
-  auto copy = std::make_unique<Network>(config(), 0);
+  auto copy = std::make_unique<Network>(description_);
   copy->parameters_.assign(parameters_);
   copy->input = input;
   copy->ranges_ = ranges_;

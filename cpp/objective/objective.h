@@ -44,6 +44,7 @@ struct StateArray {
   // Where it is above 0 the values are rows [crops][length][dim] of this rank's images, so many of each batch; else they are
   // the same on every rank.
   int64_t batch = 0;
+  bool may_lack = false;  // older files do not have it: it is zero then
 };
 
 // A setting that a checkpoint must agree with.

@@ -41,9 +41,11 @@ class EmbeddingQueue {
   // Steps since the oldest embedding was made, where every step but the last ones has inserted some; 0 for an empty queue.
   int64_t age() const { return inserted_ == 0 ? 0 : std::min(inserted_, length_ / batch_) + idle_; }
 
-  // All state, for a checkpoint: values [crops][length][dim] and the number of batches inserted since the start, 0 or more.
+  // All state, for a checkpoint: values [crops][length][dim], the number of batches inserted since the start, and that of steps
+  // without one since the last, 0 or more.
   float* values() { return values_; }
   int64_t& inserted() { return inserted_; }
+  int64_t& idle() { return idle_; }
 
  private:
   int64_t crops_ = 0, length_ = 0, batch_ = 1, dim_ = 0;

@@ -150,7 +150,8 @@ void SwappedPrediction::health(const HeadOutput& output, Communicator&, swav_hea
 std::vector<StateArray> SwappedPrediction::state() {
   if (queue_.length() == 0) return {};
   return {{"queue", {assign_count(), queue_.length(), shape_.dim}, queue_.values(), nullptr, shape_.batch},
-          {"queue.inserted", {}, nullptr, &queue_.inserted()}};
+          {"queue.inserted", {}, nullptr, &queue_.inserted()},
+          {"queue.idle", {}, nullptr, &queue_.idle(), 0, true}};
 }
 
 std::vector<Setting> SwappedPrediction::settings() const {

@@ -230,7 +230,7 @@ void product_by_tiles(const WinogradShape& s, const Operand& source, const float
 }  // namespace
 
 int64_t winograd_workspace(const WinogradShape& s) {
-  if (by_filters(s)) return tile_points * chunk_tiles(s) * row_stride(s.channels);
+  if (by_filters(s)) return tile_points * std::min(s.tiles(), chunk_tiles(s)) * row_stride(s.channels);
   return tile_points * s.channels * padded_filters(s);
 }
 

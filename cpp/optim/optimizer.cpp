@@ -63,8 +63,9 @@ Optimizer::Norms Optimizer::norms(size_t parameter) const {
   double squares = 0;
   for (int64_t i = 0; i < p.count; ++i) {
     const double step = first * double(p.state1[i]) / (std::sqrt(double(p.state2[i]) / second) + double(config_.epsilon));
-    const double before = (double(p.value[i]) + step) / shrink;
-    squares += std::pow(before - double(p.value[i]), 2);
+    // Where decay leaves next to nothing of a value, what it was cannot be told: the step alone.
+    const double change = std::abs(shrink) < 1e-3 ? step : (double(p.value[i]) + step) / shrink - double(p.value[i]);
+    squares += change * change;
   }
   norms.update = std::sqrt(squares);
   return norms;

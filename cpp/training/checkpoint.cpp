@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "base/cpu.h"
@@ -46,6 +47,7 @@ std::string version_text(int32_t version) {
 struct Header {
   swav_checkpoint_info info{};
   int64_t parts = 1;
+  bool fast = false;  // sums in the order of the transport
   Settings settings;
 };
 
@@ -81,6 +83,7 @@ Header read_header(const TensorFile& file) {
   copy_text(header.info.isa, member("isa", &json::is_string).get<std::string>());
   // Older files name one instruction set, not each extension.
   if (root.contains("used")) copy_text(header.info.used, member("used", &json::is_string).get<std::string>());
+  if (root.contains("fast")) header.fast = member("fast", &json::is_boolean).get<bool>();
   if (root.contains("ranks")) header.parts = member("ranks", &json::is_number_integer).get<int64_t>();
   for (const auto& [name, value] : member("settings", &json::is_object).items()) {
     if (!value.is_string()) damaged("text of a setting");
@@ -96,7 +99,9 @@ std::string instruction_set(const TrainerSettings& settings) {
 }
 
 // Why the bits of this run will not be those of a run without a break.
-std::string warning(const swav_checkpoint_info& info, const std::string& isa, int64_t then, int64_t now) {
+std::string warning(const Header& header, const std::string& isa, int64_t now, bool fast) {
+  const swav_checkpoint_info& info = header.info;
+  const int64_t then = header.parts;
   if (info.isa[0] != 0 && info.isa != isa) {
     return std::string("the checkpoint was written with the instruction set ") + info.isa + " and training goes on with " +
            isa + ": the weights will differ in their last bits from those of a run without a break";
@@ -110,6 +115,11 @@ std::string warning(const swav_checkpoint_info& info, const std::string& isa, in
            " of a batch, and training goes on with " + std::to_string(now) +
            ": sums are rounded in another order, and the weights will differ in their last bits from those of a run without a "
            "change";
+  }
+  if (now > 1 && (fast || header.fast)) {
+    return "sums over processes are or were fast, in whatever order the transport takes: the weights will differ in their last "
+           "bits from "
+           "those of a run without a break";
   }
   return "";
 }
@@ -181,7 +191,7 @@ std::vector<StateArray> Trainer::state_of_parts(size_t array) const {
   return arrays;
 }
 
-// Of arrays of which each part has its rows; empty for the others.
+// Of arrays of which each part has its rows, on rank 0; empty for the others.
 std::vector<std::vector<float>> Trainer::gather_state() const {
   std::vector<std::vector<float>> gathered;
   const size_t arrays = own_[0].objective->state().size();
@@ -223,8 +233,9 @@ void Trainer::write(const std::string& path, const std::string& note, const std:
   Metadata metadata = weights_metadata(network_.config(), network_.input);
   metadata.insert(more_metadata.begin(), more_metadata.end());
   metadata["note"] = note;
-  metadata[key] = json{{"format", newest_format},        {"engine", SWAV_VERSION},   {"isa", instruction_set(settings_)},
-                       {"used", used_features().text()}, {"ranks", parts_->total()}, {"settings", checkpoint_settings()}}
+  metadata[key] = json{{"format", newest_format},          {"engine", SWAV_VERSION},   {"isa", instruction_set(settings_)},
+                       {"used", used_features().text()},   {"ranks", parts_->total()}, {"fast", processes().fast()},
+                       {"settings", checkpoint_settings()}}
                       .dump();
   write_safetensors(path, tensors, metadata);
 }
@@ -266,6 +277,7 @@ void Trainer::read_state(const TensorFile& file, State& state, Values values) co
   const std::vector<StateArray> objective = own_[0].objective->state();
   for (size_t i = 0; i < objective.size(); ++i) {
     const StateArray& array = objective[i];
+    if (array.may_lack && file.find(objective_prefix + array.name) == nullptr) continue;
     const std::string name = file.find(array.name) != nullptr ? array.name : objective_prefix + array.name;
     const std::vector<int64_t> shape = whole_shape(array, parts_->total());
     if (array.values) {
@@ -293,7 +305,9 @@ void Trainer::broadcast(State& state) const {
 swav_checkpoint_info Trainer::load(const std::string& path) { return restore(path, Values::finite); }
 
 swav_checkpoint_info Trainer::restore(const std::string& path, Values values) {
-  State state = sized_state();
+  std::optional<State> room;
+  on_all(processes(), [&] { room.emplace(sized_state()); });
+  State& state = *room;
   swav_checkpoint_info info{};
   swav_input_description input{};
   on_root(processes(), [&] {
@@ -306,7 +320,7 @@ swav_checkpoint_info Trainer::restore(const std::string& path, Values values) {
     read_state(file, state, values);
     input = *declared.input;
     info = header.info;
-    copy_text(info.warning, warning(info, instruction_set(settings_), header.parts, parts_->total()));
+    copy_text(info.warning, warning(header, instruction_set(settings_), parts_->total(), processes().fast()));
   });
   processes().broadcast(&info, sizeof info, 0);
   processes().broadcast(&input, sizeof input, 0);

@@ -7,6 +7,7 @@
 
 #include "base/parallel.h"
 #include "base/stopwatch.h"
+#include "network/finite.h"
 #include "training/trainer.h"
 
 namespace swav {
@@ -116,7 +117,11 @@ void Trainer::forward_all(int part, const swav_step_input& input) {
   const int64_t micro_batches = settings_.micro_batches();
   for (int64_t i = 0; i < micro_batches; ++i) {
     forward(part, input, i);
-    if (micro_batches > 1) collect_output(*own.plan, i);
+    if (micro_batches == 1) continue;
+    collect_output(*own.plan, i);
+    const int64_t count = own.plan->rows_at_once() * own.plan->shape().dim;
+    if (own.broken.empty() && swav::first_not_finite(own.plan->head->embeddings(), count) >= 0)
+      own.broken = first_not_finite(Pass::forward);
   }
 }
 

@@ -1,17 +1,19 @@
 #include "training/rank_state.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "comm/on_root.h"
 
 namespace swav {
 namespace {
 
-// Calls copy(place in the whole, place in the part, floats) for what a part holds: of each batch of the whole, rows
-// [part * batch, (part + 1) * batch).
-template <class F>
-void for_stretches(const StateArray& array, int parts, int part, F&& copy) {
-  const int64_t crops = array.shape[0], batches = array.shape[1] / array.batch, stretch = array.batch * array.shape[2];
-  for (int64_t i = 0; i < crops * batches; ++i) copy((i * parts + part) * stretch, i * stretch, stretch);
-}
+constexpr int64_t piece_floats = int64_t{4} << 20;  // of a message
+
+// What a part holds: of each batch of the whole, rows [part * batch, (part + 1) * batch), which are a stretch of so many
+// floats; and how many stretches.
+int64_t stretch_floats(const StateArray& array) { return array.batch * array.shape[2]; }
+int64_t stretches(const StateArray& array) { return array.shape[0] * (array.shape[1] / array.batch); }
 
 }  // namespace
 
@@ -23,16 +25,25 @@ std::vector<int64_t> whole_shape(const StateArray& array, int parts) {
 
 std::vector<float> gather_whole(const std::vector<StateArray>& own, Communicator& processes) {
   const StateArray& array = own[0];
-  const int64_t count = array.shape[0] * array.shape[1] * array.shape[2];
-  const int here = int(own.size()), parts = here * processes.size();
-  std::vector<float> mine(size_t(count * here)), all(size_t(count * parts)), whole(all.size());
-  for (int part = 0; part < here; ++part)
-    std::memcpy(mine.data() + part * count, own[size_t(part)].values, size_t(count) * sizeof(float));
-  processes.gather(mine.data(), int64_t(mine.size() * sizeof(float)), all.data());
-  for (int part = 0; part < parts; ++part) {
-    for_stretches(array, parts, part, [&](int64_t to, int64_t from, int64_t floats) {
-      std::memcpy(whole.data() + to, all.data() + part * count + from, size_t(floats) * sizeof(float));
-    });
+  const int64_t stretch = stretch_floats(array), count = stretches(array), here = int64_t(own.size());
+  const int64_t parts = here * processes.size();
+  const int64_t most = std::clamp<int64_t>(piece_floats / (stretch * here), 1, count);  // stretches of a part that go at once
+  std::vector<float> mine, all, whole;
+  on_all(processes, [&] {
+    mine.resize(size_t(here * most * stretch));
+    all.resize(size_t(parts * most * stretch));
+    if (processes.rank() == 0) whole.resize(size_t(parts * count * stretch));
+  });
+  for (int64_t begin = 0; begin < count; begin += most) {
+    const int64_t some = std::min(most, count - begin), floats = some * stretch;
+    for (int64_t part = 0; part < here; ++part)
+      std::copy_n(own[size_t(part)].values + begin * stretch, floats, mine.data() + part * floats);
+    processes.gather(mine.data(), here * floats * int64_t(sizeof(float)), all.data());
+    if (whole.empty()) continue;
+    for (int64_t part = 0; part < parts; ++part) {
+      for (int64_t i = 0; i < some; ++i)
+        std::copy_n(all.data() + part * floats + i * stretch, stretch, whole.data() + ((begin + i) * parts + part) * stretch);
+    }
   }
   return whole;
 }
@@ -42,9 +53,9 @@ void take_part(const std::vector<float>& whole, const StateArray& array, int par
     if (!whole.empty()) std::memcpy(array.values, whole.data(), whole.size() * sizeof(float));
     return;
   }
-  for_stretches(array, parts, part, [&](int64_t from, int64_t to, int64_t floats) {
-    std::memcpy(array.values + to, whole.data() + from, size_t(floats) * sizeof(float));
-  });
+  const int64_t stretch = stretch_floats(array);
+  for (int64_t i = 0; i < stretches(array); ++i)
+    std::copy_n(whole.data() + (i * parts + part) * stretch, stretch, array.values + i * stretch);
 }
 
 }  // namespace swav

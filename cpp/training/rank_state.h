@@ -12,7 +12,7 @@ namespace swav {
 // The shape in a file, of `parts` of them.
 std::vector<int64_t> whole_shape(const StateArray& array, int parts);
 
-// The whole array from the parts of all processes, of which each has as many. Collective.
+// The whole array from the parts of all processes, of which each has as many, on rank 0; empty elsewhere. Collective.
 std::vector<float> gather_whole(const std::vector<StateArray>& parts, Communicator& processes);
 
 // Copies part number `part` of `parts` of the whole array to array.values.

@@ -19,20 +19,35 @@ std::string Trainer::first_not_finite(Pass pass) const {
   for (const TensorEntry& entry : network_.parameters().entries()) {
     if (entry.kind == SWAV_TENSOR_PARAMETER) visit(entry.name, network_.parameters().values() + entry.offset, entry.count);
   }
-  for (const TrainerPart& part : own_) {
-    for (const TrainingPass& pass : part.plan->passes) pass.backbone.for_each_activation(visit);
-    part.plan->head->for_each_activation(visit);
-  }
-  if (!where.empty()) return where;
-  if (pass == Pass::backward) {
-    const std::vector<TensorEntry>& entries = network_.parameters().entries();
-    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-      if (entry->kind != SWAV_TENSOR_PARAMETER) continue;
-      visit("the gradient of " + entry->name, plan().gradients + entry->offset, entry->count);
+  if (pass == Pass::forward) {
+    for (const TrainerPart& part : own_) {
+      for (const TrainingPass& pass : part.plan->passes) pass.backbone.for_each_activation(visit);
+      part.plan->head->for_each_activation(visit);
     }
     if (!where.empty()) return where;
+    return processes().size() > 1 ? "the loss, or in another process" : "the loss";
   }
+  // Activations were finite after the forward, and their memory has been used for others since.
+  const std::vector<TensorEntry>& entries = network_.parameters().entries();
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    if (entry->kind != SWAV_TENSOR_PARAMETER) continue;
+    visit("the gradient of " + entry->name, plan().gradients + entry->offset, entry->count);
+  }
+  if (!where.empty()) return where;
   return processes().size() > 1 ? "the gradients, or in another process" : "the gradients";
+}
+
+std::string Trainer::norm_not_finite() const {
+  std::string where;
+  const auto visit = [&](const Norm& norm) {
+    const BatchNormValues& v = norm.values;
+    if (where.empty() &&
+        (swav::first_not_finite(v.mean, v.channels) >= 0 || swav::first_not_finite(v.variance, v.channels) >= 0))
+      where = norm.name;
+  };
+  for (TrainingPass& pass : own_[0].plan->passes) pass.backbone.for_each_norm(visit);
+  own_[0].plan->head->for_each_norm(visit);
+  return where;
 }
 
 swav_health Trainer::health() {

@@ -32,6 +32,11 @@ void Trainer::make_plans() {
   for (TrainerPart& part : own_) {
     const auto update = &part == &own_[0] ? TrainingPlan::Update::here : TrainingPlan::Update::elsewhere;
     part.plan = std::make_unique<TrainingPlan>(network_.description(), parameters, settings_, *part.objective, update);
+    for (const TrainingPass& pass : part.plan->passes) {
+      SWAV_REQUIRE(pass.backbone.images() * pass.backbone.last_pixels() * part.norm_group->size() >= 2,
+                   "crops of %d pixels are one pixel of one image in the last stage, which has no batch statistics",
+                   settings_.groups[pass.groups[0]].size);
+    }
   }
   require_memory_for(plan(), network_.description(), parameters, settings_, *own_[0].objective);
   for (TrainerPart& part : own_) part.plan->allocate(parameters, *part.objective);
@@ -71,9 +76,14 @@ void Trainer::require_finite(Communicator& group, bool finite, const char* what,
   float broken = finite ? 0.0f : 1.0f;
   group.max(&broken, 1);
   if (broken == 0) return;
+  std::string where;
+  for (const TrainerPart& part : own_) {
+    if (where.empty()) where = part.broken;
+  }
+  if (where.empty()) where = first_not_finite(pass);
   fail(SWAV_ERROR_NUMERIC,
        "%s is not finite; the first value that is not is in %s. A lower learning rate or a longer warm-up may help", what,
-       first_not_finite(pass).c_str());
+       where.c_str());
 }
 
 void Trainer::compute_part(int part, const swav_step_input& input) {
@@ -115,7 +125,7 @@ void Trainer::add_gradients() {
 }
 
 void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& report) {
-  for (TrainerPart& part : own_) part.report = {};
+  for (TrainerPart& part : own_) part.report = {}, part.broken.clear();
   {
     const Stopwatch watch(report.forward_seconds);
     own_[0].objective->prepare(plan().output);
@@ -141,10 +151,15 @@ void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& 
   }
   const Optimizer::Measure measure = optimizer_->measure();
   report.gradient_norm = measure.gradient_norm;
-  require_finite(processes(), measure.not_finite < 0 && std::isfinite(measure.gradient_norm), "a gradient", Pass::backward);
+  const bool finite = measure.not_finite < 0 && std::isfinite(measure.gradient_norm);
+  // Pixels of 1e20 have a variance that no float says; what is divided by it is finite.
+  const std::string norm = finite ? norm_not_finite() : "";
+  if (!norm.empty()) own_[0].broken = "the mean or variance of the batch before " + norm;
+  require_finite(processes(), finite && norm.empty(), norm.empty() ? "a gradient" : "a statistic", Pass::backward);
 }
 
-// Weights are the parts' in common, and so are running statistics: those of the first part.
+// Weights are the parts' in common, and so are running statistics: those of this process' first part. A checkpoint has rank
+// 0's.
 void Trainer::update(const swav_step_input& input) {
   optimizer_->update(input.learning_rate);
   for (TrainingPass& pass : plan().passes) pass.backbone.update_buffers();

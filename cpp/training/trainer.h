@@ -28,6 +28,8 @@ struct TrainerPart {
   Communicator* norm_group;  // whose batch-norm statistics are the part's
   std::unique_ptr<TrainingPlan> plan = nullptr;
   swav_step_report report = {};
+  // In the present step: where values stopped being finite in a micro-batch, whose activations are not kept. Empty: nowhere.
+  std::string broken = {};
 };
 
 class Trainer {
@@ -103,6 +105,8 @@ class Trainer {
   enum class Pass { forward, backward };
   void require_finite(Communicator& group, bool finite, const char* what, Pass pass);
   std::string first_not_finite(Pass pass) const;
+  // The first batch-norm of which the running statistics would not be finite after this step; empty where none is.
+  std::string norm_not_finite() const;
   void check_input(const swav_step_input& input) const;
   struct State;
   // What values a file may hold; with `any` tensors of a step may be there too.

@@ -122,6 +122,13 @@ class Networks(unittest.TestCase):
         self.assertEqual(first.train_step(then, 0.05)["loss"], second.train_step(then, 0.05)["loss"])
         with self.assertRaisesRegex(ValueError, "views have the shapes"):
             first.train_step([then[0]], 0.05)
+        with self.assertRaisesRegex(TypeError, "views are .*uint8"):
+            first.train_step([(255 * view).astype(np.uint8) for view in then], 0.05)
+        # A note of any length, and one that cannot be read changes nothing.
+        first.save(f"{self.folder}/long", note="x" * (1 << 20))
+        self.assertEqual(len(second.load(f"{self.folder}/long")), 1 << 20)
+        with self.assertRaises(swav.Error):
+            second.load(f"{self.folder}/nothing")
 
     def test_views_of_files_are_made_by_the_engine(self):
         network = swav.Network.create(18, seed=3, base_width=4, stem="small", hidden=16, dim=8, prototypes=[12])
