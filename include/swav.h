@@ -734,7 +734,7 @@ typedef struct swav_memory_plan {
   int64_t workspace; /* packed weights, partial sums, scores, codes */
   int64_t queue;
   int64_t scratch; /* of the worker threads, at their number when the trainer was created */
-  int64_t total;   /* where several ranks train, messages take up to 32 MiB beside it */
+  int64_t total;   /* where several ranks train, messages take some 32 MiB beside it */
 } swav_memory_plan;
 
 swav_status swav_trainer_memory(const swav_trainer *trainer, swav_memory_plan *plan);

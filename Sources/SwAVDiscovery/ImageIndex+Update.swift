@@ -99,7 +99,8 @@ private struct GrowingIndex {
     for sample in 0..<source.count {
       if sample % 1024 == 0 { try Cancellation.check() }
       let name = source.name(of: sample)
-      let stamp = try source.fileState(of: sample) ?? identityOfAll()
+      let isFile = source.filePath(of: sample) != nil
+      let stamp = try source.fileState(of: sample) ?? (isFile ? "gone" : identityOfAll())
       names.append(name)
       stamps.append(stamp)
       let place = places[name + "\0" + stamp]

@@ -6,6 +6,7 @@
 #include "checkpoint_bench.h"
 #include "io/safetensors.h"
 #include "io/tensor_file.h"
+#include "stored_files.h"
 
 using namespace swav;
 using namespace swav::test;
@@ -21,7 +22,7 @@ TEST_CASE("a checkpoint restores the input description, says who wrote it, and w
   REQUIRE(swav_network_input(bench.network, &input) == SWAV_OK);
   CHECK(input.size == 224);
   CHECK(input.mean[0] == 0.485f);
-  CHECK(info.format == 2);
+  CHECK(info.format == 3);
   CHECK(info.version == SWAV_VERSION);
   CHECK(std::string(info.isa) == name(current_isa()));
   CHECK(std::string(info.used) == used_features().text());
@@ -45,9 +46,9 @@ TEST_CASE("a checkpoint restores the input description, says who wrote it, and w
   REQUIRE_MESSAGE(swav_trainer_load(bench.trainer, altered.c_str(), &info) == SWAV_OK, swav_error_message());
   CHECK(info.version == 999);
   CHECK(std::string(info.warning).find("was written by version 0.9.99 and training goes on with 0.1.0: ") != std::string::npos);
-  with("\\\"format\\\":2,\\\"isa", "\\\"format\\\":3,\\\"isa");
+  with("\\\"format\\\":3,\\\"isa", "\\\"format\\\":4,\\\"isa");
   CHECK(load_message(bench, altered, SWAV_ERROR_UNSUPPORTED) ==
-        altered + " was written by a later version: it has format 3, 2 is the newest known here");
+        altered + " was written by a later version: it has format 4, 3 is the newest known here");
 }
 
 TEST_CASE("checkpoints of format 1 load: training goes on from them as from what is then written") {
@@ -88,7 +89,7 @@ TEST_CASE("checkpoints of format 1 load: training goes on from them as from what
     // Momentum, steps and queue as well: what is written now and read again goes on with the same bits.
     REQUIRE(swav_trainer_save(bench.trainer, again.c_str(), "") == SWAV_OK);
     REQUIRE(swav_trainer_load(resumed.trainer, again.c_str(), &info) == SWAV_OK);
-    CHECK(info.format == 2);
+    CHECK(info.format == 3);
     run(bench, 3, 5);
     run(resumed, 3, 5);
     CHECK(state_of(bench.network) == state_of(resumed.network));
@@ -166,4 +167,28 @@ TEST_CASE("a checkpoint with a byte too many, an impossible count of steps, a Na
   sources.pop_back();
   write_safetensors(altered, sources, file.metadata());
   CHECK(swav_trainer_load(bench.trainer, altered.c_str(), nullptr) == SWAV_OK);
+}
+
+TEST_CASE("a checkpoint of format 2, which does not say how long the queue has waited, is gone on from") {
+  const Saved saved;
+  const std::string path = saved.folder / "format2";
+  const TensorFile file(saved.path);
+  std::vector<FileTensor> tensors;
+  const std::string bytes = read_bytes(saved.path);
+  for (const StoredTensor& t : file.tensors()) {
+    if (t.name == "objective.queue.idle") continue;
+    tensors.push_back(
+        {t.name, t.type, t.shape, bytes.substr(size_t(t.offset), size_t(t.count() * (t.type == DataType::i64 ? 8 : 4)))});
+  }
+  REQUIRE(tensors.size() + 1 == file.tensors().size());
+  std::map<std::string, std::string> metadata = file.metadata();
+  std::string& training = metadata.at("swav_training");
+  training.replace(training.find("\"format\":3"), 10, "\"format\":2");
+  write_file(path, tensors, metadata);
+  TrainingBench bench(small_network(), with_queue(), 5);
+  swav_checkpoint_info info;
+  REQUIRE_MESSAGE(swav_trainer_load(bench.trainer, path.c_str(), &info) == SWAV_OK, swav_error_message());
+  CHECK(info.format == 2);
+  run(bench, 3, 4);
+  CHECK(state_of(bench.network) == saved.next);
 }

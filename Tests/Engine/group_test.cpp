@@ -9,6 +9,7 @@
 #include "comm/on_root.h"
 #include "rank_run.h"
 #include "temporary_folder.h"
+#include "training/rank_state.h"
 
 using namespace swav;
 using namespace swav::test;
@@ -184,6 +185,49 @@ TEST_CASE("what fails on rank 0 fails on all, with its status and message") {
   }
 }
 
+TEST_CASE("what fails on one rank fails on all that do it together, with the words of the first") {
+  ThreadGroup threads(3);
+  std::vector<std::string> messages(3);
+  threads.run([&](Communicator& member) {
+    try {
+      on_all(member, [&] {
+        if (member.rank() == 1) throw std::bad_alloc();
+        if (member.rank() == 2) fail(SWAV_ERROR_IO, "disk full");
+      });
+    } catch (const Error& error) {
+      messages[size_t(member.rank())] = std::to_string(error.status()) + " " + error.what();
+    }
+    on_all(member, [] {});
+  });
+  CHECK(messages == std::vector<std::string>(3, std::to_string(SWAV_ERROR_MEMORY) + " out of memory"));
+}
+
+TEST_CASE("state of which each rank has rows comes together in the order of the images, in pieces of any size") {
+  constexpr int64_t crops = 2, batches = 5, batch = 3, dim = 2;
+  for (const int here : {1, 2}) {
+    for (const int64_t piece : {1, 24, 40, 1000}) {
+      ThreadGroup threads(2);
+      threads.run([&](Communicator& member) {
+        const int64_t parts = 2 * here;
+        std::vector<Floats> values(static_cast<size_t>(here));
+        std::vector<StateArray> arrays;
+        for (int part = 0; part < here; ++part) {
+          // The number that a value has in the whole.
+          const int64_t number = member.rank() * here + part;
+          for (int64_t stretch = 0; stretch < crops * batches; ++stretch) {
+            for (int64_t i = 0; i < batch * dim; ++i)
+              values[size_t(part)].push_back(float((stretch * parts + number) * batch * dim + i));
+          }
+          arrays.push_back({"queue", {crops, batches * batch, dim}, values[size_t(part)].data(), nullptr, batch});
+        }
+        const std::vector<float> whole = gather_whole(arrays, member, piece);
+        CHECK(whole.size() == (member.rank() == 0 ? size_t(parts * crops * batches * batch * dim) : 0));
+        for (size_t i = 0; i < whole.size(); ++i) CHECK(whole[i] == float(i));
+      });
+    }
+  }
+}
+
 TEST_CASE("every rank ends a step with the same bits, with statistics of all, of neighbours or of its own, in order and fast") {
   for (const int32_t norm_ranks : {0, 2, 3, 1}) {
     for (const bool fast : {false, true}) {
@@ -215,6 +259,12 @@ TEST_CASE("a checkpoint holds the queue of one process, and ranks of another num
   same.run(2);
   CHECK(same.values[0] == whole.values[0]);
   CHECK(std::string(same.info.warning).empty());
+  Run fast;
+  fast.group.fast = true;
+  fast.load = begun.save;
+  fast.first = 2;
+  fast.run(2);
+  CHECK(std::string(fast.info.warning).find("sums over processes are or were fast") == 0);
 
   // The rows of the queue meet the same images: what a wrong order of rows would do to the codes shows in the loss.
   for (const int ranks : {1, 3, 4}) {

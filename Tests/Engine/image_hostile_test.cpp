@@ -153,11 +153,10 @@ TEST_CASE(
 }
 
 TEST_CASE("fax lines that end early are of this picture alone") {
-  // White: a row of zeros. The data of one tile end in its first code.
-  const auto of = [](uint8_t byte) {
-    return tiff({{256, 64}, {257, 64}, {258, 1}, {259, 4}, {262, 0}, {277, 1}, {322, 64}, {323, 64}, {324, 8}, {325, 2}}, 0,
-                Bytes(2, byte));
-  };
+  // Data of a tile whose lines libtiff gives up, with a warning only, and leaves as they were.
+  const Bytes data = {0xff, 0x00, 0x00, 0x01, 0xff, 0xff};
+  const Bytes fax =
+      tiff({{256, 64}, {257, 64}, {258, 1}, {259, 4}, {262, 0}, {277, 1}, {322, 64}, {323, 64}, {324, 8}, {325, 6}}, 0, data);
   const auto samples = [&](const Bytes& bytes) {
     Image image;
     Bytes found;
@@ -169,7 +168,8 @@ TEST_CASE("fax lines that end early are of this picture alone") {
     for (int y = 0; y < image.height(); ++y) found.insert(found.end(), image.row<uint8_t>(y), image.row<uint8_t>(y) + 64);
     return found;
   };
-  const Bytes first = samples(of(0xff));
+  const Bytes first = samples(fax);
+  REQUIRE(first.size() == 64 * 64);
   for (const uint8_t other : {0x55, 0xaa}) {
     // Another picture leaves its bytes in the memory of this thread.
     Bytes plain(64 * 64, other);
@@ -177,7 +177,7 @@ TEST_CASE("fax lines that end early are of this picture alone") {
               tiff({{256, 64}, {257, 64}, {258, 8}, {259, 1}, {262, 1}, {277, 1}, {322, 64}, {323, 64}, {324, 8}, {325, 4096}},
                    0, plain))
               .status == SWAV_OK);
-    CHECK(samples(of(0xff)) == first);
+    CHECK(samples(fax) == first);
   }
 }
 

@@ -87,7 +87,7 @@ import Testing
     let path = folder.path + "/checkpoint"
     try trainer.save(to: path, note: "x")
     let info = try trainer.load(path)
-    #expect(try info.format == 2 && info.isa == Runtime.info().isa && info.warning == nil)
+    #expect(try info.format == 3 && info.isa == Runtime.info().isa && info.warning == nil)
     let other = InputDescription(size: 99, mean: [0, 0, 0], std: [1, 1, 1])
     let before = try network.input()
     try network.describeInput(other)

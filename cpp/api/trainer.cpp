@@ -117,9 +117,11 @@ swav_status swav_trainer_create_in_group(swav_network* network, const swav_train
     std::vector<TrainerPart> list;
     for (int part = 0; part < count; ++part)
       list.push_back({api::objective(own), &api::norm_group(*parts, part, width, neighbours)});
+    TrainerSettings settings = api::trainer_settings(own);
+    settings.norm_parts = width == 0 || width >= total ? total : total % width > 0 ? total % width : width;
     Parts& own_parts = *parts;
     *trainer = new swav_trainer{network->network, std::move(group), std::move(parts), std::move(neighbours),
-                                Trainer(*network->network, api::trainer_settings(own), std::move(list), own_parts)};
+                                Trainer(*network->network, settings, std::move(list), own_parts)};
   });
 }
 

@@ -7,10 +7,7 @@
 #include "kernels/kernels.h"
 
 namespace swav {
-namespace {
-// Rows whose products are added in float before they go into the sums in double.
-constexpr int64_t slab_rows = 1024;
-}  // namespace
+namespace {}  // namespace
 
 CrossEntropy::CrossEntropy(const float* features, const int32_t* labels, int64_t count, int64_t dim, int32_t classes,
                            double penalty)
@@ -24,10 +21,10 @@ CrossEntropy::CrossEntropy(const float* features, const int32_t* labels, int64_t
       weights_(size_t(classes * dim)),
       negative_bias_(size_t(classes)),
       zeros_(size_t(classes), 0.0f),
-      logits_(size_t(std::min(slab_rows, count) * classes)),
+      logits_(size_t(std::min(score_slab_rows, count) * classes)),
       slab_gradient_(size_t(classes * dim)),
-      bias_gradients_(size_t(feature_blocks(slab_rows) * classes)),
-      losses_(size_t(feature_blocks(slab_rows))) {}
+      bias_gradients_(size_t(feature_blocks(score_slab_rows) * classes)),
+      losses_(size_t(feature_blocks(score_slab_rows))) {}
 
 double CrossEntropy::operator()(const Eigen::VectorXd& point, Eigen::VectorXd& gradient, FunctionRef<void()> between) {
   const int64_t w_count = classes_ * dim_;
@@ -38,9 +35,9 @@ double CrossEntropy::operator()(const Eigen::VectorXd& point, Eigen::VectorXd& g
   product_.pack(weights_.data(), classes_, dim_);
   gradient.setZero();
   double loss = 0;
-  for (int64_t begin = 0; begin < count_; begin += slab_rows) {
+  for (int64_t begin = 0; begin < count_; begin += score_slab_rows) {
     between();
-    loss += add_slab(begin, std::min(slab_rows, count_ - begin), gradient);
+    loss += add_slab(begin, std::min(score_slab_rows, count_ - begin), gradient);
   }
   gradient /= double(count_);
   gradient.head(w_count) += 2 * penalty_ * point.head(w_count);

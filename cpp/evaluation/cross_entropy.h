@@ -9,6 +9,9 @@
 
 namespace swav {
 
+// Rows whose scores are made at a time.
+constexpr int64_t score_slab_rows = 1024;
+
 class CrossEntropy {
  public:
   // features [count][dim] and labels [count] are borrowed.

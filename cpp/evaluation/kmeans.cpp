@@ -80,7 +80,9 @@ class KMeans {
         }
         const int64_t n = at + i;
         // From the rows themselves: what is left of the product after its largest parts cancel is mostly rounding.
-        distance_[size_t(n)] = squared_distance(rows_ + n * dim_, centres_ + best * dim_, dim_);
+        // A product beyond a float tells nothing: the distance says so at the end.
+        const float d = squared_distance(rows_ + n * dim_, centres_ + best * dim_, dim_);
+        distance_[size_t(n)] = std::isfinite(most) ? d : HUGE_VALF;
         // slab_ is a multiple of feature_block unless it is all rows, so blocks of a slab are blocks of the whole.
         if (assignment_[n] != best) assignment_[n] = best, ++changed[size_t(n / feature_block)];
       });

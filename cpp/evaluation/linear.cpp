@@ -15,9 +15,6 @@
 namespace swav {
 namespace {
 
-// Rows whose scores are made at a time.
-constexpr int64_t slab_rows = 1024;
-
 // Columns scaled to mean 0 and deviation 1: scaled = (raw - mean) * inverse.
 struct Standardised {
   std::vector<float> features;
@@ -87,8 +84,8 @@ void linear_fit(const float* features, const int32_t* labels, int64_t count, int
   SWAV_REQUIRE(config.max_iterations >= 1, "iterations are %d; at least 1 is needed", config.max_iterations);
   check_features("features", features, labels, count, dim, classes);
   // The scaled features; weights and a slab's gradient in float, and the points of L-BFGS in double; the scores of a slab.
-  require_memory(count * dim * 4 + classes * (dim + 1) * (4 * 4 + 30 * 8) + slab_rows * classes * 4, "logistic regression",
-                 "fewer features or classes need less");
+  require_memory(count * dim * 4 + classes * (dim + 1) * (4 * 4 + 30 * 8) + std::min(score_slab_rows, count) * classes * 4,
+                 "logistic regression", "fewer features or classes need less");
   const Standardised scaled = standardise(features, count, dim);
   CrossEntropy objective(scaled.features.data(), labels, count, dim, classes, penalty);
   const Progress progress(config.progress, config.context);
@@ -119,15 +116,15 @@ void linear_fit(const float* features, const int32_t* labels, int64_t count, int
 void linear_predict(const float* weights, int64_t dim, int32_t classes, const float* features, int64_t count,
                     int32_t* predictions) {
   check_features("features", features, nullptr, count, dim, classes);
-  require_memory(classes * (8 * dim + 4 * slab_rows + 8 * feature_blocks(slab_rows)), "scores of classes",
-                 "fewer classes need less");
+  require_memory(classes * (4 * dim + 4 * std::min(score_slab_rows, count) + 8 * feature_blocks(score_slab_rows) + 8),
+                 "scores of classes", "fewer classes need less");
   FeatureProduct product(dim, classes);
   product.pack(weights, classes, dim + 1);
-  std::vector<double> norms(static_cast<size_t>(classes)), room(size_t(feature_blocks(slab_rows) * classes));
+  std::vector<double> norms(static_cast<size_t>(classes)), room(size_t(feature_blocks(score_slab_rows) * classes));
   for (int32_t c = 0; c < classes; ++c) norms[size_t(c)] = std::sqrt(kernels().sum_squares(weights + c * (dim + 1), dim));
-  std::vector<float> products(size_t(std::min(slab_rows, count) * classes));
-  for (int64_t begin = 0; begin < count; begin += slab_rows) {
-    const int64_t rows = std::min(slab_rows, count - begin);
+  std::vector<float> products(size_t(std::min(score_slab_rows, count) * classes));
+  for (int64_t begin = 0; begin < count; begin += score_slab_rows) {
+    const int64_t rows = std::min(score_slab_rows, count - begin);
     product.multiply(features + begin * dim, rows, products.data());
     parallel::for_each(feature_blocks(rows), [&](int64_t block, int) {
       double* off = room.data() + block * classes;

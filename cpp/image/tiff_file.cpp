@@ -48,7 +48,9 @@ struct TiffCallbacks {
     char text[200];
     std::vsnprintf(text, sizeof text, format, arguments);
     for (const char* damage : {"Premature end", "premature end", "Premature EOF", "Improper JPEG"}) {
-      if (file.message_.empty() && std::strstr(text, damage)) file.message_ = text, file.damaged_ = true;
+      if (!std::strstr(text, damage)) continue;
+      file.damaged_ = true;
+      if (file.message_.empty()) file.message_ = text;
     }
   }
 #if TIFFLIB_VERSION >= 20221213

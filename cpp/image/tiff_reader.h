@@ -63,7 +63,7 @@ class TiffFile {
   const uint8_t* bytes_;
   uint64_t size_, position_ = 0;
   std::string message_;   // the first error
-  bool damaged_ = false;  // it is one that libtiff only warns of
+  bool damaged_ = false;  // libtiff warned of data that end early
   TIFF* tiff_ = nullptr;
 };
 

@@ -16,8 +16,8 @@ constexpr int64_t repeats = 16;                    // times that tensors may use
 template <class Out>
 class Gatherer {
  public:
-  Gatherer(const InputFile& file, const StoredTensor& tensor, Out* to)
-      : file_(file), tensor_(tensor), unit_(size_of(tensor.type)), places_(dense_strides(tensor.shape)), to_(to) {}
+  Gatherer(const std::string& path, const InputFile& file, const StoredTensor& tensor, Out* to)
+      : path_(path), file_(file), tensor_(tensor), unit_(size_of(tensor.type)), places_(dense_strides(tensor.shape)), to_(to) {}
 
   void run() {
     if (tensor_.count() == 0) return;
@@ -50,8 +50,8 @@ class Gatherer {
       const int64_t some = std::min(most, length - i), bytes = (some - 1) * step + inner;
       read_ += bytes;
       if (read_ > std::max(span_limit, repeats * file_.size())) {
-        fail(SWAV_ERROR_LIMIT, "tensor %s lies so that its file would be read more than %lld times", tensor_.name.c_str(),
-             static_cast<long long>(repeats));
+        fail(SWAV_ERROR_LIMIT, "%s: tensor %s lies so that the file would be read more than %lld times", path_.c_str(),
+             tensor_.name.c_str(), static_cast<long long>(repeats));
       }
       buffer_.resize(size_t(bytes));
       file_.read(offset + i * step, buffer_.data(), bytes);
@@ -90,6 +90,7 @@ class Gatherer {
     }
   }
 
+  const std::string& path_;
   const InputFile& file_;
   const StoredTensor& tensor_;
   int64_t unit_;
@@ -106,7 +107,7 @@ void read_as(const std::string& path, const TensorContents& contents, const Stor
     fail(SWAV_ERROR_UNSUPPORTED, "%s: tensor %s has the type %s; floating point of 16, 32 or 64 bits and integers are read",
          path.c_str(), tensor.name.c_str(), tensor.type_name.c_str());
   }
-  Gatherer<Out>(*contents.files[size_t(tensor.file)], tensor, values).run();
+  Gatherer<Out>(path, *contents.files[size_t(tensor.file)], tensor, values).run();
 }
 
 bool begins_with(const std::string& bytes, const char* start) { return bytes.rfind(start, 0) == 0; }
@@ -142,10 +143,10 @@ bool is_possible(const std::vector<int64_t>& shape) {
   return true;
 }
 
-int64_t span_of(const StoredTensor& tensor, size_t first_axis) {
+int64_t span_of(const StoredTensor& tensor) {
   if (tensor.count() == 0) return 0;
   int64_t last = 0;
-  for (size_t d = first_axis; d < tensor.shape.size(); ++d) last += (tensor.shape[d] - 1) * tensor.strides[d];
+  for (size_t d = 0; d < tensor.shape.size(); ++d) last += (tensor.shape[d] - 1) * tensor.strides[d];
   return last + 1;
 }
 

@@ -32,7 +32,7 @@ std::vector<int64_t> dense_strides(const std::vector<int64_t>& shape);
 // Whether a shape is one: no extent below 0, not more than 2^50 numbers.
 bool is_possible(const std::vector<int64_t>& shape);
 // How many numbers lie between the first and behind the last of a tensor, gaps included; shape and strides are possible.
-int64_t span_of(const StoredTensor& tensor, size_t first_axis = 0);
+int64_t span_of(const StoredTensor& tensor);
 
 // What a reader of one format finds.
 struct TensorContents {
@@ -54,7 +54,8 @@ class TensorFile {
   const StoredTensor* find(const std::string& name) const;                        // NULL: none of that name
   const std::map<std::string, std::string>& metadata() const { return contents_.metadata; }
 
-  // Values, row-major, converted. Throws SWAV_ERROR_UNSUPPORTED for a type that is none of DataType.
+  // Values, row-major, converted. Throws SWAV_ERROR_UNSUPPORTED for a type that is none of DataType, SWAV_ERROR_LIMIT for
+  // numbers that lie so that the file would be read many times over.
   void read(const StoredTensor& tensor, float* values) const;
   void read(const StoredTensor& tensor, double* values) const;
   // The same; SWAV_ERROR_FORMAT where a number is none.

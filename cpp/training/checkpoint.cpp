@@ -24,7 +24,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int32_t newest_format = 2;
+constexpr int32_t newest_format = 3;              // 2: the queue's age was not kept
 constexpr int64_t most_steps = int64_t{1} << 53;  // of an optimizer: what its double counts exactly
 const char* const key = "swav_training";
 const char* const state1_prefix = "optimizer.state1.";
@@ -77,8 +77,8 @@ Header read_header(const TensorFile& file) {
     fail(SWAV_ERROR_UNSUPPORTED, "%s was written by a later version: it has format %lld, %d is the newest known here", path,
          static_cast<long long>(format), newest_format);
   }
-  if (format != newest_format) damaged("format");
-  header.info.format = newest_format;
+  if (format < 2) damaged("format");
+  header.info.format = int32_t(format);
   header.info.version = int32_t(std::clamp<int64_t>(member("engine", &json::is_number_integer).get<int64_t>(), 0, INT32_MAX));
   copy_text(header.info.isa, member("isa", &json::is_string).get<std::string>());
   // Older files name one instruction set, not each extension.

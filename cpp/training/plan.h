@@ -21,6 +21,7 @@ struct TrainerSettings {
   int32_t batch = 0;              // images of a part
   int32_t parts = 1;              // of the batch, one after the other in the arrays of crops, that this process computes
   int32_t all_parts = 1;          // of all processes
+  int32_t norm_parts = 1;         // that share batch-norm statistics, of the smallest group of those that do
   OptimizerConfig optimizer{};
   bool direct = false;                 // no Winograd
   int32_t micro_batch = 0;             // images that pass the network at a time; 0: all

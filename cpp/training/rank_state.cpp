@@ -8,8 +8,6 @@
 namespace swav {
 namespace {
 
-constexpr int64_t piece_floats = int64_t{4} << 20;  // of a message
-
 // What a part holds: of each batch of the whole, rows [part * batch, (part + 1) * batch), which are a stretch of so many
 // floats; and how many stretches.
 int64_t stretch_floats(const StateArray& array) { return array.batch * array.shape[2]; }
@@ -23,11 +21,11 @@ std::vector<int64_t> whole_shape(const StateArray& array, int parts) {
   return shape;
 }
 
-std::vector<float> gather_whole(const std::vector<StateArray>& own, Communicator& processes) {
+std::vector<float> gather_whole(const std::vector<StateArray>& own, Communicator& processes, int64_t piece_floats) {
   const StateArray& array = own[0];
   const int64_t stretch = stretch_floats(array), count = stretches(array), here = int64_t(own.size());
   const int64_t parts = here * processes.size();
-  const int64_t most = std::clamp<int64_t>(piece_floats / (stretch * here), 1, count);  // stretches of a part that go at once
+  const int64_t most = std::clamp<int64_t>(piece_floats / (stretch * parts), 1, count);  // stretches of a part that go at once
   std::vector<float> mine, all, whole;
   on_all(processes, [&] {
     mine.resize(size_t(here * most * stretch));

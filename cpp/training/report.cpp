@@ -45,8 +45,10 @@ std::string Trainer::norm_not_finite() const {
         (swav::first_not_finite(v.mean, v.channels) >= 0 || swav::first_not_finite(v.variance, v.channels) >= 0))
       where = norm.name;
   };
-  for (TrainingPass& pass : own_[0].plan->passes) pass.backbone.for_each_norm(visit);
-  own_[0].plan->head->for_each_norm(visit);
+  for (const TrainerPart& part : own_) {
+    for (TrainingPass& pass : part.plan->passes) pass.backbone.for_each_norm(visit);
+    part.plan->head->for_each_norm(visit);
+  }
   return where;
 }
 

@@ -16,6 +16,7 @@ Trainer::Trainer(Network& network, const TrainerSettings& settings, std::unique_
 Trainer::Trainer(Network& network, const TrainerSettings& settings, std::unique_ptr<Objective> objective, Communicator& group,
                  Communicator& norm_group)
     : network_(network), settings_(settings), single_(std::make_unique<Parts>(group, 1)), parts_(single_.get()) {
+  settings_.norm_parts = norm_group.size();
   own_.push_back({std::move(objective), &norm_group});
   make_plans();
 }
@@ -33,7 +34,7 @@ void Trainer::make_plans() {
     const auto update = &part == &own_[0] ? TrainingPlan::Update::here : TrainingPlan::Update::elsewhere;
     part.plan = std::make_unique<TrainingPlan>(network_.description(), parameters, settings_, *part.objective, update);
     for (const TrainingPass& pass : part.plan->passes) {
-      SWAV_REQUIRE(pass.backbone.images() * pass.backbone.last_pixels() * part.norm_group->size() >= 2,
+      SWAV_REQUIRE(pass.backbone.images() * pass.backbone.last_pixels() * settings_.norm_parts >= 2,
                    "crops of %d pixels are one pixel of one image in the last stage, which has no batch statistics",
                    settings_.groups[pass.groups[0]].size);
     }
@@ -72,11 +73,10 @@ void Trainer::copy_prototypes(bool back) {
   }
 }
 
-void Trainer::require_finite(Communicator& group, bool finite, const char* what, Pass pass) {
+void Trainer::require_finite(Communicator& group, bool finite, const char* what, Pass pass, std::string where) {
   float broken = finite ? 0.0f : 1.0f;
   group.max(&broken, 1);
   if (broken == 0) return;
-  std::string where;
   for (const TrainerPart& part : own_) {
     if (where.empty()) where = part.broken;
   }
@@ -151,11 +151,12 @@ void Trainer::compute_gradients(const swav_step_input& input, swav_step_report& 
   }
   const Optimizer::Measure measure = optimizer_->measure();
   report.gradient_norm = measure.gradient_norm;
-  const bool finite = measure.not_finite < 0 && std::isfinite(measure.gradient_norm);
+  if (measure.not_finite >= 0 || !std::isfinite(measure.gradient_norm))
+    return require_finite(processes(), false, "a gradient", Pass::backward);
   // Pixels of 1e20 have a variance that no float says; what is divided by it is finite.
-  const std::string norm = finite ? norm_not_finite() : "";
-  if (!norm.empty()) own_[0].broken = "the mean or variance of the batch before " + norm;
-  require_finite(processes(), finite && norm.empty(), norm.empty() ? "a gradient" : "a statistic", Pass::backward);
+  const std::string norm = norm_not_finite();
+  const std::string where = norm.empty() ? "another process" : "the mean or variance of the batch before " + norm;
+  require_finite(processes(), norm.empty(), norm.empty() ? "a gradient or a statistic" : "a statistic", Pass::backward, where);
 }
 
 // Weights are the parts' in common, and so are running statistics: those of this process' first part. A checkpoint has rank

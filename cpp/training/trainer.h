@@ -101,11 +101,11 @@ class Trainer {
   void compute_gradients(const swav_step_input& input, swav_step_report& report);
   void collect_reports(swav_step_report& report) const;
   void update(const swav_step_input& input);
-  // Throws on every rank of the group where `finite` is false on one.
+  // Throws on every rank of the group where `finite` is false on one. `where` it is not; empty: that is looked for.
   enum class Pass { forward, backward };
-  void require_finite(Communicator& group, bool finite, const char* what, Pass pass);
+  void require_finite(Communicator& group, bool finite, const char* what, Pass pass, std::string where = {});
   std::string first_not_finite(Pass pass) const;
-  // The first batch-norm of which the running statistics would not be finite after this step; empty where none is.
+  // The first batch-norm that had statistics of this step's batch that are not finite; empty where none had.
   std::string norm_not_finite() const;
   void check_input(const swav_step_input& input) const;
   struct State;

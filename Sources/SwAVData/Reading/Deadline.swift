@@ -12,7 +12,7 @@ extension SuspendingClock.Instant {
 extension NSCondition {
   /// Waits, with the lock held, for a signal until `deadline`; may come back earlier without one.
   func wait(until deadline: Deadline) {
-    // A condition waits by the time of day: never for long by that alone.
+    // A condition waits by the time of day: a second at a time, so that a clock that is put forward ends nothing early.
     let left = min(SuspendingClock.now.duration(to: deadline) / .seconds(1), 1)
     if left > 0 { _ = wait(until: Date(timeIntervalSinceNow: left)) }
   }
