@@ -10,8 +10,8 @@
 namespace swav {
 namespace {
 
-// What is exchanged at a time; with what is received twice as much is held. Less where long arrays, the
-// gradients, are summed gradually.
+// What is exchanged at a time; with what is received twice as much is held. Less where long arrays, the gradients, are summed
+// gradually.
 constexpr int64_t piece_bytes = int64_t{16} << 20, short_piece_bytes = int64_t{1} << 20;
 // Shorter arrays are gathered whole: one message instead of two, and few bytes.
 constexpr int64_t gathered_bytes = 16384;

@@ -7,7 +7,6 @@
 #include "kernels/kernels.h"
 
 namespace swav {
-namespace {}  // namespace
 
 CrossEntropy::CrossEntropy(const float* features, const int32_t* labels, int64_t count, int64_t dim, int32_t classes,
                            double penalty)

@@ -9,7 +9,7 @@
 
 namespace swav {
 
-// Rows whose scores are made at a time.
+// Rows whose scores are made at a time, and whose products are added in float before they go into the sums in double.
 constexpr int64_t score_slab_rows = 1024;
 
 class CrossEntropy {
