@@ -126,8 +126,7 @@ void InferencePlan::run(const float* images, Statistics statistics, swav_output 
 
 void InferencePlan::require_finite_moments() {
   auto require = [](const Norm& norm) {
-    const BatchNormValues& v = norm.values;
-    if (first_not_finite(v.mean, v.channels) < 0 && first_not_finite(v.variance, v.channels) < 0) return;
+    if (norm.is_finite()) return;
     fail(SWAV_ERROR_NUMERIC, "images and weights are finite, and the batch's moments are not: values grow too large before %s",
          norm.name.c_str());
   };

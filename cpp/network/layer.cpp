@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/stopwatch.h"
+#include "network/finite.h"
 #include "ops/residual.h"
 
 namespace swav {
@@ -54,6 +55,10 @@ void Norm::use_running() {
   std::copy(running_variance, running_variance + values.channels, values.variance);
   values.count = HUGE_VAL;  // constants are the mean of infinitely many values
   forward_coefficients(gamma, beta, running_mean, running_variance, values);
+}
+
+bool Norm::is_finite() const {
+  return first_not_finite(values.mean, values.channels) < 0 && first_not_finite(values.variance, values.channels) < 0;
 }
 
 void Norm::update_buffers() {

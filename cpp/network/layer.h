@@ -47,6 +47,8 @@ struct Norm {
   void bind(Parameters& parameters, const std::string& norm_name, float* gradients);
   // The running statistics instead of the batch's, as constants: in the backward no gradient passes through them.
   void use_running();
+  // Whether mean and variance are: what update_buffers takes.
+  bool is_finite() const;
   void update_buffers();
   Operand activated(ConstValues y) const { return {y, Transform::norm_relu, nullptr, values.scale, values.shift, nullptr}; }
   Operand gradient(ConstValues d, ConstValues y) const { return {d, Transform::gradient, y, values.a, values.b, values.c}; }

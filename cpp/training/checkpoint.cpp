@@ -118,8 +118,7 @@ std::string warning(const Header& header, const std::string& isa, int64_t now, b
   }
   if (now > 1 && (fast || header.fast)) {
     return "sums over processes are or were fast, in whatever order the transport takes: the weights will differ in their last "
-           "bits from "
-           "those of a run without a break";
+           "bits from those of a run without a break";
   }
   return "";
 }

@@ -215,10 +215,7 @@ void Classifier::compute_gradients(const swav_classifier_input& in, swav_classif
   report.gradient_norm = std::sqrt(squares);
   if (!backbone_ || settings_.frozen_norms) return;
   bool finite = true;
-  backbone_->for_each_norm([&](const Norm& norm) {
-    const BatchNormValues& v = norm.values;
-    finite = finite && first_not_finite(v.mean, v.channels) < 0 && first_not_finite(v.variance, v.channels) < 0;
-  });
+  backbone_->for_each_norm([&](const Norm& norm) { finite = finite && norm.is_finite(); });
   require_finite(finite, "a mean or variance of the batch");
 }
 

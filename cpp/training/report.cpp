@@ -40,10 +40,7 @@ std::string Trainer::first_not_finite(Pass pass) const {
 std::string Trainer::norm_not_finite() const {
   std::string where;
   const auto visit = [&](const Norm& norm) {
-    const BatchNormValues& v = norm.values;
-    if (where.empty() &&
-        (swav::first_not_finite(v.mean, v.channels) >= 0 || swav::first_not_finite(v.variance, v.channels) >= 0))
-      where = norm.name;
+    if (where.empty() && !norm.is_finite()) where = norm.name;
   };
   for (const TrainerPart& part : own_) {
     for (TrainingPass& pass : part.plan->passes) pass.backbone.for_each_norm(visit);
